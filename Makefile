@@ -1,0 +1,32 @@
+# Every target sets up what it needs; bare `make` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-backends lint bench-losses clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(STAMP): setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; this is " + sys.version + ". Name another with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tensorflow,study,dev]'
+	touch $@
+
+setup: $(STAMP)  ## make .venv with everything that tests and studies need
+
+demo: $(STAMP)  ## phantoms, five folds, five losses, one marked table: ./demo/report.html (about 6 minutes)
+	$(BIN)/kerasmetricloss demo --out demo
+
+lint: $(STAMP)  ## ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+test: lint  ## lint and all tests, on the TensorFlow backend
+	$(BIN)/python -m pytest tests
+
+clean:  ## delete the environment and every cache
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache *.egg-info

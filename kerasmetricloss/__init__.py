@@ -1,0 +1,3 @@
+"""Metric-sensitive losses and exact segmentation scores for Keras 3."""
+
+from kerasmetricloss._version import __version__ as __version__
