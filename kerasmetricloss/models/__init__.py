@@ -1,1 +1,16 @@
-"""Placeholder for models."""
+"""The paper's networks as plain Keras functional models."""
+
+from kerasmetricloss.models.blocks import ApplyMask as ApplyMask
+from kerasmetricloss.models.blocks import CentreCrop as CentreCrop
+from kerasmetricloss.models.blocks import CheckSize as CheckSize
+from kerasmetricloss.models.blocks import InstanceNormalization as InstanceNormalization
+from kerasmetricloss.models.blocks import LinearUpsampling as LinearUpsampling
+from kerasmetricloss.models.unet import unet as unet
+from kerasmetricloss.models.unet import unet_br18 as unet_br18
+from kerasmetricloss.models.unet import unet_input_size as unet_input_size
+from kerasmetricloss.models.unet import unet_is17 as unet_is17
+from kerasmetricloss.models.unet import unet_is18 as unet_is18
+from kerasmetricloss.models.unet import unet_mo17 as unet_mo17
+from kerasmetricloss.models.unet import unet_output_size as unet_output_size
+from kerasmetricloss.models.unet import unet_small as unet_small
+from kerasmetricloss.models.unet import unet_wm17 as unet_wm17

@@ -1,0 +1,246 @@
+"""The layers of the paper's U-Net that Keras does not have; each saves and reloads with the model."""
+
+import keras
+import numpy as np
+from keras import ops
+
+PACKAGE = "kerasmetricloss"
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class InstanceNormalization(keras.layers.Layer):
+    """Subtract the mean and divide by the standard deviation, per image and channel; nothing is learned.
+
+        y = (x - mean(x)) / (std(x) + epsilon), mean and std over the space of one image and channel
+
+    A constant channel becomes 0, and its gradient is finite. The statistics are float32 (float64 for float64 inputs),
+    also under mixed precision, where a sum over a volume would overflow float16.
+
+    Args:
+        epsilon: Added to the standard deviation (not to the variance).
+        **options: `name`, `dtype` and the like, as for any Keras layer.
+
+    Call: x of shape (batch, *space, channels) gives the same shape.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([[[1.0], [3.0], [5.0], [7.0]]], "float32")  # mean 4, std sqrt(5)
+        >>> [round(float(v), 3) for v in InstanceNormalization()(x)[0, :, 0]]
+        [-1.342, -0.447, 0.447, 1.342]
+
+    Source: Ulyanov et al., "Instance Normalization", 2016, arXiv 1607.08022.
+    """
+
+    def __init__(self, *, epsilon: float = 1e-7, **options):
+        super().__init__(**options)
+        self.epsilon = float(epsilon)
+
+    def call(self, x):
+        """Normalise x over its spatial axes."""
+        values = x if keras.backend.standardize_dtype(x.dtype) == "float64" else ops.cast(x, "float32")
+        space = tuple(range(1, len(x.shape) - 1))
+        centred = values - ops.mean(values, axis=space, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=space, keepdims=True)
+        # The floor keeps the square root's gradient finite at 0; it lies below what epsilon lets through.
+        std = ops.sqrt(ops.maximum(variance, self.epsilon**2))
+        return ops.cast(centred / (std + self.epsilon), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class LinearUpsampling(keras.layers.Layer):
+    """Exact linear interpolation by a whole factor: n voxels become factor * (n - 1) + 1.
+
+        y[factor * i + r] = ((factor - r) * x[i] + r * x[i + 1]) / factor, 0 <= r < factor
+
+    This equals repeating every voxel `factor` times, then averaging over `factor` neighbours with stride 1 and no
+    padding. It is computed axis by axis, which never holds the repeated volume in memory.
+
+    Args:
+        factor: A whole number >= 1, or one number an axis.
+        **options: As for any Keras layer.
+
+    Call: (batch, *n, channels) gives (batch, *(factor * (n - 1) + 1), channels).
+
+    Example:
+        >>> import numpy as np
+        >>> y = LinearUpsampling(factor=3)(np.array([[[0.0], [3.0], [9.0]]], "float32"))
+        >>> [round(float(v), 3) for v in y[0, :, 0]]
+        [0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 9.0]
+    """
+
+    def __init__(self, *, factor: int | tuple[int, ...] = 3, **options):
+        super().__init__(**options)
+        self.factor = factor if isinstance(factor, int) else tuple(int(f) for f in factor)
+
+    def _factors(self, rank: int) -> tuple[int, ...]:
+        return (self.factor,) * (rank - 2) if isinstance(self.factor, int) else self.factor
+
+    def call(self, x):
+        """Interpolate along every spatial axis."""
+        for axis, factor in enumerate(self._factors(len(x.shape)), start=1):
+            if factor > 1:
+                x = _upsample_axis(x, axis, factor)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape after interpolation; unknown sizes stay unknown."""
+        batch, *space, channels = input_shape
+        factors = self._factors(len(input_shape))
+        return (batch, *(None if n is None else f * (n - 1) + 1 for n, f in zip(space, factors, strict=True)), channels)
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return {**super().get_config(), "factor": self.factor}
+
+
+def _upsample_axis(x, axis: int, factor: int):
+    """Interpolate along one axis: the fine voxels between two neighbours are stacked beside the left one."""
+    before = (slice(None),) * axis
+    left, right = x[(*before, slice(None, -1))], x[(*before, slice(1, None))]
+    between = [left * ((factor - r) / factor) + right * (r / factor) if r else left for r in range(factor)]
+    shape = list(ops.shape(left))
+    fine = ops.reshape(ops.stack(between, axis=axis + 1), [*shape[:axis], shape[axis] * factor, *shape[axis + 1 :]])
+    return ops.concatenate([fine, x[(*before, slice(-1, None))]], axis=axis)
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class CentreCrop(keras.layers.Layer):
+    """Cut `margin` voxels from both sides of every spatial axis.
+
+    Args:
+        margin: A whole number >= 0, or one number an axis.
+        **options: As for any Keras layer.
+
+    Call: (batch, *n, channels) gives (batch, *(n - 2 * margin), channels).
+
+    Example:
+        >>> import numpy as np
+        >>> CentreCrop(margin=(1, 2))(np.zeros((1, 5, 7, 2))).shape == (1, 3, 3, 2)
+        True
+    """
+
+    def __init__(self, *, margin: int | tuple[int, ...], **options):
+        super().__init__(**options)
+        self.margin = margin if isinstance(margin, int) else tuple(int(m) for m in margin)
+
+    def _margins(self, rank: int) -> tuple[int, ...]:
+        return (self.margin,) * (rank - 2) if isinstance(self.margin, int) else self.margin
+
+    def call(self, x):
+        """Crop x."""
+        keep = (slice(margin, -margin if margin else None) for margin in self._margins(len(x.shape)))
+        return x[(slice(None), *keep)]
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape after the crop; unknown sizes stay unknown."""
+        batch, *space, channels = input_shape
+        margins = self._margins(len(input_shape))
+        return (batch, *(None if n is None else n - 2 * m for n, m in zip(space, margins, strict=True)), channels)
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return {**super().get_config(), "margin": self.margin}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class CheckSize(keras.layers.Layer):
+    """Pass an image on unchanged; raise where a size is not a multiple of `multiple`.
+
+    The check stands inside the model, so that it also answers for models built with unknown sizes.
+
+    Args:
+        multiple: A whole number >= 1, or one number an axis.
+        **options: As for any Keras layer.
+
+    Raises:
+        ValueError: On the call, naming the two nearest sizes that fit.
+
+    Example:
+        >>> import numpy as np
+        >>> CheckSize(multiple=9)(np.zeros((1, 18, 27, 1))).shape == (1, 18, 27, 1)
+        True
+    """
+
+    def __init__(self, *, multiple: int | tuple[int, ...], **options):
+        super().__init__(**options)
+        self.multiple = multiple if isinstance(multiple, int) else tuple(int(m) for m in multiple)
+
+    def call(self, x):
+        """Check the sizes that are known."""
+        multiples = (self.multiple,) * (len(x.shape) - 2) if isinstance(self.multiple, int) else self.multiple
+        check_multiples(x.shape[1:-1], multiples)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+def check_multiples(size: tuple[int | None, ...], multiples: tuple[int, ...]) -> None:
+    """Raise a ValueError where a known size is not a positive multiple; name the two nearest that fit."""
+    for axis, (n, multiple) in enumerate(zip(size, multiples, strict=True)):
+        if n is not None and (n % multiple or n < multiple):
+            below = n // multiple * multiple
+            nearest = f"{below} and {below + multiple}" if below else f"{multiple} and {2 * multiple}"
+            raise ValueError(
+                f"axis {axis} of the image has {n} voxels, but the network's pooling needs a multiple of {multiple}: "
+                f"the nearest that fit are {nearest} (crop, or fill with zeros)."
+            )
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ApplyMask(keras.layers.Layer):
+    """Multiply probabilities by a binary output mask, in float32.
+
+    Args:
+        **options: As for any Keras layer; `dtype` is float32 unless given.
+
+    Call: [probability (batch, *space, outputs), mask (batch, *space, 1)] gives (batch, *space, outputs).
+
+    Raises:
+        ValueError: On the call, where the mask does not lie on the output box.
+
+    Example:
+        >>> import numpy as np
+        >>> p, mask = np.full((1, 2, 2), 0.5, "float32"), np.array([[[1.0], [0.0]]], "float32")
+        >>> [[float(v) for v in row] for row in ApplyMask()([p, mask])[0]]
+        [[0.5, 0.5], [0.0, 0.0]]
+    """
+
+    def __init__(self, **options):
+        super().__init__(**{"dtype": "float32", **options})
+
+    def call(self, inputs):
+        """Multiply."""
+        probability, mask = inputs
+        for out, given in zip(probability.shape[1:-1], mask.shape[1:-1], strict=True):
+            if None not in (out, given) and out != given:
+                raise ValueError(
+                    f"the mask has size {tuple(mask.shape[1:-1])}, but the output has size "
+                    f"{tuple(probability.shape[1:-1])}: the mask lies on the output box; crop it to that, centred."
+                )
+        return probability * mask
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the probabilities."""
+        return tuple(input_shape[0])
+
+
+def per_axis(value: int | tuple[int, ...], dimension: int, name: str) -> tuple[int, ...]:
+    """Return one whole number an axis; raise a ValueError where their count is not the dimension."""
+    values = (int(value),) * dimension if np.ndim(value) == 0 else tuple(int(v) for v in value)
+    if len(values) != dimension:
+        raise ValueError(f"{name} is {value}, but {dimension} axes need one whole number, or {dimension} of them.")
+    return values

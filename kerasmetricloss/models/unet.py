@@ -1,0 +1,323 @@
+"""The paper's U-Net in two and three dimensions, its five published settings, and a small one for two cores."""
+
+from collections.abc import Sequence
+
+import keras
+
+from kerasmetricloss.models.blocks import (
+    ApplyMask,
+    CentreCrop,
+    CheckSize,
+    InstanceNormalization,
+    LinearUpsampling,
+    check_multiples,
+    per_axis,
+)
+
+Size = Sequence[int]
+KERNELS = {2: ((3, 3), (3, 3)), 3: ((3, 3, 1), (3, 3, 3))}
+
+_BR18 = {"dimension": 3, "input_channels": 4, "filters": 20, "levels": 4, "l2": 1e-5}
+PRESETS: dict[str, dict] = {
+    "br18": _BR18,
+    "is17": {**_BR18, "input_channels": 6},
+    "is18": {**_BR18, "input_channels": 5, "filters": 10, "pooling": "average", "normalisation": None, "l2": None},
+    "wm17": {**_BR18, "input_channels": 2},
+    "mo17": {**_BR18, "dimension": 2, "input_channels": 1},
+}
+
+
+def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here, once
+    *,
+    dimension: int,
+    input_channels: int,
+    outputs: int = 1,
+    filters: int | Sequence[Sequence[int]] = 20,
+    levels: int | None = None,
+    kernels: Sequence[Size] | None = None,
+    factor: int | Size = 3,
+    pooling: str = "max",
+    normalisation: str | None = "instance",
+    activation: str = "leaky_relu",
+    l2: float | None = 1e-5,
+    input_size: Size | None = None,
+    name: str = "unet",
+) -> keras.Model:
+    """Build the paper's U-Net (Sec. III-A): same-padded convolutions, pooling by 3, skips cropped about the centre.
+
+        probability = sigmoid(network(image)) * mask
+
+    Each convolution but the first follows normalisation, then activation. With s = factor ** (levels - 1), an input of
+    s * k voxels an axis gives an output of s * k - (s - 1): 27 k to 27 k - 26 at four levels. The voxels that are lost
+    lie half on each side.
+
+    Args:
+        dimension: 2 or 3 spatial axes.
+        input_channels: Channels of the image.
+        outputs: Sigmoid channels; labels may overlap (whole tumour, tumour core, enhancing tumour).
+        filters: Filters of the first convolution; level i then has (filters * 2**i, filters * 2**(i + 1)), the bottom
+            twice filters * 2**(levels - 1). Or one sequence of filters a level, the bottom last; the decoder mirrors it.
+        levels: Number of resolutions, the bottom included; 4 where neither `levels` nor a sequence of filters is given.
+        kernels: Kernel sizes in the order of a level's convolutions (the last repeats, and serves the bottom; the
+            decoder mirrors them): (3, 3, 1) then (3, 3, 3) in three dimensions, (3, 3) in two.
+        factor: Pooling and upsampling between levels, odd so that skips crop evenly; a number an axis for thick slices.
+        pooling: "max" or "average".
+        normalisation: "instance" (without scale or offset) or None.
+        activation: "leaky_relu" (slope 0.01), or the name of any Keras activation.
+        l2: Weight of the squared kernels in the loss; None for none.
+        input_size: Voxels an axis of the image; None leaves them open until the call.
+        name: Name of the model.
+
+    Returns:
+        A functional model [image (batch, *input, input_channels), mask (batch, *output, 1)] ->
+        probability (batch, *output, outputs), float32. Inputs are named "image" and "mask", the output "probability".
+
+    Raises:
+        ValueError: For a setting that does not fit, and, also on a later call, for an image or a mask of wrong size.
+
+    Example:
+        >>> import numpy as np
+        >>> model = unet(dimension=2, input_channels=1, filters=2, levels=3)
+        >>> image, mask = np.zeros((1, 18, 27, 1)), np.ones((1, 10, 19, 1))
+        >>> tuple(model([image, mask]).shape)
+        (1, 10, 19, 1)
+
+    Source: Eelbode, Bertels et al., IEEE TMI 2020, arXiv 2010.13499, after Isensee et al., "No New-Net", arXiv
+        1809.10483, and Ronneberger et al., "U-Net", arXiv 1505.04597.
+    """
+    _check_choices(dimension, pooling, normalisation)
+    filters = _filters_by_level(filters, levels)
+    factors = _odd_factors(factor, dimension)
+    multiples = tuple(f ** (len(filters) - 1) for f in factors)
+    if input_size is not None:
+        input_size = per_axis(tuple(input_size), dimension, "input_size")
+        check_multiples(input_size, multiples)
+    build = _Parts(dimension, kernels or KERNELS[dimension], factors, pooling, normalisation, activation, l2)
+
+    image = keras.Input((*(input_size or (None,) * dimension), input_channels), name="image")
+    output_size = (
+        (None,) * dimension if input_size is None else unet_output_size(input_size, len(filters), factor=factor)
+    )
+    mask = keras.Input((*output_size, 1), name="mask")
+    x = CheckSize(multiple=multiples, name="check_size")(image)
+    x = build.network(x, filters)
+    x = build.convolution(x, outputs, (1,) * dimension, "logit")
+    x = keras.layers.Activation("sigmoid", dtype=build.at_least_float32, name="sigmoid")(x)
+    probability = ApplyMask(dtype=build.at_least_float32, name="probability")([x, mask])
+    return keras.Model([image, mask], probability, name=name)
+
+
+def unet_br18(**changes) -> keras.Model:
+    """Build the network of BR18 (FLAIR, T1, T1CE, T2): 3,875,501 parameters, 3,875,543 with `outputs=3`.
+
+    Args:
+        **changes: Settings of `unet` to change.
+
+    Returns:
+        The model, as `unet` describes it. Authors' sizes: image 162x162x108, mask and output 136x136x82.
+    """
+    return unet(**{**PRESETS["br18"], "name": "unet_br18", **changes})
+
+
+def unet_is17(**changes) -> keras.Model:
+    """Build the network of IS17 (ADC, Tmax, MTT, TTP, rCBF, rCBV): 3,875,861 parameters.
+
+    Args:
+        **changes: Settings of `unet` to change.
+
+    Returns:
+        The model, as `unet` describes it.
+    """
+    return unet(**{**PRESETS["is17"], "name": "unet_is17", **changes})
+
+
+def unet_is18(**changes) -> keras.Model:
+    """Build the network of IS18 (CT, Tmax, MTT, CBF, CBV): 969,441 parameters.
+
+    Half the filters, average pooling, no normalisation, no L2.
+
+    Args:
+        **changes: Settings of `unet` to change.
+
+    Returns:
+        The model, as `unet` describes it.
+    """
+    return unet(**{**PRESETS["is18"], "name": "unet_is18", **changes})
+
+
+def unet_wm17(**changes) -> keras.Model:
+    """Build the network of WM17 (FLAIR, T1): 3,875,141 parameters.
+
+    Args:
+        **changes: Settings of `unet` to change.
+
+    Returns:
+        The model, as `unet` describes it.
+    """
+    return unet(**{**PRESETS["wm17"], "name": "unet_wm17", **changes})
+
+
+def unet_mo17(**changes) -> keras.Model:
+    """Build the two-dimensional network of MO17 (one radiograph channel): 1,441,361 parameters.
+
+    Args:
+        **changes: Settings of `unet` to change.
+
+    Returns:
+        The model, as `unet` describes it. Authors' sizes: image 243x243, mask and output 217x217.
+    """
+    return unet(**{**PRESETS["mo17"], "name": "unet_mo17", **changes})
+
+
+def unet_small(*, dimension: int, input_channels: int, outputs: int = 1, **changes) -> keras.Model:
+    """Build a small network of the same make, for phantoms and two cores: three levels, 8 to 32 filters.
+
+    Args:
+        dimension: 2 or 3 spatial axes.
+        input_channels: Channels of the image.
+        outputs: Sigmoid channels.
+        **changes: Further settings of `unet` to change.
+
+    Returns:
+        The model, as `unet` describes it; an input of 9 k gives an output of 9 k - 8.
+    """
+    small = {"filters": 8, "levels": 3, "name": "unet_small"}
+    return unet(dimension=dimension, input_channels=input_channels, outputs=outputs, **{**small, **changes})
+
+
+def unet_output_size(input_size: Size, levels: int = 4, *, factor: int | Size = 3) -> tuple[int, ...]:
+    """Return the output box of an input box: s * k gives s * k - (s - 1), with s = factor ** (levels - 1).
+
+    Args:
+        input_size: Voxels an axis.
+        levels: Number of resolutions.
+        factor: Pooling between levels; or one number an axis.
+
+    Returns:
+        Voxels an axis of the output and of the mask.
+
+    Raises:
+        ValueError: Where the input does not fit, naming the two nearest sizes that do.
+
+    Example:
+        >>> unet_output_size((162, 162, 108))
+        (136, 136, 82)
+    """
+    multiples = tuple(f ** (levels - 1) for f in _odd_factors(factor, len(input_size)))
+    check_multiples(tuple(input_size), multiples)
+    return tuple(n - (s - 1) for n, s in zip(input_size, multiples, strict=True))
+
+
+def unet_input_size(output_size: Size, levels: int = 4, *, factor: int | Size = 3) -> tuple[int, ...]:
+    """Return the smallest input box whose output covers a wanted box.
+
+    Args:
+        output_size: Voxels an axis that the output must cover.
+        levels: Number of resolutions.
+        factor: Pooling between levels; or one number an axis.
+
+    Returns:
+        Voxels an axis of the input.
+
+    Raises:
+        ValueError: Where a wanted size is below 1.
+
+    Example:
+        >>> unet_input_size((136, 136, 82)), unet_input_size((217, 200))
+        ((162, 162, 108), (243, 243))
+    """
+    if min(output_size) < 1:
+        raise ValueError(f"output_size is {tuple(output_size)}, but every axis needs at least 1 voxel.")
+    multiples = [f ** (levels - 1) for f in _odd_factors(factor, len(output_size))]
+    return tuple(-(-(n + s - 1) // s) * s for n, s in zip(output_size, multiples, strict=True))
+
+
+class _Parts:
+    """The repeated parts of one network; what they share is said once."""
+
+    def __init__(self, dimension, kernels, factors, pooling, normalisation, activation, l2):
+        self.kernels = [per_axis(kernel, dimension, "a kernel") for kernel in kernels]
+        self.factors, self.normalisation, self.activation = factors, normalisation, activation
+        self.regularizer = None if l2 is None else keras.regularizers.L2(l2)
+        self.conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[dimension]
+        pools = {("max", 2): "MaxPooling2D", ("max", 3): "MaxPooling3D"}
+        pools |= {("average", 2): "AveragePooling2D", ("average", 3): "AveragePooling3D"}
+        self.pool = getattr(keras.layers, pools[pooling, dimension])
+        self.at_least_float32 = "float64" if keras.config.dtype_policy().compute_dtype == "float64" else "float32"
+
+    def network(self, x, filters):
+        """Encode, pass the bottom, decode; the skips cross over."""
+        *sides, bottom = filters
+        skips = []
+        for level, widths in enumerate(sides):
+            x = self.level(x, widths, self._kernels(len(widths)), f"encode{level}", first=level == 0)
+            skips.append(x)
+            x = self.pool(self.factors, strides=self.factors, padding="valid", name=f"pool{level}")(x)
+        x = self.level(x, bottom, self.kernels[-1:] * len(bottom), "bottom", first=not sides)
+        for level, widths in reversed(list(enumerate(sides))):
+            x = LinearUpsampling(factor=self.factors, name=f"upsample{level}")(x)
+            margin = tuple((f ** (len(sides) - level) - 1) // 2 for f in self.factors)
+            skip = CentreCrop(margin=margin, name=f"crop{level}")(skips[level])
+            x = keras.layers.Concatenate(name=f"join{level}")([skip, x])
+            x = self.level(x, widths[::-1], self._kernels(len(widths))[::-1], f"decode{level}")
+        return x
+
+    def level(self, x, widths, kernels, name, *, first=False):
+        """Convolve once a width."""
+        for number, (width, kernel) in enumerate(zip(widths, kernels, strict=True)):
+            x = self.convolution(x, width, kernel, f"{name}_{number}", bare=first and number == 0)
+        return x
+
+    def convolution(self, x, width, kernel, name, *, bare=False):
+        """Normalise, activate (neither where bare), convolve."""
+        if not bare:
+            if self.normalisation:
+                x = InstanceNormalization(name=f"{name}_norm")(x)
+            leaky = self.activation == "leaky_relu"
+            activate = keras.layers.LeakyReLU(0.01, name=f"{name}_activation") if leaky else None
+            x = (activate or keras.layers.Activation(self.activation, name=f"{name}_activation"))(x)
+        convolve = self.conv(
+            width,
+            kernel,
+            padding="same",
+            kernel_initializer="he_normal",
+            kernel_regularizer=self.regularizer,
+            name=name,
+        )
+        return convolve(x)
+
+    def _kernels(self, count: int) -> list:
+        return [self.kernels[min(i, len(self.kernels) - 1)] for i in range(count)]
+
+
+def _check_choices(dimension: int, pooling: str, normalisation: str | None) -> None:
+    choices = {"dimension": (dimension, (2, 3)), "pooling": (pooling, ("max", "average"))}
+    choices["normalisation"] = (normalisation, ("instance", None))
+    for setting, (given, known) in choices.items():
+        if given not in known:
+            raise ValueError(f"{setting} is {given!r}; it can be {' or '.join(map(repr, known))}.")
+
+
+def _filters_by_level(filters: int | Sequence[Sequence[int]], levels: int | None) -> list[tuple[int, ...]]:
+    """Return the filters of each level, the bottom last."""
+    if isinstance(filters, int):
+        levels = 4 if levels is None else levels
+        if levels < 1 or filters < 1:
+            raise ValueError(f"levels is {levels} and filters {filters}; both must be at least 1.")
+        sides = [(filters * 2**i, filters * 2 ** (i + 1)) for i in range(levels - 1)]
+        return [*sides, (filters * 2 ** (levels - 1),) * 2]
+    by_level = [tuple(int(width) for width in level) for level in filters]
+    if levels not in (None, len(by_level)) or not all(by_level):
+        raise ValueError(
+            f"filters {filters} has {len(by_level)} levels; levels is {levels}; give one filled sequence each."
+        )
+    return by_level
+
+
+def _odd_factors(factor: int | Size, dimension: int) -> tuple[int, ...]:
+    factors = per_axis(factor, dimension, "factor")
+    if any(f < 1 or f % 2 == 0 for f in factors):
+        raise ValueError(
+            f"factor is {factor}, but skips crop evenly at odd factors only: 3, or 1 for an axis not pooled."
+        )
+    return factors
