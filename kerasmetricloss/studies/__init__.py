@@ -1,1 +1,9 @@
-"""Placeholder for studies."""
+"""Studies: the paper's experiments, resumable, on folders of scans."""
+
+from kerasmetricloss.studies.errors import StudyError as StudyError
+from kerasmetricloss.studies.progress import Observer as Observer
+from kerasmetricloss.studies.recipes import RECIPES as RECIPES
+from kerasmetricloss.studies.recipes import recipe as recipe
+from kerasmetricloss.studies.recipes import setup as setup
+from kerasmetricloss.studies.study import Request as Request
+from kerasmetricloss.studies.study import run as run

@@ -1,0 +1,49 @@
+"""The command `kerasmetricloss`: every experiment, from a shell.
+
+Errors that the user can mend are one line on the standard error stream and exit status 2; anything else is a fault of this
+package and shows its traceback.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from kerasmetricloss._version import __version__
+from kerasmetricloss.cli import data, study, theory
+
+STOPPED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 something that the user can mend, 130 stopped with Ctrl-C."""
+    options = parser().parse_args(arguments)
+    try:
+        options.handler(options)
+    except KeyboardInterrupt:
+        _say("stopped. The same command goes on from here; what was finished is kept.")
+        sys.exit(STOPPED)
+    except ModuleNotFoundError as error:
+        _say(f"{error}. This command needs more than the base install: pip install 'kerasmetricloss[tensorflow,study]'")
+        sys.exit(2)
+    except ValueError as error:
+        if not type(error).__module__.startswith("kerasmetricloss."):
+            raise
+        _say(str(error))
+        sys.exit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser with every command."""
+    top = argparse.ArgumentParser(
+        prog="kerasmetricloss",
+        description="Train segmentation networks with the loss that you score with, and see whether it helps.",
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (study, data, theory):
+        module.add_commands(commands)
+    return top
+
+
+def _say(message: str) -> None:
+    print(f"kerasmetricloss: {message}", file=sys.stderr)

@@ -1,0 +1,29 @@
+"""`phantom`: images in the layout of a data set, without the data set."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module."""
+    phantom = commands.add_parser(
+        "phantom",
+        help="write phantoms in the on-disk layout of a data set",
+        description="Write phantoms in the layout of a data set, with the posterior they were drawn from below "
+        "DIR/posterior. The same seed gives the same bytes.",
+    )
+    phantom.add_argument("dataset", help="po18, mo17 or br18")
+    phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, new or empty")
+    phantom.add_argument("--cases", type=int, default=20, metavar="N", help="number of cases (default: 20)")
+    phantom.add_argument("--seed", type=int, default=0, metavar="S", help="seed (default: 0)")
+    phantom.set_defaults(handler=_phantom)
+
+
+def _phantom(options: argparse.Namespace) -> None:
+    from kerasmetricloss import datasets
+
+    datasets.write_phantom(options.dataset, options.out, cases=options.cases, seed=options.seed)
+    print(
+        f"{options.cases} {options.dataset} phantoms are in {options.out}, their posteriors in {options.out / 'posterior'}"
+    )

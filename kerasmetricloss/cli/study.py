@@ -1,0 +1,177 @@
+"""`demo`, `run` and `report`: from files to the marked table."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+DEMO_CASES = 60
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module."""
+    demo = commands.add_parser(
+        "demo",
+        help="phantoms, five folds, five losses, one marked table (about 6 minutes on 2 cores)",
+        description="Make phantom polyps, compare five losses on them in five folds, and write OUT/report.html.",
+    )
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="directory of the study (default: ./demo)")
+    demo.add_argument("--cases", type=int, default=DEMO_CASES, help=f"phantoms to make (default: {DEMO_CASES})")
+    demo.add_argument(
+        "--seed", type=int, default=0, help="seed of phantoms, folds, weights and augmentation (default: 0)"
+    )
+    demo.set_defaults(handler=_demo)
+
+    run = commands.add_parser(
+        "run",
+        help="one experiment of the paper, on a folder of images",
+        description="Run an experiment of the paper. Stopped at any moment, the same command goes on where it was.",
+    )
+    _add_run_arguments(run)
+    run.set_defaults(handler=_run)
+
+    report = commands.add_parser(
+        "report",
+        help="rebuild every table and figure from the scores (needs no Keras)",
+        description="Rebuild report.html, report.md and the figures of a study from its scores.",
+    )
+    report.add_argument("directory", type=Path, help="directory of the study")
+    report.set_defaults(handler=_report)
+
+
+def _add_run_arguments(run: argparse.ArgumentParser) -> None:
+    run.add_argument("recipe", help="the experiment, such as table2")
+    run.add_argument("--dataset", help="po18, mo17 or br18 (default: the recipe's)")
+    run.add_argument("--root", type=Path, help="folder of the data set (default: phantoms, made below OUT)")
+    run.add_argument("--out", type=Path, required=True, help="directory of the study")
+    run.add_argument(
+        "--scale",
+        choices=("small", "paper"),
+        default="small",
+        help="small: minutes on 2 cores; paper: its network and sizes (default: small)",
+    )
+    run.add_argument(
+        "--losses",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="losses by the paper's or the class names (default: the recipe's)",
+    )
+    run.add_argument("--folds", type=int, default=5, help="folds asked for (default: 5)")
+    run.add_argument(
+        "--folds-by",
+        choices=("group", "case"),
+        help="keep groups (sequences, patients) together, or not (default: group)",
+    )
+    run.add_argument(
+        "--inner-validation",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="select weights on this share of the training cases; 0, as in the paper, on the reported fold (default: 0)",
+    )
+    run.add_argument("--seed", type=int, default=0, help="seed of folds, weights, order and augmentation (default: 0)")
+    run.add_argument(
+        "--cases",
+        type=int,
+        default=DEMO_CASES,
+        help=f"phantoms to make where there is no --root (default: {DEMO_CASES})",
+    )
+    sizes = run.add_argument_group("sizes (default: those of the scale)")
+    sizes.add_argument("--picture-size", type=_size, metavar="WxH", help="resize pictures to this width and height")
+    sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
+    sizes.add_argument("--filters", type=int, help="filters of the first level of the small network")
+    training = run.add_argument_group("training (default: that of the scale)")
+    training.add_argument("--batch", type=int, help="images a step")
+    training.add_argument("--pretrain-epochs", type=int, help="epochs of cross-entropy pre-training at most")
+    training.add_argument("--epochs", type=int, help="epochs of each loss under study at most")
+    training.add_argument("--rate", type=float, help="first learning rate of the pre-training")
+    training.add_argument("--post-rate", type=float, help="first learning rate of each loss under study")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    arguments = ["run", "table2", "--dataset", "po18", "--scale", "small", "--out", str(options.out)]
+    arguments += ["--cases", str(options.cases), "--seed", str(options.seed)]
+    from kerasmetricloss.cli import parser
+
+    _run(parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> None:
+    from kerasmetricloss import studies
+    from kerasmetricloss.cli.watch import watching
+
+    recipe = studies.recipe(options.recipe)
+    setup = _changed(studies.setup(options.dataset or recipe.dataset, options.scale), options)
+    with watching() as observer:
+        root = options.root or _phantoms(setup.dataset, options, observer)
+        request = studies.Request(
+            recipe=recipe,
+            setup=setup,
+            root=root,
+            out=options.out,
+            losses=options.losses,
+            folds=options.folds,
+            inner_validation=options.inner_validation,
+            seed=options.seed,
+            phantom=options.root is None,
+            command=shlex.join(["kerasmetricloss", *sys.argv[1:]]),
+        )
+        studies.run(request, observer=observer)
+        observer.stage("writing the report")
+    _report(argparse.Namespace(directory=options.out))
+
+
+def _changed(setup: Any, options: argparse.Namespace) -> Any:
+    import dataclasses
+
+    changes: dict[str, Any] = {}
+    if options.picture_size:
+        changes["picture_size"] = options.picture_size
+    if options.spacing_mm:
+        changes["spacing_mm"] = options.spacing_mm
+    if options.folds_by:
+        changes["folds_by"] = options.folds_by
+    if options.filters:
+        changes["network"] = setup.network | {"filters": options.filters}
+    return dataclasses.replace(setup, **changes).with_training(
+        batch=options.batch,
+        epochs=options.pretrain_epochs,
+        post_epochs=options.epochs,
+        rate=options.rate,
+        post_rate=options.post_rate,
+    )
+
+
+def _phantoms(dataset: str, options: argparse.Namespace, observer: Any) -> Path:
+    from kerasmetricloss import datasets
+
+    root = options.out / "phantoms" / dataset
+    datasets.ensure_phantom(
+        dataset,
+        root,
+        cases=options.cases,
+        seed=options.seed,
+        progress=lambda done, total: observer.stage("making phantoms", done, total),
+    )
+    return root
+
+
+def _report(options: argparse.Namespace) -> None:
+    from kerasmetricloss import reports
+
+    page = reports.build_report(options.directory)
+    print(reports.terminal_table(options.directory))
+    print(f"\nThe report is {page}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write width and height as in 96x72")
+    return int(width), int(height)

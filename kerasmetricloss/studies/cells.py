@@ -1,0 +1,129 @@
+"""The cells of a study on disk: one finished training each, found again by its full configuration.
+
+A cell is a directory `cells/<readable name>-<hash>/`. It is written beside its place under a temporary name and renamed when it
+is whole, so that it is there completely or not at all, whenever the process dies.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from kerasmetricloss.studies.errors import StudyError
+
+_PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: its full configuration, and the words that make its directory readable."""
+
+    dataset: str
+    model: str
+    loss: str
+    seed: int
+    fold: int
+    phase: str
+    configuration: dict[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """Hash of the full configuration: two cells are the same if and only if these agree."""
+        return digest(self.configuration)
+
+    @property
+    def directory_name(self) -> str:
+        """Readable name and identity, safe in a path."""
+        words = (self.dataset, self.model, f"seed{self.seed}", f"fold{self.fold + 1}", self.phase, self.loss)
+        return "-".join(_safe(word) for word in words) + f"-{self.identity}"
+
+    @property
+    def title(self) -> str:
+        """The cell in words, for progress and for errors."""
+        return (
+            f"{self.dataset}, {self.model}, fold {self.fold + 1}, {self.phase}-training, {self.loss}, seed {self.seed}"
+        )
+
+
+class CellStore:
+    """The finished cells below `directory/cells`."""
+
+    def __init__(self, directory: Path):
+        self.root = Path(directory) / "cells"
+
+    def path(self, cell: Cell) -> Path:
+        """Where the cell lies, or will lie."""
+        return self.root / cell.directory_name
+
+    def has(self, cell: Cell) -> bool:
+        """Whether the cell is finished."""
+        return self.path(cell).is_dir()
+
+    def write(self, cell: Cell, fill: Callable[[Path], None]) -> Path:
+        """Let `fill` write the cell's files into a temporary directory, then put it in place in one step."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self.root))
+        try:
+            text = json.dumps(cell.configuration, indent=1, sort_keys=True, ensure_ascii=False)
+            (partial / "configuration.json").write_text(text + "\n", encoding="utf-8")
+            fill(partial)
+            for path in partial.iterdir():
+                _flush(path)
+            partial.chmod(0o755)
+            partial.rename(self.path(cell))
+            _flush(self.root)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return self.path(cell)
+
+    def sweep(self) -> None:
+        """Delete what runs that were killed left half written. Call it with the lock held."""
+        if self.root.is_dir():
+            for partial in self.root.glob(f"{_PARTIAL}*"):
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def lock(directory: Path) -> filelock.BaseFileLock:
+    """The lock of a study directory, held; the operating system lets go of it when its holder dies.
+
+    Raises:
+        StudyError: Another process that is alive works in the directory.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(directory / ".lock")
+    holder = directory / ".lock-holder"
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout:
+        who = holder.read_text(encoding="utf-8").strip() if holder.is_file() else "unknown"
+        raise StudyError(
+            f"{directory}: another run works here (process {who}). Wait for it, stop it, or choose another --out."
+        ) from None
+    holder.write_text(f"{os.getpid()}\n", encoding="utf-8")
+    return held
+
+
+def digest(configuration: Any) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of the configuration as sorted JSON."""
+    text = json.dumps(configuration, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _safe(word: str) -> str:
+    return "".join(character if character.isalnum() or character in "._" else "_" for character in word)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,124 @@
+"""From a folder to what a study trains on: every file checked, then prepared, fingerprinted and split into folds."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasmetricloss import datasets, pipelines
+from kerasmetricloss.studies import networks
+from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.progress import Observer
+from kerasmetricloss.studies.provenance import file_hash
+from kerasmetricloss.studies.settings import Setup
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """The cases of a study in memory.
+
+    Attributes:
+        dataset: Name of the data set.
+        cases: The cases, in natural order of their ids.
+        prepared: The prepared arrays, in the order of the cases.
+        preparation: How they were prepared.
+        fingerprints: Case id -> hash of the contents of its files.
+        prior: Foreground prior of each label inside the output masks, over all cases (Sec. III-B).
+    """
+
+    dataset: str
+    cases: list[datasets.Case]
+    prepared: list[pipelines.Prepared]
+    preparation: pipelines.Preparation
+    fingerprints: dict[str, str]
+    prior: tuple[float, ...]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the image channels."""
+        return self.cases[0].channels
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.cases[0].labels
+
+    def describe(self) -> dict[str, Any]:
+        """Counts and names for `study.json`."""
+        return {
+            "cases": len(self.cases),
+            "groups": len({case.group for case in self.cases}),
+            "channels": list(self.channels),
+            "labels": list(self.labels),
+            "prior": [round(p, 6) for p in self.prior],
+        }
+
+
+def load(setup: Setup, root: Path, *, cache: Path | None, observer: Observer) -> StudyData:
+    """Read, check and prepare every case below `root`.
+
+    Every file is decoded before anything else happens, so that a broken one is named even where there are too few cases.
+
+    Raises:
+        DataError: A file is missing or broken; the message names the case, the file and the mend.
+    """
+    cases = datasets.open_dataset(setup.dataset, root)
+    shapes = _shapes(cases, setup, observer)
+    wanted = setup.output_size or tuple(int(size) for size in np.max(shapes, axis=0))
+    output_size, margin = networks.boxes(setup.network, wanted)
+    preparation = pipelines.Preparation(
+        spacing_mm=setup.spacing_mm, picture_size=setup.picture_size, output_size=output_size, margin=margin
+    )
+    prepared = pipelines.prepare_all(
+        cases,
+        preparation,
+        cache_dir=cache,
+        progress=lambda done, total: observer.stage("preparing", done, total),
+    )
+    prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
+    fingerprints = {case.id: file_hash(case.files) for case in cases}
+    return StudyData(setup.dataset, cases, prepared, preparation, fingerprints, prior)
+
+
+def normalisation(data: StudyData, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale of each channel, from the training cases of the fold alone."""
+    return pipelines.channel_statistics([data.prepared[i] for i in fold.train])
+
+
+def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
+    """What a cell depends on that comes from the data: the files behind each part of the fold, and their preparation."""
+
+    def part(positions: Sequence[int]) -> dict[str, str]:
+        return {data.cases[i].id: data.fingerprints[data.cases[i].id] for i in positions}
+
+    return {
+        "dataset": data.dataset,
+        "channels": list(data.channels),
+        "labels": list(data.labels),
+        "preparation": asdict(data.preparation),
+        "train": part(fold.train),
+        "validation": part(fold.validation),
+        "test": part(fold.test),
+    }
+
+
+def _shapes(cases: list[datasets.Case], setup: Setup, observer: Observer) -> list[tuple[int, ...]]:
+    shapes = []
+    for position, case in enumerate(cases):
+        observer.stage("checking files", position, len(cases))
+        volume = case.read()
+        if setup.picture_size is not None:
+            shapes.append(setup.picture_size[::-1])
+        elif setup.spacing_mm is not None and volume.spacing_mm is not None:
+            shapes.append(
+                tuple(
+                    round(size * step / setup.spacing_mm)
+                    for size, step in zip(volume.truth.shape[:-1], volume.spacing_mm, strict=True)
+                )
+            )
+        else:
+            shapes.append(volume.truth.shape[:-1])
+    observer.stage("checking files", len(cases), len(cases))
+    return shapes

@@ -1,0 +1,5 @@
+"""The error of a study: what came, what was expected, how to mend it."""
+
+
+class StudyError(ValueError):
+    """A study cannot start or go on; the message says why and what to do."""

@@ -1,0 +1,113 @@
+"""Cross-validation folds over cases or over groups of cases, and the inner validation split.
+
+Frames of one endoscopy sequence are near copies, and slabs of one patient share a lesion: a fold that separates them tests on
+what it trained on. So whole groups move together unless the caller asks for folds by case.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasmetricloss.studies.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: positions (in the list of cases) to train on, to select weights on, and to test on."""
+
+    index: int
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def make_folds(
+    groups: Sequence[str],
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    by: str = "group",
+    inner_validation: float = 0.0,
+) -> list[Fold]:
+    """Split cases into folds, each case tested exactly once.
+
+    Groups are dealt from the largest to the smallest, each to the fold that has the fewest cases, in an order that `seed`
+    shuffles among groups of equal size. With fewer groups than `folds` there are as many folds as groups.
+
+    Args:
+        groups: The group of each case, in the order of the cases.
+        folds: Number of folds asked for; the paper has five.
+        seed: Seed of the shuffle.
+        by: `"group"` keeps cases of one group together; `"case"` ignores the groups.
+        inner_validation: 0 selects weights on the very fold that is tested, as the paper does. A fraction in (0, 1) holds
+            out that share of the training groups (at least one) to select on instead.
+
+    Returns:
+        The folds. `validation` equals `test` where `inner_validation` is 0.
+
+    Raises:
+        StudyError: Fewer than two groups (nothing to train on), or too few left for an inner split.
+
+    Example:
+        >>> folds = make_folds(["a", "a", "b", "c"], folds=5)
+        >>> len(folds), sorted(i for fold in folds for i in fold.test)
+        (3, [0, 1, 2, 3])
+    """
+    if by not in ("group", "case"):
+        raise StudyError(f"Folds by {by!r} are unknown; ask for 'group' or 'case'.")
+    if folds < 2:
+        raise StudyError(f"{folds} fold cannot be cross-validated; ask for two or more with --folds.")
+    if not 0 <= inner_validation < 1:
+        raise StudyError(
+            f"--inner-validation is {inner_validation}; it is a fraction of the training cases, 0 to below 1."
+        )
+    keys = list(groups) if by == "group" else [f"case {i}" for i in range(len(groups))]
+    members = _members(keys)
+    if len(members) < 2:
+        unit = "group (sequence or patient)" if by == "group" and len(keys) > 1 else "case"
+        raise StudyError(
+            f"Cross-validation needs at least two {unit}s; there {'is one' if members else 'are none'} "
+            f"({len(keys)} case{'s' * (len(keys) != 1)} in all). Add cases"
+            + (", or fold over cases with --folds-by case." if len(keys) > 1 else ".")
+        )
+    dealt = _deal(members, min(folds, len(members)), np.random.default_rng([seed, 0xF01D]))
+    return [_fold(index, dealt, members, seed, inner_validation) for index in range(len(dealt))]
+
+
+def _members(keys: Sequence[str]) -> dict[str, list[int]]:
+    members: dict[str, list[int]] = {}
+    for position, key in enumerate(keys):
+        members.setdefault(key, []).append(position)
+    return members
+
+
+def _deal(members: dict[str, list[int]], folds: int, rng: np.random.Generator) -> list[list[str]]:
+    names = list(members)
+    shuffled = [names[i] for i in rng.permutation(len(names))]
+    dealt: list[list[str]] = [[] for _ in range(folds)]
+    loads = [0] * folds
+    for name in sorted(shuffled, key=lambda name: -len(members[name])):
+        lightest = min(range(folds), key=lambda fold: (loads[fold], len(dealt[fold]), fold))
+        dealt[lightest].append(name)
+        loads[lightest] += len(members[name])
+    return dealt
+
+
+def _fold(index: int, dealt: list[list[str]], members: dict[str, list[int]], seed: int, inner: float) -> Fold:
+    def positions(names: Sequence[str]) -> tuple[int, ...]:
+        return tuple(sorted(i for name in names for i in members[name]))
+
+    test = positions(dealt[index])
+    training = [name for other, names in enumerate(dealt) if other != index for name in names]
+    if not inner:
+        return Fold(index, positions(training), test, test)
+    held = max(1, round(inner * len(training)))
+    if held >= len(training):
+        raise StudyError(
+            f"Fold {index + 1} has {len(training)} training group(s); an inner validation of {inner} leaves none to train on. "
+            "Lower --inner-validation, or add cases."
+        )
+    rng = np.random.default_rng([seed, 0x1BE4, index])
+    order = [sorted(training)[i] for i in rng.permutation(len(training))]
+    return Fold(index, positions(order[held:]), positions(order[:held]), test)

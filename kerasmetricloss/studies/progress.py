@@ -1,0 +1,51 @@
+"""What a study tells whoever watches it, and how long it will still take."""
+
+import time
+
+from kerasmetricloss.studies.cells import Cell
+
+
+class Observer:
+    """Told of each step of a study; does nothing. Subclass it to show progress."""
+
+    def stage(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Reading, checking or writing: `done` of `total` files or cases (0 of 0 where there is nothing to count)."""
+
+    def planned(self, cells: int, finished: int) -> None:
+        """The study has `cells` cells, of which `finished` were found on disk."""
+
+    def cell_started(self, cell: Cell, epochs: int) -> None:
+        """A training begins; it takes `epochs` epochs at most."""
+
+    def epoch(self, cell: Cell, epoch: int, value: float) -> None:
+        """An epoch ended with this validation loss."""
+
+    def cell_finished(self, cell: Cell, seconds: float, left: float) -> None:
+        """A training ended after `seconds`; the rest of the study takes about `left` seconds more."""
+
+
+class Clock:
+    """Estimates the time left from the trainings so far, each phase on its own."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+        self._started = 0.0
+
+    def start(self) -> None:
+        """A training begins."""
+        self._started = time.monotonic()
+
+    def stop(self, phase: str) -> float:
+        """A training of that phase ended; its seconds."""
+        seconds = time.monotonic() - self._started
+        self._seconds.setdefault(phase, []).append(seconds)
+        return seconds
+
+    def left(self, remaining: list[Cell]) -> float:
+        """Seconds that the remaining cells will take, from the mean of their phase (or of any, before one of it ended)."""
+        everything = [s for seconds in self._seconds.values() for s in seconds]
+        return sum(_mean(self._seconds.get(cell.phase) or everything) for cell in remaining)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,77 @@
+"""What a study is made of, as plain data: everything here ends up in `study.json` and in the identity of each cell."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from kerasmetricloss.studies.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Training:
+    """The recipe of Sec. III-B: cross-entropy to convergence, then the loss under study with a fresh optimiser.
+
+    Attributes:
+        optimizer: `"adam"` or `"sgd"`.
+        rate: First learning rate of the pre-training.
+        post_rate: First learning rate of the post-training.
+        batch: Images (or patches) a step.
+        epochs: Epochs of pre-training at most.
+        post_epochs: Epochs of post-training at most.
+        rate_patience: Epochs without improvement of the validation loss before the rate is divided by five.
+        stop_patience: Epochs without improvement before training stops.
+        min_delta: Improvement that counts.
+        augmentation: Augment the training images.
+    """
+
+    optimizer: str = "adam"
+    rate: float = 1e-3
+    post_rate: float = 1e-4
+    batch: int = 4
+    epochs: int = 1000
+    post_epochs: int = 1000
+    rate_patience: int = 30
+    stop_patience: int = 60
+    min_delta: float = 1e-4
+    augmentation: bool = True
+
+    def phase(self, name: str) -> dict[str, Any]:
+        """The settings of one phase, `"pre"` or `"post"`: what a cell of that phase depends on."""
+        settings = asdict(self)
+        post_rate, post_epochs = settings.pop("post_rate"), settings.pop("post_epochs")
+        if name == "post":
+            settings |= {"rate": post_rate, "epochs": post_epochs}
+        return settings
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Data set, network and training of one study, before any file is read.
+
+    Attributes:
+        dataset: Name of the data set, such as `"po18"`.
+        scale: `"small"` or `"paper"`.
+        network: `{"name": ..., **settings}` for `networks.build`.
+        spacing_mm: Isotropic voxel size that volumes are resampled to, in mm; None leaves the grid (pictures).
+        picture_size: (width, height) that pictures are resized to; None leaves them.
+        output_size: Box that the network outputs, in voxels; None covers the largest case.
+        folds_by: `"group"` or `"case"`.
+        training: The two phases.
+    """
+
+    dataset: str
+    scale: str
+    network: dict[str, Any]
+    spacing_mm: float | None = None
+    picture_size: tuple[int, int] | None = None
+    output_size: tuple[int, ...] | None = None
+    folds_by: str = "group"
+    training: Training = field(default_factory=Training)
+
+    def with_training(self, **changes: Any) -> "Setup":
+        """The same setup with some training settings changed; None leaves a setting as it is."""
+        changes = {name: value for name, value in changes.items() if value is not None}
+        training = replace(self.training, **changes)
+        for name in ("batch", "epochs", "post_epochs", "rate_patience", "stop_patience"):
+            if getattr(training, name) < 1:
+                raise StudyError(f"{name.replace('_', ' ')} is {getattr(training, name)}; it must be 1 or more.")
+        return replace(self, training=training)

@@ -1,0 +1,158 @@
+"""Training with Keras: one network that is traced once a loss and reset between folds.
+
+Tracing a step costs seconds, training a small network on one fold as little. So the layers are built once, every loss has its own
+`keras.Model` around the same layers, compiled once, and each cell starts from given weights with its optimiser put back to the
+state it was built in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasmetricloss.studies.errors import StudyError
+
+Weights = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the weights of the best epoch, that epoch, and the curves."""
+
+    weights: Weights
+    best_epoch: int
+    history: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The data of one fold, as `keras.Model.fit` takes it: an endless stream of training batches, and the full images."""
+
+    training: Any
+    steps: int
+    validation: Any
+
+
+class Trainer:
+    """One architecture, trained again and again.
+
+    Args:
+        build: Makes the network; called once, and once more for each set of initial weights.
+    """
+
+    def __init__(self, build: Callable[[], keras.Model]):
+        self._build = build
+        self.network = build()
+        self._compiled: dict[tuple[str, str], tuple[keras.Model, list[np.ndarray]]] = {}
+
+    def initial_weights(self, seed: int) -> Weights:
+        """Fresh weights that depend on the seed alone."""
+        keras.utils.set_random_seed(seed)
+        return self._build().get_weights()
+
+    def train(
+        self,
+        loss: keras.losses.Loss,
+        *,
+        weights: Weights,
+        settings: dict[str, Any],
+        batches: Batches,
+        seed: int,
+        on_epoch: Callable[[int, float], None],
+    ) -> Trained:
+        """Train from `weights` with a fresh optimiser and keep the weights of the lowest validation loss.
+
+        Args:
+            loss: The loss, for training and for choosing the weights.
+            weights: Weights to start from.
+            settings: One phase of `Training`.
+            batches: Training and validation data.
+            seed: Seed of whatever is random inside the network, such as dropout.
+            on_epoch: Called after each epoch with its number, from 1, and its validation loss.
+
+        Raises:
+            StudyError: The training or validation loss became NaN or infinite.
+        """
+        model = self._fresh(loss, settings)
+        keras.utils.set_random_seed(seed)
+        self.network.set_weights(weights)
+        best = _KeepBest(on_epoch)
+        plateau = keras.callbacks.ReduceLROnPlateau(
+            monitor="val_loss", factor=0.2, patience=settings["rate_patience"], min_delta=settings["min_delta"]
+        )
+        stop = keras.callbacks.EarlyStopping(
+            monitor="val_loss", patience=settings["stop_patience"], min_delta=settings["min_delta"]
+        )
+        model.fit(
+            batches.training,
+            steps_per_epoch=batches.steps,
+            validation_data=batches.validation,
+            epochs=settings["epochs"],
+            callbacks=[best, plateau, stop],
+            shuffle=False,
+            verbose=0,
+        )
+        return Trained(best.weights, best.epoch, best.history)
+
+    def predict(self, weights: Weights, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        """Probabilities of full images, (cases, *space, labels), one image at a time so that memory stays bounded."""
+        self.network.set_weights(weights)
+        return np.concatenate(
+            [
+                keras.ops.convert_to_numpy(self.network.predict_on_batch([images[i : i + 1], masks[i : i + 1]]))
+                for i in range(len(images))
+            ]
+        )
+
+    def save(self, weights: Weights, path: Path) -> None:
+        """Write the network with these weights as a `.keras` file."""
+        self.network.set_weights(weights)
+        self.network.save(path)
+
+    def _fresh(self, loss: keras.losses.Loss, settings: dict[str, Any]) -> keras.Model:
+        key = (repr(loss), settings["optimizer"])
+        if key not in self._compiled:
+            model = keras.Model(self.network.inputs, self.network.outputs)
+            optimizer = _OPTIMIZERS[settings["optimizer"]]()
+            optimizer.build(model.trainable_variables)
+            # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
+            jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
+            model.compile(optimizer=optimizer, loss=loss, **jit)
+            self._compiled[key] = model, [keras.ops.convert_to_numpy(v) for v in optimizer.variables]
+        model, built = self._compiled[key]
+        for variable, value in zip(model.optimizer.variables, built, strict=True):
+            variable.assign(value)
+        model.optimizer.learning_rate = settings["rate"]
+        return model
+
+
+_OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+
+
+class _KeepBest(keras.callbacks.Callback):
+    """Weights of the epoch with the lowest validation loss, the curves, and an error where a loss is no number."""
+
+    def __init__(self, on_epoch: Callable[[int, float], None]):
+        super().__init__()
+        self._on_epoch = on_epoch
+        self._lowest = np.inf
+        self.weights: Weights = []
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "loss": float(logs["loss"]), "val_loss": float(logs["val_loss"]), "rate": rate}
+        if not np.isfinite([row["loss"], row["val_loss"]]).all():
+            raise StudyError(
+                f"The training loss is {row['loss']} and the validation loss {row['val_loss']} after epoch {epoch + 1}. "
+                "Lower the learning rate, or look at the images and the loss."
+            )
+        self.history.append(row)
+        if row["val_loss"] < self._lowest:
+            self._lowest, self.epoch, self.weights = row["val_loss"], epoch + 1, self.model.get_weights()
+        self._on_epoch(epoch + 1, row["val_loss"])
