@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BACKENDS := $(VENV)/.backends
+ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/test_wheel.py
+# TensorFlow's notes on its own start-up say nothing about a study.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-backends lint bench-losses clean
 
@@ -24,6 +28,17 @@ lint: $(STAMP)  ## ruff and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+$(BACKENDS): $(STAMP) tests/requirements-backends.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements-backends.txt
+	touch $@
+
+test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX and on PyTorch
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(ANY_BACKEND)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest $(ANY_BACKEND)
+
+bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, one table
+	$(BIN)/python benchmarks/bench_losses.py
 
 test: lint  ## lint and all tests, on the TensorFlow backend
 	$(BIN)/python -m pytest tests

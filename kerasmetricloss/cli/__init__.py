@@ -1,7 +1,7 @@
 """The command `kerasmetricloss`: every experiment, from a shell.
 
-Errors that the user can mend are one line on the standard error stream and exit status 2; anything else is a fault of this
-package and shows its traceback.
+Errors that the user can mend are one line on the standard error stream and exit status 2; anything else is a fault of
+this package and shows its traceback.
 """
 
 import argparse

@@ -25,5 +25,6 @@ def _phantom(options: argparse.Namespace) -> None:
 
     datasets.write_phantom(options.dataset, options.out, cases=options.cases, seed=options.seed)
     print(
-        f"{options.cases} {options.dataset} phantoms are in {options.out}, their posteriors in {options.out / 'posterior'}"
+        f"{options.cases} {options.dataset} phantoms are in {options.out}, "
+        f"their posteriors in {options.out / 'posterior'}"
     )

@@ -69,7 +69,7 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="select weights on this share of the training cases; 0, as in the paper, on the reported fold (default: 0)",
+        help="select weights on this share of the training cases, not on the reported fold (default: 0, as the paper)",
     )
     run.add_argument("--seed", type=int, default=0, help="seed of folds, weights, order and augmentation (default: 0)")
     run.add_argument(

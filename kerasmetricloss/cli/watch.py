@@ -53,7 +53,8 @@ class _Lines(Observer):
         self._done += 1
         self._console.print(
             f"[{self._done}/{self._cells}]".replace("[", r"\[")
-            + f" fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs}, {seconds:.0f} s; {_left(left)}"
+            + f" fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs}, "
+            f"{seconds:.0f} s; {_left(left)}"
         )
 
 

@@ -1,7 +1,7 @@
 """The cells of a study on disk: one finished training each, found again by its full configuration.
 
-A cell is a directory `cells/<readable name>-<hash>/`. It is written beside its place under a temporary name and renamed when it
-is whole, so that it is there completely or not at all, whenever the process dies.
+A cell is a directory `cells/<readable name>-<hash>/`. It is written beside its place under a temporary name and
+renamed when it is whole, so that it is there completely or not at all, whenever the process dies.
 """
 
 import hashlib

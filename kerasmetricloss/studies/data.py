@@ -59,7 +59,8 @@ class StudyData:
 def load(setup: Setup, root: Path, *, cache: Path | None, observer: Observer) -> StudyData:
     """Read, check and prepare every case below `root`.
 
-    Every file is decoded before anything else happens, so that a broken one is named even where there are too few cases.
+    Every file is decoded before anything else happens, so that a broken one is named even where there are too few
+    cases.
 
     Raises:
         DataError: A file is missing or broken; the message names the case, the file and the mend.
@@ -88,7 +89,7 @@ def normalisation(data: StudyData, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
-    """What a cell depends on that comes from the data: the files behind each part of the fold, and their preparation."""
+    """What a cell depends on that comes from the data: the files of each part of the fold, and their preparation."""
 
     def part(positions: Sequence[int]) -> dict[str, str]:
         return {data.cases[i].id: data.fingerprints[data.cases[i].id] for i in positions}

@@ -1,8 +1,8 @@
 """Example slices by the paper's rule (Fig. 3), kept as arrays so that reports need neither Keras nor the scans.
 
-The case is the one of median Dice under cross-entropy, the slice the one of median Dice within that case among the slices with at
-least one foreground voxel. The quartiles are shown beside the median. Where cross-entropy is not among the losses, the first loss
-takes its place, and the rule in the file says so.
+The case is the one of median Dice under cross-entropy, the slice the one of median Dice within that case among the
+slices with at least one foreground voxel. The quartiles are shown beside the median. Where cross-entropy is not among
+the losses, the first loss takes its place, and the rule in the file says so.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Cross-validation folds over cases or over groups of cases, and the inner validation split.
 
-Frames of one endoscopy sequence are near copies, and slabs of one patient share a lesion: a fold that separates them tests on
-what it trained on. So whole groups move together unless the caller asks for folds by case.
+Frames of one endoscopy sequence are near copies, and slabs of one patient share a lesion: a fold that separates them
+tests on what it trained on. So whole groups move together unless the caller asks for folds by case.
 """
 
 from collections.abc import Sequence
@@ -32,15 +32,14 @@ def make_folds(
 ) -> list[Fold]:
     """Split cases into folds, each case tested exactly once.
 
-    Groups are dealt from the largest to the smallest, each to the fold that has the fewest cases, in an order that `seed`
-    shuffles among groups of equal size. With fewer groups than `folds` there are as many folds as groups.
+    Groups are dealt from the largest to the smallest, each to the fold that has the fewest cases, in an order that
+    `seed` shuffles among groups of equal size. With fewer groups than `folds` there are as many folds as groups.
 
     Args:
-        groups: The group of each case, in the order of the cases.
-        folds: Number of folds asked for; the paper has five.
-        seed: Seed of the shuffle.
-        by: `"group"` keeps cases of one group together; `"case"` ignores the groups.
-        inner_validation: 0 selects weights on the very fold that is tested, as the paper does. A fraction in (0, 1) holds
+        groups: The group of each case, in the order of the cases. folds: Number of folds asked for; the paper has
+        five. seed: Seed of the shuffle. by: `"group"` keeps cases of one group together; `"case"` ignores the groups.
+        inner_validation: 0 selects weights on the very fold that is tested, as the paper does. A fraction in (0, 1)
+        holds
             out that share of the training groups (at least one) to select on instead.
 
     Returns:
@@ -105,7 +104,8 @@ def _fold(index: int, dealt: list[list[str]], members: dict[str, list[int]], see
     held = max(1, round(inner * len(training)))
     if held >= len(training):
         raise StudyError(
-            f"Fold {index + 1} has {len(training)} training group(s); an inner validation of {inner} leaves none to train on. "
+            f"Fold {index + 1} has {len(training)} training group(s); "
+            f"an inner validation of {inner} leaves none to train on. "
             "Lower --inner-validation, or add cases."
         )
     rng = np.random.default_rng([seed, 0x1BE4, index])

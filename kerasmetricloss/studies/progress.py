@@ -42,7 +42,7 @@ class Clock:
         return seconds
 
     def left(self, remaining: list[Cell]) -> float:
-        """Seconds that the remaining cells will take, from the mean of their phase (or of any, before one of it ended)."""
+        """Seconds that the remaining cells will take, by the mean of their phase (of all, before one of it ended)."""
         everything = [s for seconds in self._seconds.values() for s in seconds]
         return sum(_mean(self._seconds.get(cell.phase) or everything) for cell in remaining)
 

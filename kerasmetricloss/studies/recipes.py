@@ -1,8 +1,8 @@
 """The paper's experiments as settings: which losses, on which data set, with which network, how long.
 
-Numbers at `scale="paper"` are the paper's (Sec. III and the authors' released descriptions). Those at `scale="small"` make the same
-procedure fit two cores and a few minutes; they were chosen for time and memory before any loss was compared, and all losses
-share them.
+Numbers at `scale="paper"` are the paper's (Sec. III and the authors' released descriptions). Those at `scale="small"`
+make the same procedure fit two cores and a few minutes; they were chosen for time and memory before any loss was
+compared, and all losses share them.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ RECIPES = {
     )
 }
 
-# Early stopping follows the paper's rule with shorter patience: small networks on few images converge in tens of epochs.
+# Early stopping follows the paper's rule with shorter patience: small networks converge in tens of epochs.
 _SMALL = Training(rate=1e-3, post_rate=1e-3, batch=4, epochs=60, post_epochs=25, rate_patience=6, stop_patience=12)
 _SMALL_2D: dict[str, Any] = {"name": "unet-small", "dimension": 2}
 _SMALL_3D: dict[str, Any] = {"name": "unet-small", "dimension": 3}

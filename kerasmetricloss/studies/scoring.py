@@ -20,8 +20,8 @@ def case_scores(truth: np.ndarray, probability: np.ndarray, labels: Sequence[str
         labels: Name of each label.
 
     Yields:
-        (label, metric, value) with the metrics `dice` (Eq. 2), `jaccard` (Eq. 3), `accuracy` (Eq. 4), `foreground_voxels`
-        (the object's size) and `predicted_voxels`.
+        (label, metric, value) with the metrics `dice` (Eq. 2), `jaccard` (Eq. 3), `accuracy` (Eq. 4),
+        `foreground_voxels` (the object's size) and `predicted_voxels`.
     """
     for index, label in enumerate(labels):
         true = truth[..., index] > 0

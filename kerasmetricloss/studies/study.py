@@ -7,12 +7,11 @@
     OUT/curves.parquet       losses by epoch
     OUT/examples.npz         slices for Fig. 3
 
-A run that was stopped goes on where it was: cells are found by their full configuration, and the tables are put together from
-cells alone.
+A run that was stopped goes on where it was: cells are found by their full configuration, and the tables are put
+together from cells alone.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -169,7 +168,8 @@ def _refuse_changed_files(out: Path, description: dict[str, Any]) -> None:
     if changed:
         raise StudyError(
             f"{out}: the data changed since this study began: case {changed[0]} "
-            f"({len(changed)} of {len(new)} cases differ, came or went). Scores of two versions of the data do not mix: "
+            f"({len(changed)} of {len(new)} cases differ, came or went). "
+            "Scores of two versions of the data do not mix: "
             "choose another --out, or put the files back."
         )
 
@@ -206,4 +206,4 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 def _replace(path: Path, write: Any) -> None:
     partial = path.with_name(f".{digest(path.name)}-{path.name}")
     write(partial)
-    os.replace(partial, path)
+    partial.replace(path)

@@ -1,8 +1,8 @@
 """Training with Keras: one network that is traced once a loss and reset between folds.
 
-Tracing a step costs seconds, training a small network on one fold as little. So the layers are built once, every loss has its own
-`keras.Model` around the same layers, compiled once, and each cell starts from given weights with its optimiser put back to the
-state it was built in.
+Tracing a step costs seconds, training a small network on one fold as little. So the layers are built once, every loss
+has its own `keras.Model` around the same layers, compiled once, and each cell starts from given weights with its
+optimiser put back to the state it was built in.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Batches:
-    """The data of one fold, as `keras.Model.fit` takes it: an endless stream of training batches, and the full images."""
+    """The data of one fold, as `fit` takes it: an endless stream of training batches, and the full images."""
 
     training: Any
     steps: int
@@ -149,7 +149,8 @@ class _KeepBest(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), "val_loss": float(logs["val_loss"]), "rate": rate}
         if not np.isfinite([row["loss"], row["val_loss"]]).all():
             raise StudyError(
-                f"The training loss is {row['loss']} and the validation loss {row['val_loss']} after epoch {epoch + 1}. "
+                f"The training loss is {row['loss']} and the validation loss {row['val_loss']} "
+                f"after epoch {epoch + 1}. "
                 "Lower the learning rate, or look at the images and the loss."
             )
         self.history.append(row)
