@@ -1,1 +1,14 @@
-"""Placeholder for statistics."""
+"""Which loss is better, on the same cases: paired tests, intervals and the marks of the paper's tables.
+
+Read `comparison` first; it asks `bootstrap` or `permutation` for p-values and `marking` for grey and italic.
+`subgroups` follows object size (the paper's Fig. 4), `simulation` measures how often a test is wrong. Scores come in,
+plain tables of numbers go out; nothing here needs Keras.
+"""
+
+from kerasmetricloss.statistics.comparison import Comparison as Comparison
+from kerasmetricloss.statistics.comparison import compare as compare
+from kerasmetricloss.statistics.marking import lower_is_better as lower_is_better
+from kerasmetricloss.statistics.marking import mark as mark
+from kerasmetricloss.statistics.simulation import false_positive_rates as false_positive_rates
+from kerasmetricloss.statistics.subgroups import SizeCurve as SizeCurve
+from kerasmetricloss.statistics.subgroups import size_curve as size_curve

@@ -1,0 +1,73 @@
+"""Grey and italic, as the paper's tables use them."""
+
+import doctest
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasmetricloss.statistics import marking
+from kerasmetricloss.statistics.marking import lower_is_better, mark
+
+
+def marks(means, p, **settings):
+    names = list("abcde")[: len(means)]
+    table = pd.DataFrame(p, index=names, columns=names, dtype=float)
+    return list(mark(pd.Series(means, index=names, dtype=float), table, **settings))
+
+
+def test_docstring_examples_hold():
+    assert doctest.testmod(marking).failed == 0
+
+
+def test_grey_is_not_inferior_to_the_best_and_italic_is_inferior_to_all():
+    p = [[1, 0.9, 0.9], [0.01, 1, 0.6], [0.01, 0.4, 1]]  # b and c beat a; b and c do not differ
+    assert marks([0.5, 0.7, 0.71], p) == ["italic", "grey", "grey"]
+
+
+def test_between_best_and_worst_there_is_no_mark():
+    p = [[1, 0.9, 0.9], [0.2, 1, 0.99], [0.01, 0.01, 1]]  # c beats both; b does not beat a
+    assert marks([0.5, 0.6, 0.7], p) == ["", "", "grey"]
+
+
+def test_of_two_losses_grey_must_be_earned():
+    assert marks([0.6, 0.7], [[1, 0.8], [0.2, 1]]) == ["", ""]
+    assert marks([0.6, 0.7], [[1, 0.99], [0.01, 1]]) == ["italic", "grey"]
+
+
+def test_of_three_equal_losses_all_are_top_ranked():
+    assert marks([0.5, 0.5, 0.5], np.full((3, 3), 0.5)) == ["grey"] * 3
+
+
+def test_one_loss_has_no_mark():
+    assert marks([0.5], [[np.nan]]) == [""]
+
+
+def test_the_level_itself_is_not_significant():
+    assert marks([0.6, 0.7], [[1, 0.95], [0.05, 1]]) == ["", ""]
+    assert marks([0.6, 0.7], [[1, 0.95], [0.05, 1]], alpha=0.051) == ["italic", "grey"]
+
+
+def test_without_a_test_nothing_is_inferior():
+    assert marks([0.1, 0.5, 0.9], np.full((3, 3), np.nan)) == ["grey"] * 3
+    assert marks([0.1, 0.9], np.full((2, 2), np.nan)) == ["", ""]
+
+
+def test_a_loss_without_a_mean_is_left_out():
+    p = [[1, 0.99, np.nan], [0.01, 1, np.nan], [np.nan] * 3]
+    assert marks([0.6, 0.7, np.nan], p) == ["italic", "grey", ""]
+
+
+def test_best_follows_the_direction():
+    p = [[1, 0.01, 0.01], [0.9, 1, 0.4], [0.9, 0.4, 1]]  # a is better than both
+    assert marks([3.0, 9.0, 8.0], p, lower=True) == ["grey", "", ""]
+
+
+@pytest.mark.parametrize("metric", ["hausdorff_mm", "avd_ml"])
+def test_distances_and_volume_differences_are_better_low(metric):
+    assert lower_is_better(metric)
+
+
+@pytest.mark.parametrize("metric", ["dice", "jaccard", "accuracy", "F0.5", "F2.0"])
+def test_similarities_are_better_high(metric):
+    assert not lower_is_better(metric)
