@@ -1,0 +1,176 @@
+"""From what the user passes to one canonical form: truth, prediction and weights that broadcast together."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from kerasmetricloss.similarities.settings import Layout
+
+
+class Batch(NamedTuple):
+    """What losses and metrics compute on. Channels stay where they are: nothing is transposed.
+
+    Args:
+        truth: float, shape (batch, *space, classes) or (batch, classes, *space), values in [0, 1].
+        prediction: float, the same shape.
+        weight: None, or a weight a voxel of the same rank that broadcasts to them; 0 for ignored voxels.
+        image_weight: None, or shape (batch,): scales the value of an image.
+        class_axis: where the classes stand.
+        space_axes: the other axes but the batch.
+    """
+
+    truth: Any
+    prediction: Any
+    weight: Any
+    image_weight: Any
+    class_axis: int
+    space_axes: tuple[int, ...]
+
+
+def probabilities(y_pred: Any, class_axis: int, layout: Layout) -> Any:
+    """Return y_pred as probabilities: sigmoid or softmax where it holds logits."""
+    if not layout.from_logits:
+        return y_pred
+    return ops.softmax(y_pred, axis=class_axis) if layout.classes == "exclusive" else ops.sigmoid(y_pred)
+
+
+def decisions(y_pred: Any, class_axis: int, layout: Layout) -> Any:
+    """Return y_pred as hard masks of 0 and 1: probability > 0.5 (strict), or the class of the largest value."""
+    if layout.classes == "exclusive":
+        classes = _along(ops.arange(y_pred.shape[class_axis]), class_axis, len(y_pred.shape))
+        largest = ops.expand_dims(ops.argmax(y_pred, axis=class_axis), class_axis)
+        return ops.cast(ops.equal(largest, ops.cast(classes, largest.dtype)), y_pred.dtype)
+    return ops.cast(y_pred > (0.0 if layout.from_logits else 0.5), y_pred.dtype)
+
+
+def read(
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any = None,
+    *,
+    layout: Layout,
+    activation: Callable[[Any, int, Layout], Any] = probabilities,
+) -> Batch:
+    """Check and align a batch.
+
+    Args:
+        y_true: (batch, *space, classes) in [0, 1], or a label map of integers, (batch, *space) or (batch, *space, 1).
+            With a single class a label map is the mask of that class.
+        y_pred: (batch, *space, classes), probabilities, or logits with ``layout.from_logits``.
+        sample_weight: None; (batch,) an image; (batch, *space) or (batch, *space, 1) a voxel; or one a voxel and class.
+        layout: how to read them. With channels first the class axis is the second everywhere.
+        activation: maps (y_pred, class axis, layout) to what is compared with the truth, before ``include``.
+
+    Returns:
+        The batch in float32, or in float64 where y_pred is float64.
+
+    Raises:
+        ValueError: shapes that do not fit; the message names them.
+    """
+    y_pred, y_true = _float(y_pred), ops.convert_to_tensor(y_true)
+    rank = len(y_pred.shape)
+    if rank < 2:
+        raise ValueError(f"y_pred has shape {_text(y_pred)}, expected (batch, *space, classes).")
+    first = (layout.data_format or keras.config.image_data_format()) == "channels_first"
+    axis = 1 if first else rank - 1
+    space = tuple(a for a in range(1, rank) if a != axis)
+    _check_classes(y_pred, axis, layout)
+    truth, known = _truth(y_true, y_pred, axis, layout)
+    weight, image_weight = _weights(sample_weight, y_pred, axis)
+    if known is not None:
+        weight = known if weight is None else weight * known
+    if layout.pool == "batch" and image_weight is not None:
+        # There is no value an image to scale: the image's weight enters the sums.
+        as_voxels = ops.reshape(image_weight, (-1,) + (1,) * (rank - 1))
+        weight, image_weight = (as_voxels if weight is None else weight * as_voxels), None
+    prediction = activation(y_pred, axis, layout)
+    if layout.include is not None:
+        truth, prediction = (_select(x, layout.include, axis) for x in (truth, prediction))
+        weight = weight if weight is None or weight.shape[axis] == 1 else _select(weight, layout.include, axis)
+    return Batch(truth, prediction, weight, image_weight, axis, space)
+
+
+def _float(x: Any) -> Any:
+    x = ops.convert_to_tensor(x)
+    return x if keras.backend.standardize_dtype(x.dtype) in ("float32", "float64") else ops.cast(x, "float32")
+
+
+def _text(x: Any) -> str:
+    return str(tuple(x.shape))
+
+
+def _along(vector: Any, axis: int, rank: int) -> Any:
+    return ops.reshape(vector, tuple(-1 if a == axis else 1 for a in range(rank)))
+
+
+def _select(x: Any, include: tuple[int, ...], axis: int) -> Any:
+    first, last = include[0], include[-1]
+    if include == tuple(range(first, last + 1)):
+        return x[(slice(None),) * axis + (slice(first, last + 1),)]
+    return ops.take(x, list(include), axis=axis)
+
+
+def _fits(shape: tuple, expected: tuple) -> bool:
+    return len(shape) == len(expected) and all(
+        have == want or have is None or want is None for have, want in zip(shape, expected, strict=True)
+    )
+
+
+def _check_classes(y_pred: Any, axis: int, layout: Layout) -> None:
+    classes = y_pred.shape[axis]
+    if classes is None:
+        raise ValueError(f"y_pred has shape {_text(y_pred)}: the number of classes (axis {axis}) must be known.")
+    if layout.classes == "exclusive" and classes < 2:
+        raise ValueError(
+            f"y_pred has shape {_text(y_pred)}, one class on axis {axis}: exclusive classes are two or more. "
+            "For one foreground class use classes='independent'."
+        )
+    if layout.include is not None and max(layout.include) >= classes:
+        raise ValueError(f"include={layout.include}, but y_pred has shape {_text(y_pred)}: {classes} classes.")
+
+
+def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, Any]:
+    """Return the truth as float and None, or 1 where it is known and 0 where it is to be ignored."""
+    shape, expected = tuple(y_true.shape), tuple(y_pred.shape)
+    without = expected[:axis] + expected[axis + 1 :]
+    single = (*expected[:axis], 1, *expected[axis + 1 :])
+    dense = _fits(shape, expected)
+    if not dense and not _fits(shape, without) and not _fits(shape, single):
+        raise ValueError(
+            f"y_pred has shape {_text(y_pred)} but y_true has {_text(y_true)}: expected y_true of shape {expected}, or "
+            f"a label map of shape {without} or {single}. y_pred needs a class axis (axis {axis}); where there is one "
+            "class only, add it with y_pred[..., None]."
+        )
+    if len(shape) < len(expected):
+        y_true = ops.expand_dims(y_true, axis)
+    known = None
+    if layout.ignore_label is not None:
+        known = ops.cast(ops.not_equal(y_true, ops.cast(layout.ignore_label, y_true.dtype)), y_pred.dtype)
+        if layout.classes == "exclusive" and dense:
+            known = ops.min(known, axis=axis, keepdims=True)
+    if not dense and expected[axis] > 1:
+        labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
+        return ops.cast(ops.equal(y_true, labels), y_pred.dtype), known
+    return ops.cast(y_true, y_pred.dtype), known
+
+
+def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
+    """Return (weight a voxel or None, weight an image or None)."""
+    if sample_weight is None:
+        return None, None
+    weight = ops.cast(ops.convert_to_tensor(sample_weight), y_pred.dtype)
+    shape, expected = tuple(weight.shape), tuple(y_pred.shape)
+    without = expected[:axis] + expected[axis + 1 :]
+    single = (*expected[:axis], 1, *expected[axis + 1 :])
+    if _fits(shape, expected[:1]) or (_fits(shape, (expected[0], 1)) and not _fits(shape, without)):
+        return None, ops.reshape(weight, (-1,))
+    if _fits(shape, without) and len(expected) > 2:
+        return ops.expand_dims(weight, axis), None
+    if _fits(shape, single) or _fits(shape, expected):
+        return weight, None
+    raise ValueError(
+        f"sample_weight has shape {shape} but y_pred has {expected}: expected {expected[:1]} for a weight an image, "
+        f"{without} or {single} for a weight a voxel, or {expected}."
+    )
