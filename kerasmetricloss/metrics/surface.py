@@ -1,0 +1,255 @@
+"""Distances between the surfaces of two masks, in mm: plain functions of NumPy arrays.
+
+A surface voxel is a voxel of the mask that has a neighbour across a face outside the mask or outside the image
+(the mask minus its erosion). The distance of a surface voxel is that to the nearest surface voxel of the other
+mask, centre to centre. Both masks are cropped to the box of their union first, and voxels that lie on both
+surfaces are at distance 0 without a search. SciPy finds the rest with a k-d tree.
+
+SciPy comes with the extra `study`; it is imported when a distance is asked for.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+Definition = Literal["larger", "pooled", "mean"]
+
+
+class SurfaceDistances(NamedTuple):
+    """Distances in mm from each surface voxel of one mask to the surface of the other.
+
+    Attributes:
+        from_truth: One a surface voxel of the truth, in no particular order.
+        from_prediction: One a surface voxel of the prediction, in no particular order.
+    """
+
+    from_truth: np.ndarray
+    from_prediction: np.ndarray
+
+
+def surface_distances(
+    y_true: np.ndarray, y_pred: np.ndarray, *, spacing_mm: Sequence[float] | None = None
+) -> SurfaceDistances | None:
+    """Distances between the surfaces of two masks, in both directions.
+
+    Args:
+        y_true: Truth, shape `space`: booleans, or numbers that are 0 or 1.
+        y_pred: Prediction, the same.
+        spacing_mm: Distance in mm between voxel centres along each axis; None stands for 1 along each.
+
+    Returns:
+        The distances, or None where a mask is empty: there is no surface to measure to.
+
+    Raises:
+        ValueError: If the shapes differ, a mask is not binary, or the spacing does not fit the axes.
+
+    Example:
+        >>> truth, prediction = np.zeros((4, 5)), np.zeros((4, 5))
+        >>> truth[1, 1] = prediction[1, 1] = prediction[1, 4] = 1
+        >>> found = surface_distances(truth, prediction, spacing_mm=(2.0, 0.5))
+        >>> found.from_truth.tolist(), sorted(found.from_prediction.tolist())
+        ([0.0], [0.0, 1.5])
+    """
+    y_true, y_pred, spacing = _checked(y_true, y_pred, spacing_mm)
+    boxes = _box(y_true), _box(y_pred)
+    if None in boxes:
+        return None
+    union = tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(*boxes, strict=True))
+    truth, prediction = _surface(y_true[union]), _surface(y_pred[union])
+    return SurfaceDistances(_directed(truth, prediction, spacing), _directed(prediction, truth, spacing))
+
+
+def hausdorff_distance(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    *,
+    spacing_mm: Sequence[float] | None = None,
+    percentile: float = 100.0,
+    definition: Definition = "larger",
+    empty: float = 0.0,
+    missed: float | Literal["diagonal"] | None = None,
+) -> float:
+    """The Hausdorff distance of two masks, in mm.
+
+    At the 100th percentile it is the largest distance from a surface voxel of either mask to the other surface.
+    Below, authors mean different numbers by one name, so the definition has to be said:
+
+    - `"larger"`: the larger of the two directed percentiles (MONAI, MetricsReloaded);
+    - `"pooled"`: the percentile of both directions' distances together (medpy);
+    - `"mean"`: the mean of the two directed percentiles.
+
+    All interpolate linearly between distances, as `numpy.percentile` does.
+
+    Where masks are empty:
+
+    | truth | prediction | value |
+    |---|---|---|
+    | empty | empty | `empty`, by default 0: they agree |
+    | not | empty | `missed`, by default NaN: there is no distance |
+    | empty | not | the same |
+    | not | not | the distance |
+
+    Args:
+        y_true: Truth, shape `space`: booleans, or numbers that are 0 or 1.
+        y_pred: Prediction, the same.
+        spacing_mm: Distance in mm between voxel centres along each axis; None stands for 1 along each.
+        percentile: 100 for the maximum, 95 for what is often called HD95.
+        definition: `"larger"`, `"pooled"` or `"mean"`; they differ below 100 only, but for the mean.
+        empty: The value, in mm, of two empty masks; NaN leaves such a case out of a mean.
+        missed: The value, in mm, where one mask alone is empty; `"diagonal"` is the distance between opposite
+            corners of the image, the worst there is. None stands for NaN: left out of a mean, which makes a model
+            that misses more look better.
+
+    Returns:
+        The distance in mm, or NaN.
+
+    Raises:
+        ValueError: If the shapes differ, a mask is not binary, or a setting is out of range.
+
+    Example:
+        >>> truth, prediction = np.zeros((4, 5)), np.zeros((4, 5))
+        >>> truth[1, 1] = prediction[3, 2] = 1
+        >>> hausdorff_distance(truth, prediction, spacing_mm=(2.0, 3.0))
+        5.0
+        >>> hausdorff_distance(truth, np.zeros((4, 5)))
+        nan
+    """
+    check_definition(percentile, definition)
+    distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
+    if distances is None:
+        neither = not np.any(y_true) and not np.any(y_pred)
+        return float(empty) if neither else _missed_value(missed, np.shape(y_true), spacing_mm)
+    if definition == "pooled":
+        return float(np.percentile(np.concatenate(distances), percentile))
+    directed = [np.percentile(each, percentile) for each in distances]
+    return float(max(directed) if definition == "larger" else sum(directed) / 2)
+
+
+def normalized_surface_distance(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    *,
+    tolerance_mm: float,
+    spacing_mm: Sequence[float] | None = None,
+    empty: float = 1.0,
+) -> float:
+    """The share of both surfaces that lies within a tolerance of the other one, also called surface Dice.
+
+    (truth's surface voxels within the tolerance + prediction's) / (all surface voxels of both). Voxels are
+    counted, as MONAI does; weighing them by the area of surface that each stands for gives other numbers.
+
+    Where masks are empty: two empty masks score `empty`; one alone scores 0.
+
+    Args:
+        y_true: Truth, shape `space`: booleans, or numbers that are 0 or 1.
+        y_pred: Prediction, the same.
+        tolerance_mm: Distance in mm up to which (and including) a surface voxel counts as right.
+        spacing_mm: Distance in mm between voxel centres along each axis; None stands for 1 along each.
+        empty: The score of two empty masks; NaN leaves such a case out of a mean.
+
+    Returns:
+        A score from 0 to 1, or `empty`.
+
+    Raises:
+        ValueError: If the shapes differ, a mask is not binary, or the tolerance is negative.
+
+    Source:
+        Nikolov et al., "Clinically Applicable Segmentation of Head and Neck Anatomy for Radiotherapy", 2021.
+
+    Example:
+        >>> truth, prediction = np.zeros((4, 5)), np.zeros((4, 5))
+        >>> truth[1, 1] = prediction[1, 1] = prediction[1, 4] = 1
+        >>> round(normalized_surface_distance(truth, prediction, tolerance_mm=1.0), 3)
+        0.667
+    """
+    if not tolerance_mm >= 0:
+        raise ValueError(f"tolerance_mm is {tolerance_mm}: expected a distance of at least 0")
+    distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
+    if distances is None:
+        return float(empty) if not np.any(y_true) and not np.any(y_pred) else 0.0
+    return float(np.mean(np.concatenate(distances) <= tolerance_mm))
+
+
+def check_definition(percentile: float, definition: str) -> None:
+    """Raise a ValueError unless the percentile is in (0, 100] and the definition is one of the named ones."""
+    if not 0 < percentile <= 100:
+        raise ValueError(f"percentile is {percentile}: expected a number above 0 and up to 100")
+    if definition not in ("larger", "pooled", "mean"):
+        raise ValueError(f"definition is {definition!r}: expected 'larger', 'pooled' or 'mean'")
+
+
+def _missed_value(missed: float | str | None, shape: tuple[int, ...], spacing_mm: Sequence[float] | None) -> float:
+    if missed == "diagonal":
+        return float(np.linalg.norm((np.asarray(shape) - 1) * (1.0 if spacing_mm is None else np.asarray(spacing_mm))))
+    return float("nan") if missed is None else float(missed)
+
+
+def _checked(
+    y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: Sequence[float] | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"y_pred has shape {y_pred.shape} but y_true has {y_true.shape}: "
+            "surface distances compare two masks of one shape"
+        )
+    spacing = np.ones(y_true.ndim) if spacing_mm is None else np.asarray(spacing_mm, np.float64)
+    if spacing.shape != (y_true.ndim,) or not (spacing > 0).all():
+        raise ValueError(
+            f"spacing_mm is {spacing_mm} for masks of shape {y_true.shape}: "
+            f"expected {y_true.ndim} positive numbers, one an axis"
+        )
+    return _binary(y_true, "y_true"), _binary(y_pred, "y_pred"), spacing
+
+
+def _binary(mask: np.ndarray, name: str) -> np.ndarray:
+    if mask.dtype == bool:
+        return mask
+    inside = mask != 0
+    if not np.array_equal(mask, inside):
+        raise ValueError(f"{name} holds {mask[mask != inside].flat[0]}: a mask is 0 or 1; threshold it first")
+    return inside
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """The smallest box around a mask, None if it is empty; each axis is searched in what the last one left."""
+    box = [slice(None)] * mask.ndim
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        found = np.flatnonzero(mask[tuple(box)].any(axis=others))
+        if not found.size:
+            return None
+        box[axis] = slice(int(found[0]), int(found[-1]) + 1)
+    return tuple(box)
+
+
+def _surface(mask: np.ndarray) -> np.ndarray:
+    """The mask minus its erosion, in a frame of one background voxel.
+
+    The frame makes a neighbour along any axis a fixed step in the flat array, so the erosion is six shifts of
+    contiguous memory. It moves all coordinates by one, which no distance notices.
+    """
+    framed = np.pad(mask, 1)
+    flat, core = framed.ravel(), framed.ravel().copy()
+    for step in (stride // framed.itemsize for stride in framed.strides):
+        core[step:] &= flat[:-step]
+        core[:-step] &= flat[step:]
+    return (flat & ~core).reshape(framed.shape)
+
+
+def _directed(surface: np.ndarray, other: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Distances from each voxel of one surface to the nearest voxel of the other."""
+    from scipy.spatial import cKDTree
+
+    apart = _points(surface & ~other, spacing)
+    distances = np.zeros(np.count_nonzero(surface))
+    if len(apart):
+        tree = cKDTree(_points(other, spacing), leafsize=32, balanced_tree=False, compact_nodes=False)
+        distances[: len(apart)] = tree.query(apart)[0]
+    return distances
+
+
+def _points(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Coordinates in mm, shape (voxels, axes). Several times faster than `numpy.argwhere`."""
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=-1) * spacing
