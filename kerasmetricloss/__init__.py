@@ -1,3 +1,46 @@
-"""Metric-sensitive losses and exact segmentation scores for Keras 3."""
+"""Metric-sensitive losses and exact segmentation scores for Keras 3.
+
+    from kerasmetricloss import DiceScore, SoftDice
+
+    model.compile(optimizer="adam", loss=SoftDice(), metrics=[DiceScore()])
+
+Importing the package registers its losses and metrics, so that `keras.saving.load_model` finds them. Where Keras or its
+backend is missing, `scores`, `statistics`, `reports` and `theory` still work, and asking for a loss says what is missing.
+"""
+
+import os
+import sys
+from pathlib import Path
 
 from kerasmetricloss._version import __version__ as __version__
+
+
+def _is_own_command() -> bool:
+    program = Path(sys.argv[0]).name if getattr(sys, "argv", None) else ""
+    started = getattr(sys, "orig_argv", [])
+    module = started[started.index("-m") + 1 :][:1] if "-m" in started else []
+    return program == "kerasmetricloss" or module == ["kerasmetricloss"]
+
+
+_missing: ImportError | None = None
+if _is_own_command():
+    # The command loads Keras when an experiment needs it, so that `--help` and `report` start at once.
+    # TensorFlow's notes on its own start-up stay out of the output; its errors arrive as exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+else:
+    try:
+        from kerasmetricloss.losses import *  # noqa: F403
+        from kerasmetricloss.metrics import *  # noqa: F403
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == __name__:
+            raise
+        _missing = error
+
+
+def __getattr__(name: str) -> object:
+    if _missing is not None and not name.startswith("_"):
+        raise ImportError(
+            f"kerasmetricloss.{name} needs Keras 3 and a backend, and importing them failed: {_missing}. Install one, "
+            "as in pip install 'kerasmetricloss[tensorflow]', or set KERAS_BACKEND to one that is installed."
+        ) from _missing
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
