@@ -6,3 +6,7 @@ from kerasmetricloss.datasets.case import Volume as Volume
 from kerasmetricloss.datasets.opening import names as names
 from kerasmetricloss.datasets.opening import open_dataset as open_dataset
 from kerasmetricloss.datasets.opening import verify as verify
+from kerasmetricloss.datasets.phantom import ensure_phantom as ensure_phantom
+from kerasmetricloss.datasets.phantom import load_posterior as load_posterior
+from kerasmetricloss.datasets.phantom import phantom_names as phantom_names
+from kerasmetricloss.datasets.phantom import write_phantom as write_phantom
