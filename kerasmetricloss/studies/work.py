@@ -1,11 +1,12 @@
 """One cell from start to files: train, predict the left-out cases, score them, write all of it in one step."""
 
+import functools
 import json
 import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,11 @@ class Worker:
     data: StudyData
     network: dict[str, Any]
     store: CellStore
-    _trainer: Trainer | None = field(default=None, repr=False)
 
     @property
     def trainer(self) -> Trainer:
-        """The network and its compiled steps, made when the first cell needs them."""
-        if self._trainer is None:
-            self._trainer = Trainer(self._build)
-        return self._trainer
+        """The network and its compiled steps."""
+        return _trainer(json.dumps(self.network), len(self.data.channels), len(self.data.labels))
 
     def run(self, cell: Cell, fold: Fold, pretrained: Cell | None, on_epoch: Callable[[int, float], None]) -> None:
         """Train a cell and write it.
@@ -82,9 +80,6 @@ class Worker:
                 f"{cell.title}: writing below {self.store.root} failed ({error.strerror or error}). "
                 "Make room or mend the permissions, then run the same command again: finished cells are kept."
             ) from error
-
-    def _build(self) -> keras.Model:
-        return networks.build(self.network, channels=len(self.data.channels), labels=len(self.data.labels))
 
     def _train(
         self, cell: Cell, fold: Fold, pretrained: Cell | None, on_epoch: Callable[[int, float], None]
@@ -156,6 +151,12 @@ def read_weights(directory: Path) -> Weights:
         raise StudyError(
             f"{path} cannot be read ({error}). Delete the directory {directory} and run the same command again."
         ) from error
+
+
+@functools.lru_cache(maxsize=4)
+def _trainer(network: str, channels: int, labels: int) -> Trainer:
+    """One trainer a network in this process: several studies share what was traced."""
+    return Trainer(lambda: networks.build(json.loads(network), channels=channels, labels=labels))
 
 
 def _batch_source() -> Any:

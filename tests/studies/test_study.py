@@ -1,0 +1,179 @@
+"""A whole study, tiny: from pictures on disk to the score table, interrupted and not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasmetricloss import studies
+from kerasmetricloss.datasets import DataError
+from kerasmetricloss.scores import ScoreTable
+
+TABLES = ("scores.parquet", "pretraining.parquet", "curves.parquet", "examples.npz")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(pictures, tmp_path_factory, request_for):
+    out = tmp_path_factory.mktemp("study") / "whole"
+    return studies.run(request_for(pictures, out))
+
+
+class StopAt(studies.Observer):
+    """Ctrl-C while cell number `cell` trains."""
+
+    def __init__(self, cell: int):
+        self.wanted = cell
+        self.started: list[str] = []
+
+    def cell_started(self, cell, epochs):
+        self.started.append(cell.title)
+
+    def epoch(self, cell, epoch, value):
+        if len(self.started) == self.wanted:
+            raise KeyboardInterrupt
+
+
+def test_every_case_is_scored_once_under_every_loss(uninterrupted):
+    table = ScoreTable.read(uninterrupted / "scores.parquet")
+    dice = table.values(dataset="po18", metric="dice")
+    assert list(dice.columns) == ["CE", "sDice"]
+    assert sorted(dice.index, key=int) == [str(i) for i in range(1, 8)]
+    assert dice.notna().all(axis=None)
+    assert set(table.metrics) == {"dice", "jaccard", "accuracy", "foreground_voxels", "predicted_voxels"}
+
+
+def test_dice_and_jaccard_of_every_row_satisfy_equation_7(uninterrupted):
+    table = ScoreTable.read(uninterrupted / "scores.parquet")
+    dice, jaccard = (table.values(dataset="po18", metric=name) for name in ("dice", "jaccard"))
+    np.testing.assert_allclose(jaccard, dice / (2 - dice), atol=1e-12)
+
+
+def test_object_size_is_the_number_of_foreground_pixels_on_the_resized_picture(uninterrupted, pictures):
+    sizes = ScoreTable.read(uninterrupted / "scores.parquet").values(dataset="po18", metric="foreground_voxels")["CE"]
+    for case in sizes.index:
+        truth = np.asarray(Image.open(pictures / "Ground Truth" / f"{case}.png")) > 0
+        # 28 x 19 of 30 x 22 pixels; the border of a disc of radius 3 to 6 moves by a fraction of a pixel
+        assert sizes[case] == pytest.approx(truth.sum() * (28 * 19) / (30 * 22), rel=0.15)
+
+
+def test_a_study_directory_describes_itself(uninterrupted):
+    described = json.loads((uninterrupted / "study.json").read_text())
+    assert described["folds"] == {"requested": 3, "used": 3, "by": "group"}
+    assert described["selection"] == "reported fold"
+    assert described["data"]["cases"] == 7
+    assert set(described["files"]) == {str(i) for i in range(1, 8)}
+    assert described["network"]["parameters"] > 0
+    assert described["minutes"] > 0
+    assert described["versions"]["keras"]
+
+
+def test_only_post_training_is_in_the_scores_and_pre_training_lies_beside(uninterrupted):
+    before = ScoreTable.read(uninterrupted / "pretraining.parquet")
+    assert before.losses == ["CE"]
+    assert len(before) * 2 == len(ScoreTable.read(uninterrupted / "scores.parquet"))
+
+
+@pytest.mark.parametrize("cell", [1, 2, 6])
+def test_a_study_stopped_in_any_cell_goes_on_to_the_same_tables(uninterrupted, pictures, tmp_path, cell, request_for):
+    stopped, resumed = StopAt(cell), StopAt(0)
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_for(pictures, tmp_path / "out"), observer=stopped)
+    assert not (tmp_path / "out" / "scores.parquet").exists()
+    studies.run(request_for(pictures, tmp_path / "out"), observer=resumed)
+    assert len(stopped.started) + len(resumed.started) == 9 + 1  # 3 folds x (CE, then 2 losses); one cell ran twice
+    assert stopped.started[-1] == resumed.started[0]
+    for name in TABLES:
+        assert (tmp_path / "out" / name).read_bytes() == (uninterrupted / name).read_bytes(), name
+
+
+def test_a_finished_study_trains_nothing_again(uninterrupted, pictures, request_for):
+    observer = StopAt(0)
+    before = (uninterrupted / "scores.parquet").read_bytes()
+    studies.run(request_for(pictures, uninterrupted), observer=observer)
+    assert observer.started == []
+    assert (uninterrupted / "scores.parquet").read_bytes() == before
+
+
+def test_a_loss_added_later_reuses_the_pre_training(uninterrupted, pictures, request_for):
+    observer = StopAt(0)
+    studies.run(request_for(pictures, uninterrupted, losses=("CE", "sDice", "sJaccard")), observer=observer)
+    assert len(observer.started) == 3
+    assert all("post-training, sJaccard" in title for title in observer.started)
+    studies.run(request_for(pictures, uninterrupted))
+
+
+def test_a_changed_file_under_a_study_is_refused(pictures, tmp_path, request_for):
+    import shutil
+
+    shutil.copytree(pictures, tmp_path / "data")
+    changed = request_for(tmp_path / "data", tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(changed, observer=StopAt(1))
+    picture = tmp_path / "data" / "Original" / "3.png"
+    Image.fromarray(np.zeros((22, 30, 3), "uint8")).save(picture)
+    with pytest.raises(studies.StudyError, match="the data changed since this study began: case 3"):
+        studies.run(changed)
+
+
+def test_selection_on_an_inner_split_trains_on_fewer_cases(pictures, tmp_path, request_for):
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_for(pictures, tmp_path, inner_validation=0.3), observer=StopAt(2))
+    configuration = json.loads(next((tmp_path / "cells").glob("*/configuration.json")).read_text())
+    parts = [set(configuration["data"][part]) for part in ("train", "validation", "test")]
+    assert not parts[0] & parts[1]
+    assert not parts[1] & parts[2]
+    assert set.union(*parts) == {str(i) for i in range(1, 8)}
+    assert json.loads((tmp_path / "study.json").read_text())["selection"] == "inner validation 0.3"
+
+
+def test_a_broken_file_is_named_before_anything_is_written(pictures, tmp_path, request_for):
+    import shutil
+
+    shutil.copytree(pictures, tmp_path / "data")
+    picture = tmp_path / "data" / "Original" / "5.png"
+    picture.write_bytes(picture.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"case 5.*5\.png"):
+        studies.run(request_for(tmp_path / "data", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_names_its_cell(pictures, tmp_path, request_for):
+    with pytest.raises(studies.StudyError, match="po18, unet-small, fold 1, pre-training, CE, seed 0"):
+        studies.run(
+            request_for(
+                pictures, tmp_path, setup=request_for(pictures, tmp_path).setup.with_training(rate=float("inf"))
+            )
+        )
+
+
+def test_a_study_killed_with_sigkill_goes_on_to_the_same_table(uninterrupted, pictures, tmp_path, request_for):
+    code = (
+        "import sys, pathlib, importlib.util\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        f"spec = importlib.util.spec_from_file_location('helpers', {str(Path(__file__).parent / 'conftest.py')!r})\n"
+        "helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)\n"
+        "from kerasmetricloss import studies\n"
+        "studies.run(helpers.tiny_request(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])))\n"
+    )
+    out = tmp_path / "out"
+    process = subprocess.Popen([sys.executable, "-c", code, str(pictures), str(out)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 240
+    while process.poll() is None and time.monotonic() < deadline:
+        if len(list((out / "cells").glob("po18-*"))) >= 2:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not (out / "scores.parquet").exists()
+    studies.run(request_for(pictures, out))
+    for name in TABLES:
+        assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name
+    assert not list((out / "cells").glob(".partial-*"))
