@@ -1,5 +1,6 @@
 """The one kernel: soft or hard counts of an image and class, as Keras operations."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,8 +94,12 @@ def total(values: Any, weight: Any, batch: Batch, *, pool: str = "image") -> Any
 
 def voxels(batch: Batch, *, pool: str = "image") -> Any:
     """Return d, the sum of the weights of all voxels: shape (batch, classes), or (1, classes) for pool="batch"."""
-    ones = ops.ones_like(batch.prediction)
-    return total(ones, batch.weight, batch, pool=pool)
+    if batch.weight is not None:
+        return total(ops.ones_like(batch.prediction), batch.weight, batch, pool=pool)
+    shape = ops.shape(batch.prediction)
+    summed = (0, *batch.space_axes) if pool == "batch" else batch.space_axes
+    number = ops.cast(math.prod(shape[axis] for axis in summed), batch.prediction.dtype)
+    return ops.full((1 if pool == "batch" else shape[0], shape[batch.class_axis]), number, batch.prediction.dtype)
 
 
 def class_mean(values: Any, class_weights: tuple[float, ...] | None = None, present: Any = None) -> Any:

@@ -1,0 +1,165 @@
+"""What every loss does: read a batch, take the mean over classes, reduce over images, keep its arguments."""
+
+from dataclasses import asdict, fields
+from typing import Any, Self, Unpack
+
+import keras
+from keras import ops
+
+from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, Overlap, class_mean, probabilities, read
+
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+
+
+class ArgumentsKept(keras.losses.Loss):
+    """A Keras loss that keeps its dtype in its config, shows its arguments, pickles, adds and multiplies."""
+
+    def __init__(self, *, name: str | None = None, reduction: str | None = _MEANS[0], dtype: Any = None):
+        self._policy = keras.dtype_policies.get(dtype or keras.config.floatx())
+        super().__init__(name=name, reduction=reduction, dtype=self._policy)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument; Keras' own config leaves out the dtype."""
+        return {**super().get_config(), "dtype": self._policy.name}
+
+    def __reduce__(self) -> tuple:
+        return _rebuild, (type(self), self.get_config())
+
+    def __repr__(self) -> str:
+        defaults = {"reduction": _MEANS[0], "dtype": "float32"}
+        defaults |= {field.name: field.default for field in (*fields(Layout), *fields(Overlap))}
+        config = self.get_config()
+        if self.name.rstrip("_0123456789").replace("_", "") == type(self).__name__.lower():
+            del config["name"]
+        shown = (f"{key}={value!r}" for key, value in config.items() if value != defaults.get(key))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __add__(self, other: Any) -> keras.losses.Loss:
+        return _weighted_sum([(1.0, self), (1.0, other)])
+
+    def __radd__(self, other: Any) -> keras.losses.Loss:
+        # sum() begins with 0.
+        return self if isinstance(other, int | float) and other == 0 else _weighted_sum([(1.0, other), (1.0, self)])
+
+    def __mul__(self, factor: float) -> keras.losses.Loss:
+        return _weighted_sum([(factor, self)])
+
+    __rmul__ = __mul__
+
+
+class SegmentationLoss(ArgumentsKept):
+    """Base of the losses: a subclass defines ``values(batch)``, one loss an image and class.
+
+    Args:
+        **settings: ``name``, ``reduction`` and ``dtype`` as for ``keras.losses.Loss``; the fields of
+            :class:`kerasmetricloss.similarities.Layout` say how y_true and y_pred are read.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        reduction: str | None = _MEANS[0],
+        dtype: Any = None,
+        **layout: Unpack[LayoutSettings],
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.layout = Layout(**layout)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {**super().get_config(), **asdict(self.layout)}
+
+    def activation(self, y_pred: Any, class_axis: int, layout: Layout) -> Any:
+        """Map y_pred to what ``values`` compares with the truth: probabilities, unless a subclass says else."""
+        return probabilities(y_pred, class_axis, layout)
+
+    def values(self, batch: Batch) -> Any:
+        """Return the loss of each image and class, shape (batch, classes)."""
+        raise NotImplementedError
+
+    def image_values(self, batch: Batch) -> Any:
+        """Return the loss of each image, shape (batch,): the mean over classes."""
+        return class_mean(self.values(batch), self.layout.class_weights)
+
+    def weighted_values(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
+        """Return the loss of each image, weights a voxel applied, and the weights of the images or None."""
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        batch = read(y_true, y_pred, sample_weight, layout=self.layout, activation=self.activation)
+        return self.image_values(batch), batch.image_weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each image, shape (batch,), or (1,) with pool="batch"."""
+        return self.weighted_values(y_true, y_pred)[0]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch.
+
+        Args:
+            y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1).
+            y_pred: (batch, *space, classes).
+            sample_weight: (batch,) scales the loss of an image; (batch, *space), (batch, *space, 1) or
+                (batch, *space, classes) enters the sums over voxels.
+
+        Returns:
+            A scalar of the loss' dtype, or shape (batch,) with reduction=None.
+        """
+        with keras.name_scope(self.name):
+            values, weight = self.weighted_values(y_true, y_pred, sample_weight)
+            return ops.cast(_reduce(values, weight, self.reduction), self.dtype)
+
+
+def sum_over_replicas(values: Any) -> Any:
+    """Return the sum of ``values`` over the replicas of a tf.distribute strategy, with its gradient.
+
+    Counts pooled over the batch are pooled over the global batch this way. Under keras.distribution arrays are
+    global, so sums already are.
+    """
+    _, context = _replicas()
+    return values if context is None else context.all_reduce("SUM", values)
+
+
+def _replicas() -> tuple[int, Any]:
+    """Return the number of replicas in step and, inside one of them, its context; (1, None) if there is one only."""
+    if keras.backend.backend() != "tensorflow":
+        return 1, None
+    import tensorflow as tf
+
+    number = tf.distribute.get_strategy().num_replicas_in_sync
+    return number, tf.distribute.get_replica_context() if number > 1 else None
+
+
+def _reduce(values: Any, weight: Any, reduction: str | None) -> Any:
+    """Reduce over images, and scale means by the number of replicas: Keras sums the replicas' losses."""
+    if weight is not None:
+        values = values * weight
+    if reduction in (None, "none"):
+        return values
+    if reduction == "sum":
+        return ops.sum(values)
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        mean = ops.divide_no_nan(ops.sum(values), ops.sum(weight))
+    else:
+        mean = ops.mean(values)
+    number, _ = _replicas()
+    return mean / number if number > 1 else mean
+
+
+def _rebuild(loss: type[Self], config: dict[str, Any]) -> keras.losses.Loss:
+    return loss.from_config(config)
+
+
+def _weighted_sum(terms: list[tuple[float, Any]]) -> Any:
+    # Imported here because a sum of losses is itself a loss with these operators.
+    from kerasmetricloss.losses.compound import WeightedSum
+
+    if not all(isinstance(factor, int | float) and isinstance(loss, keras.losses.Loss) for factor, loss in terms):
+        return NotImplemented
+    flat = [
+        (factor * weight, part)
+        for factor, loss in terms
+        for weight, part in (
+            zip(loss.weights, loss.losses, strict=True) if isinstance(loss, WeightedSum) else [(1.0, loss)]
+        )
+    ]
+    return WeightedSum(losses=[part for _, part in flat], weights=[weight for weight, _ in flat])

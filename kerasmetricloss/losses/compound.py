@@ -1,0 +1,124 @@
+"""Sums and multiples of losses: losses again, with a metric for each part."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kerasmetricloss.losses._base import ArgumentsKept, SegmentationLoss
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class WeightedSum(ArgumentsKept):
+    """Weighted sum of losses: sum_k w_k l_k. What ``0.5 * SoftDice() + 0.5 * CrossEntropy()`` builds.
+
+    Args:
+        losses: the parts l_k: losses of this package or any other ``keras.losses.Loss``.
+        weights: the factors w_k, one a part.
+        name: name of the loss.
+        dtype: dtype of the result.
+
+    Raises:
+        ValueError: no part, weights that are not one a part, or parts that reduce differently.
+
+    Example:
+        >>> import numpy as np
+        >>> from kerasmetricloss.losses import CrossEntropy, SoftDice
+        >>> loss = 0.5 * SoftDice() + 2.0 * CrossEntropy()
+        >>> loss
+        0.5 * SoftDice() + 2.0 * CrossEntropy()
+        >>> y_true, y_pred = np.ones((1, 3, 1)), np.full((1, 3, 1), 0.5)
+        >>> round(float(loss(y_true, y_pred)), 3)  # 0.5 * (1 - 3 / 4.5) + 2 * log 2
+        1.553
+        >>> [metric.name for metric in loss.part_metrics()]
+        ['soft_dice', 'cross_entropy']
+    """
+
+    def __init__(
+        self,
+        *,
+        losses: Sequence[keras.losses.Loss],
+        weights: Sequence[float],
+        name: str | None = None,
+        dtype: Any = None,
+    ):
+        if not losses or len(losses) != len(weights):
+            raise ValueError(f"{len(losses)} losses and {len(weights)} weights, expected one weight for each loss.")
+        reductions = {loss.reduction for loss in losses}
+        if len(reductions) > 1:
+            raise ValueError(f"the losses reduce differently ({reductions}): give all of them the same reduction.")
+        super().__init__(name=name, reduction=losses[0].reduction, dtype=dtype)
+        self.losses = list(losses)
+        self.weights = [float(weight) for weight in weights]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the weighted sum of the parts; each reduces and scales for replicas itself."""
+        parts = [ops.cast(loss(y_true, y_pred, sample_weight), self.dtype) for loss in self.losses]
+        return sum(weight * part for weight, part in zip(self.weights, parts, strict=True))
+
+    def part_metrics(self) -> list[keras.metrics.Metric]:
+        """Return a metric for each part, without its factor.
+
+        Give them to ``compile(weighted_metrics=...)``: Keras passes sample weights to those only. Times the factors
+        they add up to the loss that ``fit`` shows.
+        """
+        names = [_plain_name(loss) for loss in self.losses]
+        unique = [f"{name}_{i}" if names.count(name) > 1 else name for i, name in enumerate(names)]
+        return [PartMetric(loss=loss, name=name) for loss, name in zip(self.losses, unique, strict=True)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument, the parts serialised."""
+        config = {**super().get_config(), "losses": [keras.saving.serialize_keras_object(loss) for loss in self.losses]}
+        del config["reduction"]
+        return {**config, "weights": self.weights}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "WeightedSum":
+        """Build the sum from its config."""
+        losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
+        return cls(**{**config, "losses": losses})
+
+    def __repr__(self) -> str:
+        return " + ".join(f"{weight} * {loss!r}" for weight, loss in zip(self.weights, self.losses, strict=True))
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class PartMetric(keras.metrics.Mean):
+    """Mean of a loss over images, so that ``fit`` shows one part of a sum.
+
+    Args:
+        loss: the loss to show.
+        name: name of the metric.
+        dtype: dtype of the metric.
+    """
+
+    def __init__(self, *, loss: keras.losses.Loss, name: str | None = None, dtype: Any = None):
+        super().__init__(name=name or _plain_name(loss), dtype=dtype)
+        self.loss = loss
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add the images of a batch."""
+        if isinstance(self.loss, SegmentationLoss):
+            values, weight = self.loss.weighted_values(y_true, y_pred, sample_weight)
+        else:
+            values, weight = self.loss.call(y_true, y_pred), sample_weight
+        if weight is not None:
+            values = values * ops.cast(weight, values.dtype)
+        # The loss in fit divides by the number of images, not by their weights: so does this.
+        super().update_state(values)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument, the loss serialised."""
+        return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PartMetric":
+        """Build the metric from its config."""
+        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
+
+
+def _plain_name(loss: keras.losses.Loss) -> str:
+    """Return the name of a loss without the number that Keras appends to automatic names."""
+    stem = loss.name.rstrip("0123456789").rstrip("_")
+    return stem if stem.replace("_", "") == type(loss).__name__.lower() else loss.name

@@ -1,0 +1,138 @@
+"""Soft Dice, soft Jaccard and soft Tversky: one minus the ratio of soft counts (Eqs. 11-14)."""
+
+from dataclasses import asdict, fields
+from typing import Any, Unpack
+
+import keras
+
+from kerasmetricloss.losses._base import SegmentationLoss, sum_over_replicas
+from kerasmetricloss.similarities import Batch, Counts, Overlap, OverlapSettings, count, ratios, score_settings
+
+_OVERLAP = tuple(field.name for field in fields(Overlap))
+
+
+class OverlapLoss(SegmentationLoss):
+    """Base of the losses on counts: a subclass defines ``score(counts)``.
+
+    Args:
+        **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
+            :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+    """
+
+    def __init__(self, **settings: Unpack[OverlapSettings]):
+        super().__init__(**{key: value for key, value in settings.items() if key not in _OVERLAP})
+        self.overlap = Overlap(**{key: value for key, value in settings.items() if key in _OVERLAP})
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {**super().get_config(), **asdict(self.overlap)}
+
+    def score(self, counts: Counts) -> Any:
+        """Return the score of each image and class from its counts."""
+        raise NotImplementedError
+
+    def counts(self, batch: Batch) -> Counts:
+        """Return the counts of each image and class; those of pool="batch" are summed over all replicas."""
+        counts = count(batch, self.overlap, pool=self.layout.pool)
+        return Counts(*map(sum_over_replicas, counts)) if self.layout.pool == "batch" else counts
+
+    def values(self, batch: Batch) -> Any:
+        """Return one minus the score of each image and class."""
+        return 1 - self.score(self.counts(batch))
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class SoftTversky(OverlapLoss):
+    """Soft Tversky loss: 1 - <y,p> / (<y,p> + alpha <1-y,p> + beta <y,1-p>), Eq. 14.
+
+    ``alpha`` weighs false positives, ``beta`` false negatives (``keras.losses.Tversky`` has them the other way round
+    up to Keras 3.15.1). At (1/2, 1/2) it is :class:`SoftDice`, at (1, 1) :class:`SoftJaccard`, at
+    (1, b^2) / (1 + b^2) one minus F-beta.
+
+    Two empty sets have loss 0 (``1 - empty``). An empty truth with any prediction has loss 1 and gradient 0: see
+    :class:`SoftDice`.
+
+    Args:
+        alpha: weight of false positives, > 0.
+        beta: weight of false negatives, > 0.
+        **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
+            :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Raises:
+        ValueError: alpha or beta is not above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> y_true = np.array([[[1.0], [1.0], [0.0]]])
+        >>> y_pred = np.array([[[0.5], [1.0], [0.5]]])
+        >>> round(float(SoftTversky(alpha=0.3, beta=0.7)(y_true, y_pred)), 3)  # 1 - 1.5 / (1.5 + 0.15 + 0.35)
+        0.25
+    """
+
+    def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapSettings]):
+        super().__init__(**settings)
+        if not (alpha > 0 and beta > 0):
+            raise ValueError(f"alpha={alpha}, beta={beta}, expected numbers > 0.")
+        self.alpha, self.beta = float(alpha), float(beta)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
+
+    def score(self, counts: Counts) -> Any:
+        """Return the Tversky index of each image and class."""
+        return ratios.tversky(*counts, alpha=self.alpha, beta=self.beta, **score_settings(self.overlap))
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class SoftDice(OverlapLoss):
+    """Soft Dice loss: 1 - 2 <y,p> / (|y| + |p|), Eq. 11.
+
+    |p| is the sum of p (``norm=1``, the paper's experiments) or of its squares (``norm=2``, Eq. 12). The loss is taken
+    for every image and class, then averaged; ``pool="batch"`` sums over the batch first.
+
+    Two empty sets have loss 0 (``1 - empty``). With an empty truth the loss is exactly 1 whatever is
+    predicted, with gradient 0: such an image teaches nothing. Pooling over the batch, or ``smooth_nr`` and
+    ``smooth_dr`` of about the mean volume of the structure, make it teach (https://arxiv.org/abs/2207.09521).
+
+    Args:
+        **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
+            :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Example:
+        >>> import numpy as np
+        >>> y_true = np.array([[[1.0], [1.0], [0.0]]])
+        >>> y_pred = np.array([[[0.5], [1.0], [0.5]]])
+        >>> round(float(SoftDice()(y_true, y_pred)), 3)  # 1 - 2 * 1.5 / (2 + 2)
+        0.25
+        >>> SoftDice(norm=2, include=[1, 2])
+        SoftDice(include=(1, 2), norm=2)
+    """
+
+    def score(self, counts: Counts) -> Any:
+        """Return the Dice score of each image and class."""
+        return ratios.dice(*counts, **score_settings(self.overlap))
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class SoftJaccard(OverlapLoss):
+    """Soft Jaccard loss: 1 - <y,p> / (|y| + |p| - <y,p>), Eq. 13.
+
+    Two empty sets have loss 0 (``1 - empty``). With an empty truth the loss is 1 whatever is predicted, with gradient
+    0: see :class:`SoftDice`.
+
+    Args:
+        **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
+            :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Example:
+        >>> import numpy as np
+        >>> y_true = np.array([[[1.0], [1.0], [0.0]]])
+        >>> y_pred = np.array([[[0.5], [1.0], [0.5]]])
+        >>> round(float(SoftJaccard()(y_true, y_pred)), 3)  # 1 - 1.5 / (2 + 2 - 1.5)
+        0.4
+    """
+
+    def score(self, counts: Counts) -> Any:
+        """Return the Jaccard index of each image and class."""
+        return ratios.jaccard(*counts, **score_settings(self.overlap))
