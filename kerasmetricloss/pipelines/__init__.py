@@ -1,1 +1,8 @@
-"""Placeholder for pipelines."""
+"""From cases on disk to batches: resampling, boxes, statistics, augmentation, and feeding."""
+
+from kerasmetricloss.pipelines.cache import prepare_all as prepare_all
+from kerasmetricloss.pipelines.intensity import channel_statistics as channel_statistics
+from kerasmetricloss.pipelines.intensity import foreground_prior as foreground_prior
+from kerasmetricloss.pipelines.preparation import Preparation as Preparation
+from kerasmetricloss.pipelines.preparation import Prepared as Prepared
+from kerasmetricloss.pipelines.preparation import prepare as prepare

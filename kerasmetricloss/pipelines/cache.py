@@ -1,0 +1,142 @@
+"""Prepared cases on disk: made once, found again by content, opened without being read into memory.
+
+An entry is a folder of `.npy` files named by a hash of everything that went into it. Entries appear by one rename, so
+a reader never sees half of one, and two processes that make the same entry both end with a whole one.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss._version import __version__
+from kerasmetricloss.datasets import Case, DataError
+from kerasmetricloss.pipelines.preparation import Preparation, Prepared, prepare
+
+ARRAYS = ("image", "truth", "mask")
+DAY_S = 24 * 60 * 60
+
+
+def prepare_all(
+    cases: Sequence[Case],
+    preparation: Preparation,
+    *,
+    cache_dir: Path | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Prepared]:
+    """Prepare every case, from a cache where one is given.
+
+    With a cache the arrays are memory maps: a data set larger than the memory still trains. An entry is made anew when
+    a file, a setting, the reader or the version of this package changes; old entries stay until the folder is deleted.
+
+    Args:
+        cases: What to prepare.
+        preparation: Grid and box.
+        cache_dir: Folder of the cache, made where absent; None prepares in memory.
+        progress: Called with (cases done, cases) before the first case and after each.
+
+    Returns:
+        The prepared cases, in the order given.
+
+    Raises:
+        DataError: A case cannot be read, or the cache not be written; the message names which.
+    """
+    prepared = []
+    for done, case in enumerate(cases):
+        if progress is not None:
+            progress(done, len(cases))
+        prepared.append(
+            prepare(case, preparation) if cache_dir is None else _cached(case, preparation, Path(cache_dir))
+        )
+    if progress is not None:
+        progress(len(cases), len(cases))
+    return prepared
+
+
+def cache_key(case: Case, preparation: Preparation) -> str:
+    """Return a hash of all that the prepared arrays depend on: files' content, reader, settings, package version.
+
+    Args:
+        case: The case; every file of it is read.
+        preparation: Grid and box.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    parts = [__version__, case.dataset, case.channels, case.labels, _reader_name(case.reader), asdict(preparation)]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    for path in case.files:
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DataError(f"cannot be read ({reason})", case=case.id, file=path, mend="make it readable") from error
+    return digest.hexdigest()[:32]
+
+
+def _reader_name(reader: Callable) -> list:
+    """Name a reader and its settings; an object without a name gets its address, which no later run finds again."""
+    if isinstance(reader, partial):
+        return [*_reader_name(reader.func), repr(reader.args), repr(sorted(reader.keywords.items()))]
+    return [getattr(reader, "__module__", ""), getattr(reader, "__qualname__", repr(reader))]
+
+
+def _cached(case: Case, preparation: Preparation, cache: Path) -> Prepared:
+    entry = cache / cache_key(case, preparation)
+    found = _open(entry, case.id, preparation)
+    if found is not None:
+        return found
+    prepared = prepare(case, preparation)
+    try:
+        _store(prepared, entry, preparation)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        mend = "make room or mend its permissions, or prepare without a cache"
+        raise DataError(f"the cache cannot be written ({reason})", case=case.id, file=cache, mend=mend) from error
+    return _open(entry, case.id, preparation) or prepared
+
+
+def _store(prepared: Prepared, entry: Path, preparation: Preparation) -> None:
+    """Write an entry under another name, then rename it; an entry that another process finished meanwhile stays."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in entry.parent.glob(f".{entry.name}-*"):
+        if time.time() - leftover.stat().st_mtime > DAY_S:  # whoever was writing it was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    try:
+        for name in ARRAYS:
+            np.save(unfinished / f"{name}.npy", getattr(prepared, name), allow_pickle=False)
+        voxel_mm = None if prepared.voxel_mm is None else [float(mm) for mm in prepared.voxel_mm]
+        (unfinished / "voxel_mm.json").write_text(json.dumps(voxel_mm), encoding="utf-8")
+        if _open(entry, prepared.case_id, preparation) is None:
+            shutil.rmtree(entry, ignore_errors=True)
+            unfinished.rename(entry)
+    except OSError:
+        if _open(entry, prepared.case_id, preparation) is None:
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _open(entry: Path, case_id: str, preparation: Preparation) -> Prepared | None:
+    """Map an entry; None where it is absent, cut short or of another shape."""
+    try:
+        arrays = {name: np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        voxel_mm = json.loads((entry / "voxel_mm.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    expected = {"image": preparation.input_size, "truth": preparation.output_size, "mask": preparation.output_size}
+    if any(arrays[name].shape[:-1] != size for name, size in expected.items()):
+        return None
+    return Prepared(case_id, **arrays, voxel_mm=None if voxel_mm is None else tuple(voxel_mm))

@@ -1,0 +1,132 @@
+"""From a case on disk to the arrays that a network takes: one grid, one box."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasmetricloss.datasets import Case, DataError, Volume
+from kerasmetricloss.pipelines import geometry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How cases are brought to one grid and one box; plain values, so that it can be hashed and kept as JSON.
+
+    Args:
+        output_size: Box that the network outputs, in voxels an axis; truth and mask have it.
+        margin: Voxels by which the image's box is larger, on each side of each axis.
+        spacing_mm: Isotropic voxels that volumes are resampled to; None leaves their grid.
+        picture_size: (width, height) that pictures are resized to; None leaves them.
+
+    Raises:
+        ValueError: For a size, margin or spacing that cannot be.
+
+    Example:
+        >>> Preparation(spacing_mm=2.0, output_size=(136, 136, 82), margin=13).input_size
+        (162, 162, 108)
+    """
+
+    output_size: tuple[int, ...]
+    margin: int = 0
+    spacing_mm: float | None = None
+    picture_size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        # Settings that were read back from JSON come as lists.
+        object.__setattr__(self, "output_size", tuple(int(n) for n in self.output_size))
+        if self.picture_size is not None:
+            object.__setattr__(self, "picture_size", tuple(int(n) for n in self.picture_size))
+        if len(self.output_size) not in (2, 3) or min(self.output_size) < 1:
+            raise ValueError(f"output_size is {self.output_size}; it needs 2 or 3 whole numbers of at least 1.")
+        if self.margin < 0:
+            raise ValueError(f"margin is {self.margin}; it cannot be negative.")
+        if self.spacing_mm is not None and not 0 < self.spacing_mm < np.inf:
+            raise ValueError(f"spacing_mm is {self.spacing_mm}; it must be a positive length.")
+        if self.picture_size is not None and (len(self.picture_size) != 2 or min(self.picture_size) < 1):
+            raise ValueError(f"picture_size is {self.picture_size}; it must be (width, height), each at least 1.")
+
+    @property
+    def input_size(self) -> tuple[int, ...]:
+        """Box of the image: the output box and the margin on both sides."""
+        return tuple(n + 2 * self.margin for n in self.output_size)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One case as a network takes it. The output box lies centred in the input box.
+
+    Args:
+        case_id: Name of the case.
+        image: float32 (*input, channels), not normalised, zero where the field of view ends.
+        truth: uint8 (*output, labels), 0 or 1.
+        mask: uint8 (*output, 1), 1 where an output counts.
+        voxel_mm: Size of a voxel along each axis in mm; None for pictures without a scale.
+    """
+
+    case_id: str
+    image: np.ndarray
+    truth: np.ndarray
+    mask: np.ndarray
+    voxel_mm: tuple[float, ...] | None
+
+
+def prepare(case: Case, preparation: Preparation) -> Prepared:
+    """Read one case and bring it to the grid and the box of a preparation.
+
+    Volumes are resampled linearly, image and truth to the same grid; pictures are resized with an antialiased image and
+    an area-averaged truth. Truth and mask are then 1 where they are above one half. Voxels whose truth is unknown
+    leave the mask. Last comes the centred crop, or fill with zeros.
+
+    Args:
+        case: What to read.
+        preparation: Grid and box.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        DataError: The case cannot be read, or does not fit the preparation; the message names the case.
+    """
+    try:
+        volume = case.read()
+        image, truth, mask, voxel_mm = _on_new_grid(volume, preparation)
+    except DataError as error:
+        raise error.named(case.id) from error
+    return Prepared(
+        case_id=case.id,
+        image=geometry.crop_or_fill(image, preparation.input_size),
+        truth=geometry.crop_or_fill(truth, preparation.output_size),
+        mask=geometry.crop_or_fill(mask, preparation.output_size),
+        voxel_mm=voxel_mm,
+    )
+
+
+def _on_new_grid(
+    volume: Volume, preparation: Preparation
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, ...] | None]:
+    """Return image, truth, mask and voxel size on the grid of the preparation."""
+    axes = volume.image.ndim - 1
+    if axes != len(preparation.output_size):
+        raise DataError(
+            f"the image has {axes} spatial axes, but the output box {preparation.output_size} has "
+            f"{len(preparation.output_size)}",
+            mend="choose an output box of as many axes",
+        )
+    counts = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
+    image, voxel_mm = np.asarray(volume.image, np.float32), volume.spacing_mm
+    binary = np.concatenate([volume.truth, counts[..., None].astype(np.uint8)], axis=-1)
+    if preparation.spacing_mm is not None:
+        if voxel_mm is None:
+            raise DataError("the voxel size is unknown, so the image cannot be resampled", mend="set spacing_mm=None")
+        binary = geometry.binarise(geometry.resample(binary, voxel_mm, preparation.spacing_mm))
+        image = geometry.resample(image, voxel_mm, preparation.spacing_mm)
+        voxel_mm = (float(preparation.spacing_mm),) * axes
+    if preparation.picture_size is not None:
+        if axes != 2:
+            raise DataError(f"picture_size is set, but the image has {axes} axes", mend="set spacing_mm instead")
+        if voxel_mm is not None:
+            height_width = preparation.picture_size[::-1]
+            voxel_mm = tuple(mm * n / m for mm, n, m in zip(voxel_mm, image.shape[:2], height_width, strict=True))
+        binary = geometry.binarise(geometry.average_area(binary, preparation.picture_size))
+        image = geometry.resize_picture(image, preparation.picture_size)
+    return image, binary[..., :-1], binary[..., -1:], voxel_mm
