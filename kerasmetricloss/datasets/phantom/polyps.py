@@ -1,7 +1,7 @@
 """Phantoms of colonoscopy frames: one polyp, and what makes it hard to outline.
 
 Drawn anew for every case: size (0.3 % to 15 % of the picture, log-uniform), shape, place, contrast to the mucosa
-(log-uniform over a factor of six), sharpness of the border, a flat annex of intermediate contrast, colour of the
+(log-uniform over a factor of 3.5), sharpness of the border, a flat annex of intermediate contrast, colour of the
 mucosa, light and vignetting, folds, lumen, vessels, texture, highlights and noise. The picture is made from the
 scene, never from the outline drawn as truth.
 """
@@ -16,7 +16,7 @@ from kerasmetricloss.datasets.phantom.random_fields import log_uniform, smooth_f
 
 DEFAULT_SIZE = (384, 288)
 AREA_FRACTION = (0.003, 0.15)
-CONTRAST = (0.05, 0.3)
+CONTRAST = (0.13, 0.45)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ def polyp_picture(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.n
     outlines = plausible_outlines(
         rng,
         polyp.level,
-        spread=rng.uniform(0.06, 0.2),
+        spread=rng.uniform(0.1, 0.28),
         bend_scale=0.35 * polyp.radius,
         part_level=polyp.part_level,
         part_probability=polyp.part_probability,
@@ -90,7 +90,7 @@ def _polyp(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray, size
     part_centre = (centre[0] + 0.95 * radius * math.sin(direction), centre[1] + 0.95 * radius * math.cos(direction))
     return Polyp(
         level=_blob(rng, rows, columns, centre, radius),
-        part_level=_blob(rng, rows, columns, part_centre, rng.uniform(0.45, 0.95) * radius),
+        part_level=_blob(rng, rows, columns, part_centre, rng.uniform(0.7, 1.1) * radius),
         part_probability=rng.uniform(0.3, 0.6),
         part_visibility=rng.uniform(0.35, 0.65),
         radius=radius,
@@ -114,8 +114,8 @@ def _light(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray, size
 def _mucosa(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Return the colour of the wall, shape (height, width, 3): base, blotches, vessels and grain."""
     shape = (size[1], size[0])
-    red = rng.uniform(0.6, 0.85)
-    colour = red * np.array([1, rng.uniform(0.5, 0.75), rng.uniform(0.3, 0.55)], dtype=np.float32)
+    red = rng.uniform(0.6, 0.78)
+    colour = red * np.array([1, rng.uniform(0.58, 0.72), rng.uniform(0.38, 0.52)], dtype=np.float32)
     blotch = 0.06 * smooth_field(rng, shape, scale=size[0] / 14)
     vessel = np.exp(-((smooth_field(rng, shape, scale=size[0] / 40) / 0.06) ** 2)) * rng.uniform(0, 0.16)
     grain = 0.025 * smooth_field(rng, shape, scale=size[0] / 300)
@@ -132,7 +132,7 @@ def _relief(rng: np.random.Generator, polyp: Polyp, size: tuple[int, int]) -> np
     down, across = np.gradient(dome)
     turn, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.3)
     slope = polyp.radius * (math.sin(turn) * down + math.cos(turn) * across)
-    return (1 + rng.uniform(0.1, 0.3) * (crest - shade) + height * slope.clip(-1, 1)).clip(0.2)
+    return (1 + rng.uniform(0.06, 0.22) * (crest - shade) + height * slope.clip(-1, 1)).clip(0.2)
 
 
 def _tint(rng: np.random.Generator, polyp: Polyp) -> np.ndarray:
@@ -142,7 +142,7 @@ def _tint(rng: np.random.Generator, polyp: Polyp) -> np.ndarray:
     cover = np.maximum(cover, polyp.part_visibility * soft_step(polyp.part_level, width))
     texture = 1 + 0.25 * smooth_field(rng, polyp.level.shape, scale=max(1.0, 0.12 * polyp.radius))
     redder, paler = np.array([0.3, -0.65, -0.4]), np.array([0.55, 0.75, 0.7])
-    share = rng.random()
+    share = rng.uniform(0.5, 1)
     colour = log_uniform(rng, *CONTRAST) * (share * redder + (1 - share) * paler)
     return (cover * texture)[..., None] * colour.astype(np.float32)
 
