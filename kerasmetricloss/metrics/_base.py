@@ -34,7 +34,8 @@ class CaseMetric(keras.metrics.Metric):
     A `sample_weight` of shape (batch,) weighs cases in the mean: sum w v / sum w. One a voxel enters the sums of
     each case, as in the losses. Keras hands weights to metrics in `compile(weighted_metrics=...)` only.
 
-    Subclasses compute `_values(batch)`. All state is sums, so replicas add up exactly.
+    Subclasses compute `_values(batch)`. What differs from case to case (a spacing) they take as a further keyword
+    argument of `update_state`, and hand it on by `_update`. All state is sums, so replicas add up exactly.
 
     Args:
         threshold: A voxel is foreground where its probability is above this; strict. Exclusive classes take the
@@ -74,9 +75,7 @@ class CaseMetric(keras.metrics.Metric):
             y_pred: (batch, *space, classes): probabilities, or logits with `from_logits=True`.
             sample_weight: None, (batch,) a case, (batch, *space) or (batch, *space, 1) a voxel.
         """
-        batch = self._read(y_true, y_pred, sample_weight)
-        self._build(batch.prediction.shape[batch.class_axis])
-        self._add(self._values(batch), batch.image_weight)
+        self._update(y_true, y_pred, sample_weight)
 
     def result(self) -> Any:
         """Return the mean over cases, a scalar; with `per_class` a dict of it and a value a class."""
@@ -121,7 +120,12 @@ class CaseMetric(keras.metrics.Metric):
         }
         return {**field_defaults(Layout), **own, "name": self.default_name, "dtype": keras.config.floatx()}
 
-    def _values(self, batch: Batch) -> Any:
+    def _update(self, y_true: Any, y_pred: Any, sample_weight: Any, **per_case: Any) -> None:
+        batch = self._read(y_true, y_pred, sample_weight)
+        self._build(batch.prediction.shape[batch.class_axis])
+        self._add(self._values(batch, **per_case), batch.image_weight)
+
+    def _values(self, batch: Batch, **per_case: Any) -> Any:
         """Return a value a case and class, shape (batch, classes); NaN where there is none."""
         raise NotImplementedError
 

@@ -1,0 +1,103 @@
+"""A callback for metrics that a compiled step cannot compute."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+
+
+class ScoreAfterEpoch(keras.callbacks.Callback):
+    """Predict given data after an epoch, score it, and add the results to the epoch's logs.
+
+    For surface distances, which need concrete arrays, while training stays compiled. The results are in `History`,
+    and callbacks after this one in the list (`EarlyStopping`, `ModelCheckpoint`) can watch them.
+
+    Args:
+        x: Inputs of the model: arrays (or a list, tuple or dict of them) with the cases first; or batches
+            (x, y) or (x, y, sample_weight) that can be iterated again each time: a dataset, a loader, a list.
+        y: Truths, with the cases first; None where `x` holds batches.
+        sample_weight: Weights as `update_state` takes them, with the cases first; None where `x` holds batches.
+        metrics: Metrics to score with. They are reset each time. Beside each result, `NAME_left_out` is logged for
+            metrics that count the cases left out.
+        batch_size: Cases predicted at a time where `x` is arrays.
+        prefix: Put before each name in the logs.
+        every: Score after every so many epochs; the first to be scored is epoch `every`.
+        per_case: Further arguments of `update_state`, one entry a case over all batches, such as
+            `{"spacing_mm": [(1.0, 1.0, 3.0), ...]}`. Each goes to the metrics that take it.
+
+    Raises:
+        ValueError: If arrays come without truths.
+
+    Example:
+        >>> import numpy as np
+        >>> from kerasmetricloss.metrics import HausdorffDistance
+        >>> model = keras.Sequential([keras.Input((4, 5, 1)), keras.layers.Activation("sigmoid")])
+        >>> x, y = np.zeros((2, 4, 5, 1)), np.ones((2, 4, 5, 1))
+        >>> scores = ScoreAfterEpoch(x, y, metrics=[HausdorffDistance(missed="diagonal")])
+        >>> scores.set_model(model)
+        >>> logs = {}
+        >>> scores.on_epoch_end(0, logs)
+        >>> {name: round(value, 3) for name, value in logs.items()}
+        {'val_hausdorff_distance': 5.0, 'val_hausdorff_distance_left_out': 0.0}
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        metrics: Sequence[keras.metrics.Metric],
+        batch_size: int = 1,
+        prefix: str = "val_",
+        every: int = 1,
+        per_case: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        if y is None and any(hasattr(leaf, "shape") for leaf in (x, *(x.values() if isinstance(x, dict) else ()))):
+            raise ValueError("x is arrays but y is None: give the truths, or batches (x, y) as x.")
+        self.x, self.y, self.sample_weight = x, y, sample_weight
+        self.scores = list(metrics)
+        self.batch_size, self.prefix, self.every = batch_size, prefix, every
+        self.per_case = dict(per_case or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Score, and put the results into `logs`."""
+        if (epoch + 1) % self.every or logs is None:
+            return
+        for metric in self.scores:
+            metric.reset_state()
+        first = 0
+        for x, y, sample_weight in self._batches():
+            y_pred = self.model.predict_on_batch(x)
+            for metric in self.scores:
+                metric.update_state(y, y_pred, sample_weight, **self._arguments(metric, first, len(y_pred)))
+            first += len(y_pred)
+        for metric in self.scores:
+            logs.update(self._logged(metric))
+
+    def _batches(self) -> Iterator[tuple[Any, Any, Any]]:
+        if self.y is None:
+            batches = self.x
+            if isinstance(batches, keras.utils.PyDataset):
+                batches = (self.x[i] for i in range(self.x.num_batches))
+            for batch in batches:
+                yield (*batch, None)[:3]
+            return
+        data = (self.x, self.y, self.sample_weight)
+        for first in range(0, len(keras.tree.flatten(self.y)[0]), self.batch_size):
+            batch = slice(first, first + self.batch_size)
+            yield keras.tree.map_structure(lambda a, b=batch: None if a is None else a[b], data)
+
+    def _arguments(self, metric: keras.metrics.Metric, first: int, cases: int) -> dict[str, Any]:
+        taken = inspect.signature(metric.update_state).parameters
+        return {name: values[first : first + cases] for name, values in self.per_case.items() if name in taken}
+
+    def _logged(self, metric: keras.metrics.Metric) -> dict[str, float]:
+        result = metric.result()
+        results = result if isinstance(result, dict) else {metric.name: result}
+        logged = {self.prefix + name: float(value) for name, value in results.items()}
+        if hasattr(metric, "left_out"):
+            logged[f"{self.prefix}{metric.name}_left_out"] = float(metric.left_out)
+        return logged
