@@ -5,8 +5,6 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/test_wheel.py
-# TensorFlow's notes on its own start-up say nothing about a study.
-export TF_CPP_MIN_LOG_LEVEL ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-backends lint bench-losses clean
 

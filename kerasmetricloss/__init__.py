@@ -4,11 +4,11 @@
 
     model.compile(optimizer="adam", loss=SoftDice(), metrics=[DiceScore()])
 
-Importing the package registers its losses and metrics, so that `keras.saving.load_model` finds them. Where Keras or its
-backend is missing, `scores`, `statistics`, `reports` and `theory` still work, and asking for a loss says what is missing.
+Importing the package registers its losses and metrics, so that `keras.saving.load_model` finds them. Where Keras or
+its backend is missing, `scores`, `statistics`, `reports` and `theory` still work, and asking for a loss says what is
+missing.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -23,14 +23,19 @@ def _is_own_command() -> bool:
 
 
 _missing: ImportError | None = None
-if _is_own_command():
-    # The command loads Keras when an experiment needs it, so that `--help` and `report` start at once.
-    # TensorFlow's notes on its own start-up stay out of the output; its errors arrive as exceptions.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-else:
+# The command loads Keras when an experiment needs it, so that `--help` and `report` start at once.
+if not _is_own_command():
     try:
-        from kerasmetricloss.losses import *  # noqa: F403
-        from kerasmetricloss.metrics import *  # noqa: F403
+        from kerasmetricloss.losses import CrossEntropy as CrossEntropy
+        from kerasmetricloss.losses import LovaszSigmoid as LovaszSigmoid
+        from kerasmetricloss.losses import SoftDice as SoftDice
+        from kerasmetricloss.losses import SoftJaccard as SoftJaccard
+        from kerasmetricloss.losses import SoftTversky as SoftTversky
+        from kerasmetricloss.losses import WeightedCrossEntropy as WeightedCrossEntropy
+        from kerasmetricloss.metrics import DiceScore as DiceScore
+        from kerasmetricloss.metrics import FBetaScore as FBetaScore
+        from kerasmetricloss.metrics import JaccardIndex as JaccardIndex
+        from kerasmetricloss.metrics import TverskyIndex as TverskyIndex
     except ImportError as error:
         if (error.name or "").partition(".")[0] == __name__:
             raise

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kerasmetricloss.cli.quiet import load_keras
+
 DEMO_CASES = 60
 
 
@@ -99,8 +101,12 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    load_keras()
     from kerasmetricloss import studies
     from kerasmetricloss.cli.watch import watching
+
+    # A loss of the user's own is found where the command is typed.
+    sys.path.insert(0, str(Path.cwd()))
 
     recipe = studies.recipe(options.recipe)
     setup = _changed(studies.setup(options.dataset or recipe.dataset, options.scale), options)

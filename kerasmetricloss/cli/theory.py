@@ -3,6 +3,9 @@
 import argparse
 from typing import Any
 
+from kerasmetricloss.cli.errors import UsageError
+from kerasmetricloss.cli.quiet import load_keras
+
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
@@ -16,16 +19,20 @@ def add_commands(commands: Any) -> None:
 
 
 def _losses(options: argparse.Namespace) -> None:
+    load_keras()
     from kerasmetricloss import losses
 
-    for row in losses.catalog():
-        print(f"{row.paper_name:<14} {row.class_name}\n    {row.formula}\n    {row.when}")
+    for entry in losses.catalog():
+        print(f"{entry.name or '-':<14} {entry.loss.__name__}\n    {entry.formula}\n    {entry.use}")
 
 
 def _bounds(options: argparse.Namespace) -> None:
     from kerasmetricloss import theory
 
-    promise = theory.promise(options.loss, options.metric)
+    try:
+        promise = theory.promise(options.loss, options.metric)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     print(promise.sentence)
     print(f"absolute error: {promise.absolute:g}")
     print(f"relative error: {promise.relative:g}")

@@ -75,9 +75,7 @@ def run(request: Request, *, observer: Observer | None = None) -> Path:
         StudyError: The study cannot start or go on; the message says why.
     """
     observer = observer or Observer()
-    names = tuple(losses.paper_name(name) for name in request.losses or request.recipe.losses)
-    if len(set(names)) < len(names):
-        raise StudyError(f"A loss is named twice in {', '.join(names)}.")
+    names = _loss_names(request.losses or request.recipe.losses)
     data = load(request.setup, request.root, cache=None, observer=observer)
     folds = make_folds(
         [case.group for case in data.cases],
@@ -101,6 +99,18 @@ def run(request: Request, *, observer: Observer | None = None) -> Path:
         _gather(request.out, store, tasks, data)
         _write_json(request.out / "study.json", description)
     return request.out
+
+
+def _loss_names(asked: Sequence[str]) -> tuple[str, ...]:
+    try:
+        names = tuple(losses.paper_name(name) for name in asked)
+        for name in names:
+            losses.from_name(name, prior=0.5)
+    except (ValueError, TypeError) as error:
+        raise StudyError(f"--losses {','.join(asked)}: {error}") from error
+    if len(set(names)) < len(names):
+        raise StudyError(f"--losses {','.join(asked)}: a loss is named twice.")
+    return names
 
 
 def _tasks(request: Request, data: StudyData, folds: Sequence[Fold], names: Sequence[str]) -> list[engines.Task]:
