@@ -1,0 +1,212 @@
+"""A report as sections of blocks, written as one self-contained HTML page or as Markdown."""
+
+import base64
+import html
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kerasmetricloss.reports.stylesheet import STYLESHEET
+from kerasmetricloss.reports.tables import Table, to_html, to_markdown
+
+READABLE = 0.66  # a figure's print is set for its full width; below this share the page scrolls it sideways
+
+
+class Block(Protocol):
+    """A piece of a report."""
+
+    def html(self) -> str:
+        """Write the block for the page."""
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+    def html(self) -> str:
+        """Write the block for the page."""
+        return f"<p>{html.escape(self.text)}</p>"
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+        return f"{escape_markdown(self.text)}\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The finding of a data set, set apart: a short answer and its evidence."""
+
+    head: str
+    text: str
+    tone: str = "open"  # yes, no or open: the colour of the bar, never the only carrier of the answer
+
+    def html(self) -> str:
+        """Write the block for the page."""
+        head = f'<p class="head">{html.escape(self.head)}</p>'
+        return f'<div class="answer {self.tone}">{head}{Text(self.text).html()}</div>'
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+        return f"> **{escape_markdown(self.head)}** {escape_markdown(self.text)}\n"
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+
+    def html(self) -> str:
+        """Write the block for the page."""
+        return "<ul>" + "".join(f"<li>{html.escape(item)}</li>" for item in self.items) + "</ul>"
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+        return "".join(f"- {escape_markdown(item)}\n" for item in self.items)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values."""
+
+    facts: tuple[tuple[str, str], ...]
+
+    def html(self) -> str:
+        """Write the block for the page."""
+        rows = [f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in self.facts]
+        return f"<dl>{''.join(rows)}</dl>"
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+        return "".join(f"- {escape_markdown(name)}: {escape_markdown(value)}\n" for name, value in self.facts)
+
+
+@dataclass(frozen=True)
+class TableBlock:
+    """A table."""
+
+    table: Table
+
+    def html(self) -> str:
+        """Write the block for the page."""
+        return to_html(self.table)
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+        return to_markdown(self.table)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: PNG bytes, the name of its file, what a blind reader is told, a caption.
+
+    On a narrow screen it shrinks from `width` CSS pixels to `READABLE` of that and then scrolls sideways.
+    """
+
+    name: str
+    png: bytes
+    alt: str
+    caption: str
+    width: int
+
+    def html(self) -> str:
+        """Write the block for the page, the picture inside it."""
+        data = base64.b64encode(self.png).decode()
+        label = html.escape(f"Figure: {self.caption.split('.')[0]}", quote=True)
+        return (
+            f'<figure><div class="scroll" tabindex="0" role="region" aria-label="{label}">'
+            f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt, quote=True)}" '
+            f'style="max-width:{self.width}px;min-width:{round(READABLE * self.width)}px"></div>'
+            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+        )
+
+    def markdown(self) -> str:
+        """Write the block for Markdown, the picture beside it in `figures`."""
+        alt = self.alt.replace("[", "(").replace("]", ")")
+        return f"![{alt}](figures/{self.name}.png)\n\n*{escape_markdown(self.caption)}*\n"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that open on a click on the page; in Markdown they stand open under a heading."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    open: bool = False
+
+    def html(self) -> str:
+        """Write the block for the page."""
+        inner = "".join(block.html() for block in self.blocks)
+        return f"<details{' open' if self.open else ''}><summary>{html.escape(self.title)}</summary>{inner}</details>"
+
+    def markdown(self) -> str:
+        """Write the block for Markdown."""
+        return "\n".join([f"### {escape_markdown(self.title)}\n", *(block.markdown() for block in self.blocks)])
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def anchor(self) -> str:
+        """The name links use."""
+        return "".join(sign if sign.isalnum() else "-" for sign in self.title.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report."""
+
+    title: str
+    lead: str
+    sections: tuple[Section, ...] = field(default=())
+
+    def pictures(self) -> list[Picture]:
+        """Every picture of the report."""
+        found: list[Picture] = []
+        for section in self.sections:
+            for block in section.blocks:
+                inner = block.blocks if isinstance(block, Fold) else [block]
+                found += [picture for picture in inner if isinstance(picture, Picture)]
+        return found
+
+    def html(self) -> str:
+        """Write one page that needs no other file and no network."""
+        title = html.escape(self.title)
+        links = "".join(f'<li><a href="#{part.anchor}">{html.escape(part.title)}</a></li>' for part in self.sections)
+        body = "".join(
+            f'<section aria-labelledby="{part.anchor}"><h2 id="{part.anchor}">{html.escape(part.title)}</h2>'
+            + "".join(block.html() for block in part.blocks)
+            + "</section>"
+            for part in self.sections
+        )
+        return (
+            f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<meta name="color-scheme" content="light"><style>{STYLESHEET}</style></head><body>'
+            f'<a class="skip" href="#content">Skip to the report</a><header><h1>{title}</h1>'
+            f'<p class="lead">{html.escape(self.lead)}</p></header>'
+            f'<nav aria-label="Contents"><ul>{links}</ul></nav><main id="content">{body}</main></body></html>\n'
+        )
+
+    def markdown(self) -> str:
+        """Write the report as Markdown; its pictures lie in `figures`."""
+        parts = [f"# {escape_markdown(self.title)}\n", f"{escape_markdown(self.lead)}\n"]
+        for section in self.sections:
+            parts += [f"## {escape_markdown(section.title)}\n", *(block.markdown() for block in section.blocks)]
+        return "\n".join(parts)
+
+
+def escape_markdown(text: str) -> str:
+    """Keep signs of Markdown as they are read."""
+    for sign in "\\|*_<>`[]":
+        text = text.replace(sign, "\\" + sign)
+    return text

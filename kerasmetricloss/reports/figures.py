@@ -1,0 +1,202 @@
+"""Figures from arrays, never from models: box plots, score against size, example slices, curves, a table as a picture.
+
+Every function returns the bytes of a PNG. They draw on figures of their own, without pyplot, so nothing global changes;
+equal input gives equal bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
+from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, loss_lines, loss_title, number
+from kerasmetricloss.reports.tables import Table
+from kerasmetricloss.scores import order_losses
+from kerasmetricloss.statistics import SizeCurve
+
+MOST_POINTS = 400  # with more cases single points would hide the box
+
+
+def box_plots(scores: Mapping[str, pd.DataFrame]) -> bytes:
+    """Distribution of the scores of every loss, one panel a metric (the paper's Figs. B.1 to B.8).
+
+    Box: quartiles and median; whiskers: the last case within 1.5 times the box; diamond: mean; dots: cases.
+
+    Args:
+        scores: title of the panel -> frame of shape (cases, losses).
+    """
+    losses = list(dict.fromkeys(loss for frame in scores.values() for loss in frame.columns))
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(1.6 + 3.9 * len(scores), 0.9 + 0.42 * len(losses))
+        panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+        for axes, (title, frame) in zip(panels, scores.items(), strict=True):
+            _boxes(axes, frame.reindex(columns=losses), losses)
+            axes.set_title(title)
+        panels[0].set_yticks(range(len(losses)), [loss_title(loss) for loss in losses])
+        panels[0].invert_yaxis()
+        return to_png(figure)
+
+
+def size_curves(curve: SizeCurve, *, metric: str, size: str) -> bytes:
+    """Score against object size, averaged within parts of equal numbers of cases (the paper's Fig. 4).
+
+    Args:
+        curve: what `statistics.size_curve` found.
+        metric: name of the vertical axis.
+        size: name of the horizontal axis; logarithmic where sizes span more than a factor of twenty.
+    """
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(7.6, 4.1)
+        axes = figure.subplots()
+        for border in curve.borders:
+            axes.axvline(border, color=RULE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+        for loss, line in loss_lines(list(curve.means.columns)).items():
+            axes.plot(
+                curve.sizes,
+                curve.means[loss],
+                color=line.color,
+                marker=line.marker,
+                linestyle=line.dash,
+                label=loss_title(loss),
+                markersize=5.5,
+                linewidth=1.6,
+                markeredgecolor="white",
+                markeredgewidth=0.6,
+            )
+        if curve.borders[0] > 0 and curve.borders[-1] > 20 * curve.borders[0]:
+            axes.set_xscale("log")
+        axes.set_xlabel(size)
+        axes.set_ylabel(metric)
+        _legend(axes)
+        return to_png(figure)
+
+
+def learning_curves(curves: pd.DataFrame) -> bytes:
+    """Loss against epoch, one panel a phase and loss: a line a fold, thin for training, strong for validation.
+
+    Args:
+        curves: columns loss, fold, phase, epoch, metric ("loss" or "val_loss"), value.
+    """
+    keys = sorted(
+        curves[["phase", "loss"]].drop_duplicates().itertuples(index=False, name=None),
+        # the networks that all losses start from come first
+        key=lambda key: ("pre" not in str(key[0]), order_losses(curves["loss"].unique()).index(key[1])),
+    )
+    across = min(3, len(keys))
+    down = -(-len(keys) // across)
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(3.2 * across, 2.3 * down)
+        panels = figure.subplots(down, across, squeeze=False).ravel()
+        for axes, (phase, loss) in zip(panels, keys, strict=False):
+            part = curves[(curves["phase"] == phase) & (curves["loss"] == loss)]
+            color = loss_lines([loss])[loss].color
+            for (_, metric), run in part.groupby(["fold", "metric"]):
+                strong = metric == "val_loss"
+                axes.plot(
+                    run["epoch"],
+                    run["value"],
+                    color=color,
+                    linewidth=1.5 if strong else 0.7,
+                    alpha=0.95 if strong else 0.5,
+                )
+            axes.set_title(f"{loss_title(loss)}, {phase}")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.set_xlabel("epoch")
+        for axes in panels[len(keys) :]:
+            axes.set_axis_off()
+        return to_png(figure)
+
+
+def table_picture(table: Table) -> bytes:
+    """A table as a picture, grey cells and italic entries included: for a README, where HTML cannot be shaded."""
+    lead = ([max(1.0, *(0.1 * len(name) for name, _ in table.sections()))] if table.sectioned else []) + [
+        max(0.9, *(0.1 * len(row.name) + 0.2 for row in table.rows))
+    ]
+    wide = [max(0.85, 0.095 * len(name) + 0.25) for name in table.columns]
+    edges = np.concatenate([[0], np.cumsum(lead + wide)])
+    tall = len(table.rows) + 1 + any(table.groups)
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(edges[-1] + 0.2, 0.3 * tall + 0.9, layout="none")
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set(xlim=(-0.1, edges[-1] + 0.1), ylim=(tall + 1.6, -1.4))
+        _draw_table(axes, table, edges, len(lead))
+        return to_png(figure)
+
+
+def _draw_table(axes: Axes, table: Table, edges: np.ndarray, lead: int) -> None:
+    centre = [(edges[k] + edges[k + 1]) / 2 for k in range(lead, len(edges) - 1)]
+    right = edges[-1]
+    axes.text(0, -0.7, table.caption, weight="bold", fontsize=10, va="center")
+    y = 0.0
+    axes.plot([0, right], [y, y], color=INK, linewidth=1.4)
+    if any(table.groups):
+        start = 0
+        for name, span in table.spans():
+            axes.text(np.mean(centre[start : start + span]), y + 0.5, name, ha="center", va="center", color=FAINT)
+            start += span
+        y += 1
+    for x, name in zip(centre, table.columns, strict=True):
+        axes.text(x, y + 0.5, name, ha="center", va="center", weight="bold")
+    y += 1
+    for section, rows in table.sections():
+        axes.plot([0, right], [y, y], color=INK if y < 2.5 else RULE, linewidth=0.8)
+        if table.sectioned:
+            axes.text(0, y + len(rows) / 2, section, va="center", weight="bold")
+        for row in rows:
+            axes.text(edges[lead - 1], y + 0.5, row.name, va="center")
+            for k, cell in enumerate(row.cells):
+                if cell.mark == "grey":
+                    axes.fill_between(edges[lead + k : lead + k + 2], y + 0.02, y + 0.98, color=GREY, linewidth=0)
+                style = "italic" if cell.mark == "italic" else "normal"
+                axes.text(centre[k], y + 0.5, cell.text, ha="center", va="center", style=style)
+            y += 1
+    axes.plot([0, right], [y, y], color=INK, linewidth=1.4)
+    axes.text(0, y + 0.35, "Grey: top-ranked. Italic: worse than all others.", fontsize=8, color=FAINT, va="top")
+
+
+def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
+    rng = np.random.default_rng(0)  # spreads the dots; the same at every drawing
+    for place, (loss, line) in enumerate(loss_lines(list(losses)).items()):
+        values = frame[loss].dropna().to_numpy()
+        if not len(values):
+            axes.text(0.02, place, "no defined score", va="center", color=FAINT, transform=axes.get_yaxis_transform())
+            continue
+        if len(values) <= MOST_POINTS:
+            heights = place + rng.uniform(-0.27, 0.27, len(values))
+            axes.scatter(values, heights, s=7, color=line.color, alpha=0.28, linewidths=0, zorder=1)
+        axes.boxplot(
+            values,
+            positions=[place],
+            orientation="horizontal",
+            widths=0.58,
+            showfliers=len(values) > MOST_POINTS,
+            manage_ticks=False,
+            boxprops={"color": line.color, "linewidth": 1.2},
+            whiskerprops={"color": line.color, "linewidth": 1},
+            capprops={"color": line.color, "linewidth": 1},
+            medianprops={"color": line.color, "linewidth": 2.4},
+            flierprops={"marker": ".", "markersize": 2.5, "markeredgecolor": line.color, "alpha": 0.5},
+        )
+        axes.plot(values.mean(), place, marker="D", color="white", markeredgecolor=line.color, markersize=5.5, zorder=4)
+        axes.annotate(
+            number(float(values.mean())),
+            (1.01, place),
+            xycoords=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=8,
+            color=FAINT,
+        )
+    axes.grid(axis="x", color=RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _legend(axes: Axes) -> None:
+    """Beside the plot, where no line can run through it."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=3.2, labelspacing=0.8)

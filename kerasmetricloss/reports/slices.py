@@ -1,0 +1,87 @@
+"""Example slices with outlines, and histograms of what the networks said there (the paper's Fig. 3)."""
+
+from collections.abc import Mapping
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
+from kerasmetricloss.reports.style import FAINT, INK, PREDICTION, RULE, TRUTH, loss_lines, loss_title
+
+ACROSS = 6  # panels a row: more would be too small to read
+BINS = np.linspace(0, 1, 21)
+EMPTY = 0.01  # outputs below this are background beyond doubt, and would hide all others
+
+
+def example_slices(
+    image: np.ndarray, truth: np.ndarray, predictions: Mapping[str, np.ndarray], *, dice: Mapping[str, float]
+) -> bytes:
+    """The image with the true outline in blue; for each loss its outputs with both outlines and their histogram.
+
+    The predicted outline, in red, is where the output passes 0.5.
+
+    Args:
+        image: (height, width) or (height, width, 3), in [0, 1].
+        truth: bool (height, width).
+        predictions: loss -> probabilities (height, width).
+        dice: loss -> Dice score, written above its panel where known.
+    """
+    losses = list(predictions)
+    across = min(ACROSS, 1 + len(losses))
+    down = max(1, -(-len(losses) // (across - 1))) if losses else 1
+    tall = 1.75 * image.shape[0] / image.shape[1]
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(1.75 * across, (tall + 1.15) * down)
+        grid = figure.add_gridspec(2 * down, across, height_ratios=[tall, 0.72] * down)
+        first = figure.add_subplot(grid[0, 0])
+        _slice(first, np.clip(image, 0, 1), "input")
+        _outline(first, truth, TRUTH)
+        _key(figure.add_subplot(grid[1, 0]))
+        most = max([_histogram(p).max() for p in predictions.values()], default=1)
+        for place, loss in enumerate(losses):
+            row, column = 2 * (place // (across - 1)), 1 + place % (across - 1)
+            score = f"  {dice[loss]:.2f}" if loss in dice else ""
+            panel = figure.add_subplot(grid[row, column])
+            _slice(panel, predictions[loss], loss_title(loss) + score)
+            _outline(panel, truth, TRUTH)
+            _outline(panel, predictions[loss] > 0.5, PREDICTION)
+            _bars(figure.add_subplot(grid[row + 1, column]), predictions[loss], loss, most, first=column == 1)
+        return to_png(figure)
+
+
+def _slice(axes: Axes, pixels: np.ndarray, title: str) -> None:
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(title, fontsize=8.5)
+    axes.set_axis_off()
+
+
+def _outline(axes: Axes, mask: np.ndarray, color: str) -> None:
+    if mask.any():  # padded, so that an object that touches the border has an outline there too
+        padded = np.pad(mask.astype(float), 1)
+        grid = np.arange(-1, mask.shape[1] + 1), np.arange(-1, mask.shape[0] + 1)
+        axes.contour(*grid, padded, levels=[0.5], colors=[color], linewidths=1.3)
+        axes.set(xlim=(-0.5, mask.shape[1] - 0.5), ylim=(mask.shape[0] - 0.5, -0.5))
+
+
+def _histogram(outputs: np.ndarray) -> np.ndarray:
+    return np.histogram(outputs[outputs >= EMPTY], BINS)[0]
+
+
+def _bars(axes: Axes, outputs: np.ndarray, loss: str, most: int, *, first: bool) -> None:
+    axes.bar(BINS[:-1], _histogram(outputs), width=np.diff(BINS), align="edge", color=loss_lines([loss])[loss].color)
+    axes.axvline(0.5, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
+    axes.set(xlim=(0, 1), ylim=(0.5, 2 * max(most, 1)), yscale="log", xticks=[0, 0.5, 1])
+    axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
+    axes.minorticks_off()
+    axes.tick_params(labelsize=7, length=2, labelleft=first)
+    axes.spines["left"].set_color(RULE)
+
+
+def _key(axes: Axes) -> None:
+    axes.set_axis_off()
+    for height, color, name in [(0.75, TRUTH, "true outline"), (0.4, PREDICTION, "predicted")]:
+        axes.plot([0, 0.16], [height, height], color=color, linewidth=2)
+        axes.text(0.22, height, name, va="center", fontsize=7.5, color=INK)
+    axes.text(0, 0.02, "below: outputs ≥ .01,\npixels (log)", va="center", fontsize=7, color=FAINT)
+    axes.set(xlim=(0, 1), ylim=(-0.1, 1))

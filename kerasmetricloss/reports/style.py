@@ -1,0 +1,119 @@
+"""How things look and are called: names, numbers, colours. Colours hold for the colour-blind and in grey print."""
+
+import math
+import re
+from dataclasses import dataclass
+
+METRIC_TITLES = {
+    "dice": "Dice score",
+    "jaccard": "Jaccard index",
+    "accuracy": "Accuracy",
+    "hausdorff_mm": "Hausdorff distance (mm)",
+    "avd_ml": "Absolute volume difference (ml)",
+}
+METRIC_SHORT = {"dice": "Dice", "jaccard": "Jaccard", "accuracy": "ACC", "hausdorff_mm": "HDD", "avd_ml": "AVD"}
+LOSS_TITLES = {"Lovasz": "Lovász"}
+CROSS_ENTROPY = ("CE", "wCE")
+SENSITIVE = re.compile(r"sDice(-L\d+)?|sJaccard|Lovasz|sTversky-[\d.]+/[\d.]+")
+
+INK, FAINT, RULE, PAPER, GREY = "#1b1f24", "#57606a", "#d0d7de", "#ffffff", "#d9dde2"
+TRUTH, PREDICTION = "#4aa3ff", "#ff4d3d"  # Fig. 3's blue and red, light enough to show on black
+
+
+@dataclass(frozen=True)
+class Line:
+    """How one loss is drawn: three cues, so that no reader depends on colour."""
+
+    color: str
+    marker: str
+    dash: str
+
+
+# cross-entropy in neutral tones, metric-sensitive losses in Okabe and Ito's colours: the two groups part at a glance
+_LINES = {
+    "CE": Line("#1b1f24", "o", "-"),
+    "wCE": Line("#8b949e", "s", "--"),
+    "sDice": Line("#0072b2", "^", "-"),
+    "sDice-L1": Line("#0072b2", "^", "-"),
+    "sDice-L2": Line("#56b4e9", "v", "--"),
+    "sJaccard": Line("#d55e00", "D", "-."),
+    "Lovasz": Line("#009e73", "P", ":"),
+}
+_OTHERS = [Line("#cc79a7", "X", "--"), Line("#7a5195", "*", "-."), Line("#8c6d1f", "<", ":"), Line("#56b4e9", ">", "-")]
+_WEIGHTINGS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"]
+
+
+def loss_lines(losses: list[str]) -> dict[str, Line]:
+    """Give every loss its colour, marker and dash; soft Tversky runs through viridis by its alpha."""
+    lines, unknown = {}, 0
+    for loss in losses:
+        weights = re.fullmatch(r"sTversky-([\d.]+)/([\d.]+)", loss)
+        if loss in _LINES:
+            lines[loss] = _LINES[loss]
+        elif weights:
+            alpha, beta = float(weights[1]), float(weights[2])
+            step = min(8, max(0, round(10 * alpha) - 1))
+            lines[loss] = Line(_WEIGHTINGS[step], "osv^D<>PX"[step], "-" if round(alpha + beta, 6) == 1 else ":")
+        else:
+            lines[loss] = _OTHERS[unknown % len(_OTHERS)]
+            unknown += 1
+    return lines
+
+
+def is_sensitive(loss: str) -> bool:
+    """Tell whether a loss is one of the paper's metric-sensitive losses.
+
+    Example:
+        >>> is_sensitive("sTversky-0.3/0.7"), is_sensitive("wCE"), is_sensitive("my_loss")
+        (True, False, False)
+    """
+    return SENSITIVE.fullmatch(loss) is not None
+
+
+def loss_title(loss: str) -> str:
+    """A loss as the paper prints it."""
+    return LOSS_TITLES.get(loss, loss.replace("sTversky-", "sTversky "))
+
+
+def metric_title(metric: str) -> str:
+    """A metric in full, with its unit."""
+    return METRIC_TITLES.get(metric, metric)
+
+
+def dataset_title(dataset: str) -> str:
+    """A data set as the paper prints it: "po18" is PO18."""
+    return dataset.upper()
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Three decimals, a true minus sign, a dash for an undefined value.
+
+    Example:
+        >>> number(0.8704), number(-0.02, signed=True), number(float("nan"))
+        ('0.870', '−0.020', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    text = f"{value:+.3f}" if signed else f"{value:.3f}"
+    if float(text) == 0:
+        text = text.replace("-", "+" if signed else "")
+    return text.replace("-", "−")
+
+
+def p_value(p: float, *, resamples: int) -> str:
+    """A p-value with the digits it deserves; zero of n resamples is below 1/n.
+
+    Example:
+        >>> p_value(0.0312, resamples=10_000), p_value(0.0004, resamples=10_000), p_value(0.0, resamples=10_000)
+        ('0.031', '0.0004', '<0.0001')
+    """
+    if math.isnan(p):
+        return "–"
+    if p < 1 / resamples:
+        return f"<{1 / resamples:.{math.ceil(math.log10(resamples))}f}" if resamples > 1 else "<1"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}" if p >= 1e-4 else f"{p:.0e}"
+
+
+def count(number_of: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: "1 case", "60 cases"."""
+    return f"{number_of:,} {one if number_of == 1 else many or one + 's'}"
