@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kerasmetricloss.datasets.brats import open_brats
 from kerasmetricloss.datasets.case import Case, DataError
 from kerasmetricloss.datasets.pictures import open_colonoscopy, open_radiographs
 
 # A reader takes (root, *, channels, labels, **settings of its own) and lists the cases; a new data set is a line here.
 _READERS: dict[str, Callable[..., list[Case]]] = {
+    "br18": open_brats,
     "mo17": open_radiographs,
     "po18": open_colonoscopy,
 }

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasmetricloss.datasets.nifti import nifti_bytes
+from kerasmetricloss.datasets.phantom.brains import DEFAULT_SIZE, LABELS, SPACING_MM, brain_scans, segmentation
 from kerasmetricloss.datasets.phantom.encoding import png_bytes
 from kerasmetricloss.datasets.phantom.outlines import Outlines
 from kerasmetricloss.datasets.phantom.polyps import polyp_picture
@@ -38,6 +40,20 @@ def _polyp_files(rng: np.random.Generator, index: int, size: tuple[int, ...]) ->
     return _picture_files(str(index + 1), ("Original", "Ground Truth"), picture, outlines, drawn, "polyp")
 
 
+def _brain_files(rng: np.random.Generator, index: int, size: tuple[int, ...]) -> dict[str, bytes]:
+    low_grade = index % 4 == 3
+    scans, outlines = brain_scans(rng, size, enhancing=not low_grade)
+    drawn = draw_outline(rng, outlines)
+    case_id = f"Brats18_PHANTOM_{index + 1:03d}_1"
+    # The origin of the patient's coordinates lies in the middle of the grid.
+    affine = np.diag([SPACING_MM] * 3 + [1.0])
+    affine[:3, 3] = [-SPACING_MM * (length - 1) / 2 for length in size]
+    volumes = {**scans, "seg": segmentation(outlines.masks[drawn]).astype(np.int16)}
+    folder = f"{'LGG' if low_grade else 'HGG'}/{case_id}"
+    files = {f"{folder}/{case_id}_{name}.nii.gz": nifti_bytes(voxels, affine) for name, voxels in volumes.items()}
+    return {**files, f"posterior/{case_id}.npz": posterior_bytes(outlines, labels=LABELS, drawn=drawn)}
+
+
 def _picture_files(
     case_id: str, folders: tuple[str, str], picture: np.ndarray, outlines: Outlines, drawn: int, label: str
 ) -> dict[str, bytes]:
@@ -50,6 +66,14 @@ def _picture_files(
 
 
 LAYOUTS = {
+    "br18": Layout(
+        case_files=_brain_files,
+        default_size=DEFAULT_SIZE,
+        about="Skull-stripped MR scans with a glioma, in the layout of BRATS 2018: HGG/Brats18_PHANTOM_NNN_1/ (every "
+        "fourth case LGG/) with FLAIR, T1, T1CE, T2 and the segmentation (labels 1, 2 and 4), int16, 2 mm. The tumour "
+        "takes 0.5 % to 12 % of the brain (log-uniform) before its annex is counted, and its contrast varies by a "
+        "factor of three. The cases in LGG have no enhancing tumour.",
+    ),
     "po18": Layout(
         case_files=_polyp_files,
         default_size=(384, 288),

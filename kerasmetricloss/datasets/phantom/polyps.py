@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasmetricloss.datasets.phantom.outlines import Outlines, plausible_outlines
+from kerasmetricloss.datasets.phantom.outlines import Outlines, plausible_outlines, reader_shifts
 from kerasmetricloss.datasets.phantom.random_fields import log_uniform, smooth_field, soft_step
 
 DEFAULT_SIZE = (384, 288)
@@ -43,13 +43,9 @@ def polyp_picture(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.n
     rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32)
     frame = _frame(rows, columns, size)
     polyp = _polyp(rng, rows, columns, size)
+    shifts = reader_shifts(rng, frame.shape, spread=rng.uniform(0.1, 0.28), bend_scale=0.35 * polyp.radius)
     outlines = plausible_outlines(
-        rng,
-        polyp.level,
-        spread=rng.uniform(0.1, 0.28),
-        bend_scale=0.35 * polyp.radius,
-        part_level=polyp.part_level,
-        part_probability=polyp.part_probability,
+        polyp.level, shifts, part_level=polyp.part_level, part_probability=polyp.part_probability
     )
     light = _light(rng, rows, columns, size)
     picture = _mucosa(rng, size) * (light * _relief(rng, polyp, size))[..., None]

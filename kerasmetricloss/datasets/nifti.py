@@ -1,0 +1,194 @@
+"""NIfTI volumes: reading them in one orientation with every header checked, and writing them whole.
+
+The one module that imports nibabel. Files are read as ``.nii`` or ``.nii.gz`` and turned to RAS+: the first axis runs
+to the patient's right, the second to the front, the third to the top.
+"""
+
+import gzip
+import itertools
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from kerasmetricloss.datasets.case import DataError
+
+SUFFIXES = (".nii.gz", ".nii")
+# Disagreements below these change no voxel's place by more than rounding in the headers does.
+_GRID_TOLERANCE_VOXELS = 0.1
+_FORM_TOLERANCE_VOXELS = 0.5
+_SPACING_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scan:
+    """One decoded volume.
+
+    Args:
+        voxels: float32, shape ``(x, y, z)``, finite, with the header's slope and intercept applied.
+        affine: float64, ``(4, 4)``, from voxel indices to mm.
+        spacing_mm: Size of a voxel along each axis.
+        file: Where it came from.
+    """
+
+    voxels: np.ndarray
+    affine: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    file: Path
+
+
+def find_scan(folder: Path, stem: str) -> Path | None:
+    """Return ``folder/stem.nii.gz`` or ``folder/stem.nii`` in any case of letters, or None where there is neither.
+
+    Raises:
+        DataError: Both are there.
+    """
+    wanted = {(stem + suffix).casefold() for suffix in SUFFIXES}
+    found = [path for path in sorted(folder.iterdir()) if path.name.casefold() in wanted]
+    if len(found) > 1:
+        mend = "keep one of them"
+        raise DataError(f"{' and '.join(path.name for path in found)} are both there", file=folder, mend=mend)
+    return found[0] if found else None
+
+
+def read_nifti(path: Path) -> Scan:
+    """Read one 3-D volume and turn it to RAS+ without resampling.
+
+    Trailing axes of length 1 are dropped. Where qform and sform are both set they must agree to half a voxel; where
+    neither is set the volume is taken as nibabel takes it, centred on the origin.
+
+    Args:
+        path: A ``.nii`` or ``.nii.gz`` file.
+
+    Returns:
+        The voxels, their affine and their spacing.
+
+    Raises:
+        DataError: The file is missing, empty, truncated or no NIfTI; it is not 3-D; a voxel is NaN or infinite; the
+            spacing is 0; or the header contradicts itself. The message names the file and how to mend it.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
+        raise DataError(f"the scan {what}", file=path, mend="put the scan there")
+    try:
+        image = nib.load(path)
+        if not isinstance(image, nib.Nifti1Pair):
+            raise DataError(
+                f"the file is {type(image).__name__}, expected NIfTI", file=path, mend="convert it to NIfTI"
+            )
+        _check_header(image, path)
+        voxels, affine = _turned(_spatial(image, path), image.affine)
+    except DataError:
+        raise
+    except PermissionError as error:
+        raise DataError("the file may not be read", file=path, mend="change its permissions") from error
+    # nibabel, gzip, zlib and NumPy each have errors of their own for a broken file.
+    except Exception as error:
+        reason = " ".join(str(error).replace(str(path), "it").split()) or type(error).__name__
+        mend = "it is truncated or damaged: fetch it again"
+        raise DataError(f"the scan cannot be decoded ({reason})", file=path, mend=mend) from error
+    broken = int(voxels.size - np.isfinite(voxels).sum())
+    if broken:
+        mend = "replace them or leave the case out"
+        raise DataError(f"{broken} of {voxels.size} voxels are NaN or infinite", file=path, mend=mend)
+    spacing = tuple(round(float(length), 6) for length in np.linalg.norm(affine[:3, :3], axis=0))
+    return Scan(voxels=voxels, affine=affine, spacing_mm=spacing, file=path)
+
+
+def check_same_grid(scan: Scan, reference: Scan) -> None:
+    """Raise DataError unless both scans have the same shape and their corners lie within a tenth of a voxel."""
+    mend = "resample it to that grid"
+    if scan.voxels.shape != reference.voxels.shape:
+        came, expected = ("x".join(map(str, s.voxels.shape)) for s in (scan, reference))
+        raise DataError(f"the grid is {came}, that of {reference.file.name} is {expected}", file=scan.file, mend=mend)
+    apart = _corner_distance(scan.affine, reference.affine, scan.voxels.shape)
+    if apart > _GRID_TOLERANCE_VOXELS * min(reference.spacing_mm):
+        problem = f"the grid has the shape of {reference.file.name} but lies {apart:.3g} mm away from it"
+        raise DataError(problem, file=scan.file, mend=mend)
+
+
+def nifti_bytes(voxels: np.ndarray, affine: np.ndarray) -> bytes:
+    """Return a volume as a compressed NIfTI file, qform and sform set to the affine, with no time stamp in it.
+
+    Args:
+        voxels: Shape ``(x, y, z)``, of a dtype that NIfTI knows.
+        affine: ``(4, 4)``, from voxel indices to mm.
+    """
+    image = nib.Nifti1Image(voxels, affine, dtype=voxels.dtype)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm")
+    return gzip.compress(image.to_bytes(), compresslevel=3, mtime=0)
+
+
+def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
+    """Write a volume as ``.nii.gz``, whole or not at all: to a hidden sibling first, then renamed.
+
+    Args:
+        path: The file to write or replace; its folder must exist.
+        voxels: As in :func:`nifti_bytes`.
+        affine: As in :func:`nifti_bytes`.
+    """
+    data = nifti_bytes(voxels, affine)
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _spatial(image: nib.Nifti1Pair, path: Path) -> np.ndarray:
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        mend = "expected one 3-D volume: split the series, or name the file that is meant"
+        raise DataError(f"the scan has {len(shape)} axes, {'x'.join(map(str, shape))}", file=path, mend=mend)
+    if not (np.issubdtype(image.get_data_dtype(), np.integer) or np.issubdtype(image.get_data_dtype(), np.floating)):
+        raise DataError(f"the voxels are {image.get_data_dtype()}, expected real numbers", file=path)
+    # A float64 beyond float32's range becomes infinite here, and is then reported like any other infinite voxel.
+    with np.errstate(over="ignore"):
+        return np.asarray(image.dataobj).reshape(shape).astype(np.float32)
+
+
+def _turned(voxels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return voxels and affine with the axes swapped and flipped to RAS+."""
+    orientation = nib.orientations.io_orientation(affine)
+    turned = nib.orientations.apply_orientation(voxels, orientation)
+    moved = np.asarray(affine, dtype=float) @ nib.orientations.inv_ornt_aff(orientation, voxels.shape)
+    return np.ascontiguousarray(turned), moved
+
+
+def _check_header(image: nib.Nifti1Pair, path: Path) -> None:
+    header, mend = image.header, "set the header by the scanner's export, e.g. with dcm2niix"
+    if 0 in image.shape:
+        raise DataError(f"the scan is empty, {'x'.join(map(str, image.shape))}", file=path, mend="fetch it again")
+    sizes = np.abs(np.asarray(header["pixdim"][1:4], dtype=float))
+    lengths = np.linalg.norm(image.affine[:3, :3], axis=0)
+    if not np.all(np.isfinite(sizes) & (sizes > 0)) or not np.all(np.isfinite(image.affine)) or 0 in lengths:
+        raise DataError(f"the spacing is {sizes.tolist()} mm, expected three positive numbers", file=path, mend=mend)
+    if abs(np.linalg.det(image.affine[:3, :3])) < 1e-3 * lengths.prod():
+        raise DataError("the affine puts two axes of the scan onto one", file=path, mend=mend)
+    if np.any(np.abs(lengths / sizes - 1) > _SPACING_TOLERANCE):
+        came = f"pixdim says {np.round(sizes, 4).tolist()} mm, the affine {np.round(lengths, 4).tolist()} mm"
+        raise DataError(came, file=path, mend=mend)
+    qform, qcode = image.get_qform(coded=True)
+    sform, scode = image.get_sform(coded=True)
+    if qcode and scode:
+        apart = _corner_distance(qform, sform, image.shape[:3])
+        if apart > _FORM_TOLERANCE_VOXELS * sizes.min():
+            problem = f"qform and sform place a corner of the scan {apart:.3g} mm apart"
+            raise DataError(problem, file=path, mend="keep the one that is right, set the other to it")
+
+
+def _corner_distance(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> float:
+    """Return the largest distance in mm between the places that two affines give to a corner of the grid."""
+    corners = np.array(list(itertools.product(*((0, length - 1) for length in shape))))
+    difference = np.asarray(one, dtype=float) - np.asarray(other, dtype=float)
+    return float(np.linalg.norm(corners @ difference[:3, :3].T + difference[:3, 3], axis=1).max())
