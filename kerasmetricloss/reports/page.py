@@ -44,7 +44,9 @@ def build_report(directory: str | Path, **settings: object) -> Path:
     """
     findings = find(read_study(directory), **settings)
     study, table = findings.study, _main_table(findings)
-    document = Document(_title(findings), lead(findings), tuple(part for part in _sections(findings, table) if part.blocks))
+    document = Document(
+        _title(findings), lead(findings), tuple(part for part in _sections(findings, table) if part.blocks)
+    )
     files = {f"figures/{picture.name}.png": picture.png for picture in document.pictures()}
     files["figures/table.png"] = table_picture(table)
     recipe = slug(study.settings.get("recipe", "report"))
@@ -64,7 +66,9 @@ def terminal_table(directory: str | Path, **settings: object) -> str:
     """
     findings = find(read_study(directory), **settings)
     table = to_text(_main_table(findings))
-    marks = "* better than the other   - worse" if len(findings.study.losses) == 2 else "* top-ranked   - worse than all"
+    marks = (
+        "* better than the other   - worse" if len(findings.study.losses) == 2 else "* top-ranked   - worse than all"
+    )
     found = "\n".join(f"{one.head} {one.text}" for one in answers(findings))
     return f"{table}\n{marks} (one-sided p < {_alpha(findings):g}, paired on the same cases)\n\n{found}\n"
 
@@ -233,9 +237,15 @@ def _pretraining(findings: Findings) -> tuple[Block, ...]:
             continue
         means = before.values(dataset=place.dataset, metric=metric, label=place.label).mean()
         started = ", ".join(f"{loss_title(loss)} {number(mean)}" for loss, mean in means.items())
-        after = f"; after training on with CE: {number(comparison.means[REFERENCE])}" if REFERENCE in comparison.losses else ""
+        after = (
+            f"; after training on with CE: {number(comparison.means[REFERENCE])}"
+            if REFERENCE in comparison.losses
+            else ""
+        )
         sentences.append(f"{place.title}, {metric_title(metric)}: {started} before{after}.")
-    why = Text("All losses started from the same networks, one a fold, trained with cross-entropy. Those networks scored:")
+    why = Text(
+        "All losses started from the same networks, one a fold, trained with cross-entropy. Those networks scored:"
+    )
     return (why, Items(tuple(sentences))) if sentences else ()
 
 
@@ -263,7 +273,10 @@ def _method(findings: Findings) -> tuple[Block, ...]:
         "(all ways with 20 cases or fewer). Its one-sided p is the share with a mean difference at least as large.",
     }[str(settings["method"])]
     return (
-        Text(test.format(f"{settings['resamples']:,}") + f" Seed {settings['seed']}; the same scores give the same numbers."),
+        Text(
+            test.format(f"{settings['resamples']:,}")
+            + f" Seed {settings['seed']}; the same scores give the same numbers."
+        ),
         Text("A case that is not defined for one of two losses is left out of that pair only, and counted."),
     )
 
@@ -281,7 +294,9 @@ def _flat(settings: dict, prefix: str = "") -> list[tuple[str, str]]:
             facts += _flat(value, f"{prefix}{name}: ")
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            facts.append((f"{prefix}{name}".replace("_", " "), {"True": "yes", "False": "no", "None": "–"}.get(text, text)))
+            facts.append(
+                (f"{prefix}{name}".replace("_", " "), {"True": "yes", "False": "no", "None": "–"}.get(text, text))
+            )
     return facts
 
 
