@@ -1,0 +1,182 @@
+"""Augmentation: NumPy draws every random number, a Keras layer applies them, alike on every backend."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmetricloss.pipelines.geometry import THRESHOLD
+from kerasmetricloss.pipelines.motion import move, source_motion
+from kerasmetricloss.pipelines.noise import gaussian_noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How strongly images are varied; the defaults are the lab's later settings.
+
+    Args:
+        rotation_std: Standard deviation of the angle, in radians. One number turns a picture, or a volume about its
+            last (axial) axis; three numbers turn a volume about each axis.
+        translation_std: Standard deviation of the shift, in voxels, one number an axis (a picture takes the first two).
+        flip: Probability of a mirror image.
+        flip_axis: Axis that is mirrored; None is left and right: axis 0 of a volume, the columns of a picture.
+        noise_std: Standard deviation of Gaussian noise, a voxel and channel, in units of the normalised image.
+        intensity_shift_std: Standard deviation of an offset, a channel, in units of the normalised image.
+        intensity_scale_std: Standard deviation of a factor about 1, a channel.
+
+    Raises:
+        ValueError: For a negative standard deviation, or a probability outside 0 to 1.
+
+    Example:
+        >>> Augmentation(flip=0.0).noise_std
+        0.05
+    """
+
+    rotation_std: float | tuple[float, ...] = math.pi / 12
+    translation_std: tuple[float, ...] = (6.0, 6.0, 4.0)
+    flip: float = 0.5
+    flip_axis: int | None = None
+    noise_std: float = 0.05
+    intensity_shift_std: float = 0.05
+    intensity_scale_std: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, list | tuple):
+                object.__setattr__(self, name, tuple(float(v) for v in value))
+            if name.endswith("_std") and min(np.atleast_1d(value)) < 0:
+                raise ValueError(f"{name} is {value}; a standard deviation cannot be negative.")
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"flip is {self.flip}; a probability lies between 0 and 1.")
+
+    @property
+    def in_plane(self) -> bool:
+        """Whether no rotation leaves the plane of the first two axes."""
+        return not isinstance(self.rotation_std, tuple)
+
+
+def draw_parameters(
+    settings: Augmentation, *, dimension: int, channels: int, seed: int, epoch: int, index: int
+) -> dict[str, np.ndarray]:
+    """Draw what happens to one case in one epoch.
+
+    Args:
+        settings: How strongly.
+        dimension: 2 or 3 spatial axes.
+        channels: Channels of the image.
+        seed: Seed of the training.
+        epoch: Epoch, from 0.
+        index: Position of the case among the training cases; not its place in a batch.
+
+    Returns:
+        float32 arrays `matrix` (dimension, dimension) and `motion` (dimension,), which `move` takes, `gain` and
+        `offset` (channels,), and `noise_seed`, an int32 number.
+
+    Raises:
+        ValueError: Where the settings do not fit the dimension.
+
+    Example:
+        >>> again = {"dimension": 2, "channels": 1, "seed": 1, "epoch": 0, "index": 7}
+        >>> first, second = (draw_parameters(Augmentation(), **again) for _ in range(2))
+        >>> bool(first["noise_seed"] == second["noise_seed"])
+        True
+    """
+    # The leading number keeps this stream apart from that of the order of cases.
+    random = np.random.default_rng([2, seed, epoch, index])
+    angles = random.standard_normal(3) * _rotation_stds(settings, dimension)
+    if len(settings.translation_std) < dimension:
+        raise ValueError(f"translation_std is {settings.translation_std}, but {dimension} axes need one number each.")
+    translation = random.standard_normal(3)[:dimension] * settings.translation_std[:dimension]
+    mirrored = random.random() < settings.flip
+    noise_seed = random.integers(-(2**31), 2**31, dtype=np.int32)
+    gain = 1 + settings.intensity_scale_std * random.standard_normal(channels)
+    offset = settings.intensity_shift_std * random.standard_normal(channels)
+    lateral = settings.flip_axis if settings.flip_axis is not None else (0 if dimension == 3 else 1)
+    mirror_axis = lateral if mirrored else None
+    matrix, motion = source_motion(angles=angles, translation=translation, mirror_axis=mirror_axis, dimension=dimension)
+    return {
+        "matrix": matrix,
+        "motion": motion,
+        "gain": gain.astype(np.float32),
+        "offset": offset.astype(np.float32),
+        "noise_seed": noise_seed,
+    }
+
+
+def draw_batch(
+    settings: Augmentation, *, dimension: int, channels: int, seed: int, epoch: int, indices: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Draw for several cases; as `draw_parameters`, each array with a leading batch axis."""
+    common = {"dimension": dimension, "channels": channels, "seed": seed, "epoch": epoch}
+    drawn = [draw_parameters(settings, **common, index=int(index)) for index in indices]
+    return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class Augment(keras.layers.Layer):
+    """Move image, truth and mask alike, normalise the image, vary its intensity, add noise.
+
+        image -> (moved - shift) / scale * gain + offset + noise_std * noise
+
+    All spatial steps are one linear interpolation; truth and mask are then 1 where they are above one half. What enters
+    from outside is 0 before normalisation, and outside the mask.
+
+    Args:
+        settings: An `Augmentation`, or its fields as a dictionary; None only normalises.
+        **options: As for any Keras layer; `dtype` is float32 unless given.
+
+    Call: a dictionary with `image` (batch, *input, channels), `truth` (batch, *output, labels), `mask`
+        (batch, *output, 1), `shift` and `scale` (channels,), and, with settings, the arrays of `draw_batch`. Gives
+        ((image, mask), truth), all float32.
+
+    Example:
+        >>> raw = {"image": np.full((1, 4, 5, 1), 3.0), "truth": np.zeros((1, 2, 3, 1)), "mask": np.ones((1, 2, 3, 1))}
+        >>> (image, mask), truth = Augment(None)({**raw, "shift": np.array([1.0]), "scale": np.array([4.0])})
+        >>> float(image[0, 0, 0, 0]), tuple(truth.shape)
+        (0.5, (1, 2, 3, 1))
+    """
+
+    def __init__(self, settings: Augmentation | dict | None, **options):
+        super().__init__(**{"dtype": "float32", **options})
+        self.settings = Augmentation(**settings) if isinstance(settings, dict) else settings
+
+    def call(self, inputs):
+        """Apply the parameters that came with the batch."""
+        image, truth, mask = (ops.cast(inputs[name], "float32") for name in ("image", "truth", "mask"))
+        if self.settings is None:
+            return (_normalise(image, inputs), mask), truth
+        motion = (inputs["matrix"], inputs["motion"])
+        in_plane = self.settings.in_plane
+        image = move(image, *motion, in_plane=in_plane)
+        binary = move(ops.concatenate([truth, mask], axis=-1), *motion, in_plane=in_plane)
+        binary = ops.cast(binary > THRESHOLD, "float32")
+        image = _normalise(image, inputs) * _per_channel(inputs["gain"], image) + _per_channel(inputs["offset"], image)
+        if self.settings.noise_std > 0:
+            noise = gaussian_noise(inputs["noise_seed"], math.prod(image.shape[1:]))
+            image = image + self.settings.noise_std * ops.reshape(noise, ops.shape(image))
+        return (image, binary[..., -1:]), binary[..., :-1]
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return {**super().get_config(), "settings": None if self.settings is None else asdict(self.settings)}
+
+
+def _normalise(image, inputs):
+    return (image - inputs["shift"]) / inputs["scale"]
+
+
+def _per_channel(values, image):
+    """Bring (batch, channels) to the rank of the image."""
+    return ops.reshape(values, (-1, *(1,) * (len(image.shape) - 2), image.shape[-1]))
+
+
+def _rotation_stds(settings: Augmentation, dimension: int) -> np.ndarray:
+    """Return the standard deviation about each of three axes; a picture turns about the third."""
+    if settings.in_plane:
+        return np.array([0.0, 0.0, settings.rotation_std])
+    if dimension == 2 or len(settings.rotation_std) != 3:
+        raise ValueError(f"rotation_std is {settings.rotation_std}: one number, or three for three axes.")
+    return np.array(settings.rotation_std)

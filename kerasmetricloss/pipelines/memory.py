@@ -1,0 +1,111 @@
+"""The same batches without TensorFlow, as `keras.utils.PyDataset`, for JAX and PyTorch."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasmetricloss.pipelines.augment import Augment, Augmentation
+from kerasmetricloss.pipelines.batches import Stream
+from kerasmetricloss.pipelines.preparation import Prepared
+
+Batch = tuple[tuple[np.ndarray, np.ndarray], np.ndarray]
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """An endless sequence of ((image, mask), truth): item `step` is that of `tfdata.training_batches`, to 1e-5.
+
+    Args:
+        stream: Which cases make which batch.
+        first_epoch: Epoch that item 0 belongs to.
+    """
+
+    def __init__(self, stream: Stream, *, first_epoch: int = 0):
+        super().__init__()
+        self._stream, self._first = stream, first_epoch * stream.steps
+        self._augment = Augment(stream.augmentation)
+
+    @property
+    def num_batches(self) -> None:
+        """Without end, as Keras understands None."""
+        return None
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return one batch as NumPy arrays."""
+        return _apply(self._augment, self._stream, self._stream.raw(self._first + step))
+
+
+class FullImages(keras.utils.PyDataset):
+    """One pass over the cases in the order given, normalised and not augmented.
+
+    Args:
+        stream: The cases and their statistics.
+    """
+
+    def __init__(self, stream: Stream):
+        super().__init__()
+        self._stream, self._augment = stream, Augment(None)
+
+    def __len__(self) -> int:
+        return self._stream.steps
+
+    def __getitem__(self, number: int) -> Batch:
+        """Return one batch as NumPy arrays."""
+        return _apply(self._augment, self._stream, self._stream.in_order(number))
+
+
+def training_batches(
+    prepared: Sequence[Prepared],
+    *,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    batch: int,
+    augmentation: Augmentation | None = None,
+    seed: int = 0,
+    first_epoch: int = 0,
+) -> TrainingBatches:
+    """Return the batches of `tfdata.training_batches`; fit them with `steps_per_epoch = ceil(cases / batch)`.
+
+    Args:
+        prepared: Training cases, of one shape.
+        shift: Subtracted from each channel, shape (channels,).
+        scale: Divides each channel, shape (channels,).
+        batch: Cases a batch.
+        augmentation: How images are varied; None only normalises.
+        seed: Seed of order and augmentation.
+        first_epoch: Epoch that the first batch belongs to.
+
+    Returns:
+        Items ((image (batch, *input, channels), mask (batch, *output, 1)), truth (batch, *output, labels)), float32.
+
+    Raises:
+        ValueError: For no case, a batch below 1, or statistics that do not fit the channels.
+        DataError: For cases of different shapes.
+    """
+    stream = Stream(prepared=prepared, shift=shift, scale=scale, batch=batch, augmentation=augmentation, seed=seed)
+    return TrainingBatches(stream, first_epoch=first_epoch)
+
+
+def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.ndarray, batch: int) -> FullImages:
+    """Return one pass over the cases in the order given, for validation; as `tfdata.full_images`.
+
+    Args:
+        prepared: Cases of one shape.
+        shift: Subtracted from each channel, shape (channels,).
+        scale: Divides each channel, shape (channels,).
+        batch: Cases a batch.
+
+    Returns:
+        Items as those of `training_batches`.
+
+    Raises:
+        ValueError: For no case, a batch below 1, or statistics that do not fit the channels.
+        DataError: For cases of different shapes.
+    """
+    return FullImages(Stream(prepared=prepared, shift=shift, scale=scale, batch=batch))
+
+
+def _apply(augment: Augment, stream: Stream, raw: dict[str, np.ndarray]) -> Batch:
+    (image, mask), truth = augment({**raw, "shift": stream.shift, "scale": stream.scale})
+    return (ops.convert_to_numpy(image), ops.convert_to_numpy(mask)), ops.convert_to_numpy(truth)

@@ -1,0 +1,91 @@
+"""Batches through tf.data, for the TensorFlow backend; the only module here that imports TensorFlow."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from kerasmetricloss.pipelines.augment import Augment, Augmentation
+from kerasmetricloss.pipelines.batches import Stream
+from kerasmetricloss.pipelines.preparation import Prepared
+
+
+def training_batches(
+    prepared: Sequence[Prepared],
+    *,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    batch: int,
+    augmentation: Augmentation | None = None,
+    seed: int = 0,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """Return an endless data set of ((image, mask), truth); fit it with `steps_per_epoch = ceil(cases / batch)`.
+
+    Order and augmentation depend on the seed and the epoch alone: a new iterator gives the same batches again, and
+    `first_epoch` resumes a training where it stopped. Batches are prepared while the device trains. The batch axis is
+    left open, so that the smaller last batch of an epoch costs no new trace.
+
+    Args:
+        prepared: Training cases, of one shape.
+        shift: Subtracted from each channel, shape (channels,).
+        scale: Divides each channel, shape (channels,).
+        batch: Cases a batch.
+        augmentation: How images are varied; None only normalises.
+        seed: Seed of order and augmentation.
+        first_epoch: Epoch that the first batch belongs to.
+
+    Returns:
+        Elements ((image (batch, *input, channels), mask (batch, *output, 1)), truth (batch, *output, labels)), float32.
+
+    Raises:
+        ValueError: For no case, a batch below 1, or statistics that do not fit the channels.
+        DataError: For cases of different shapes.
+    """
+    stream = Stream(prepared=prepared, shift=shift, scale=scale, batch=batch, augmentation=augmentation, seed=seed)
+
+    def steps() -> Iterator[dict[str, np.ndarray]]:
+        return (stream.raw(step) for step in itertools.count(first_epoch * stream.steps))
+
+    return _dataset(stream, steps, augmentation, tf.data.INFINITE_CARDINALITY)
+
+
+def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.ndarray, batch: int) -> tf.data.Dataset:
+    """Return one pass over the cases in the order given, normalised and not augmented, for validation.
+
+    Args:
+        prepared: Cases of one shape.
+        shift: Subtracted from each channel, shape (channels,).
+        scale: Divides each channel, shape (channels,).
+        batch: Cases a batch.
+
+    Returns:
+        Elements as those of `training_batches`.
+
+    Raises:
+        ValueError: For no case, a batch below 1, or statistics that do not fit the channels.
+        DataError: For cases of different shapes.
+    """
+    stream = Stream(prepared=prepared, shift=shift, scale=scale, batch=batch)
+    return _dataset(stream, lambda: map(stream.in_order, range(stream.steps)), None, stream.steps)
+
+
+def _dataset(stream: Stream, raw: Callable, augmentation: Augmentation | None, count: int) -> tf.data.Dataset:
+    first = stream.raw(0)
+    signature = {name: tf.TensorSpec((None, *array.shape[1:]), array.dtype) for name, array in first.items()}
+    statistics = {"shift": tf.constant(stream.shift), "scale": tf.constant(stream.scale)}
+    augment = _traced(augmentation)
+    return (
+        tf.data.Dataset.from_generator(raw, output_signature=signature)
+        .map(lambda batch: augment({**batch, **statistics}), num_parallel_calls=2, deterministic=True)
+        .apply(tf.data.experimental.assert_cardinality(count))
+        .prefetch(2)
+    )
+
+
+@functools.cache
+def _traced(augmentation: Augmentation | None) -> tf.types.experimental.PolymorphicFunction:
+    """Return one graph for all data sets of one setting: tracing it anew for each fold would cost a second each."""
+    return tf.function(Augment(augmentation))
