@@ -82,8 +82,8 @@ class TverskyIndex(CountMetric):
     has alpha and beta the other way round. Empty sets are scored as by `DiceScore`.
 
     Args:
-        alpha: Weight of false positives.
-        beta: Weight of false negatives.
+        alpha: Weight of false positives, above 0.
+        beta: Weight of false negatives, above 0.
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
@@ -105,8 +105,8 @@ class TverskyIndex(CountMetric):
 
     def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[CountSettings]) -> None:
         super().__init__(**settings)
-        if alpha < 0 or beta < 0:
-            raise ValueError(f"alpha={alpha}, beta={beta}, expected weights of at least 0.")
+        if not (alpha > 0 and beta > 0):
+            raise ValueError(f"alpha={alpha}, beta={beta}, expected weights above 0.")
         self.alpha, self.beta = float(alpha), float(beta)
 
     def get_config(self) -> dict[str, Any]:

@@ -23,5 +23,5 @@ from kerasmetricloss.theory.posterior import best_ratio_set as best_ratio_set
 from kerasmetricloss.theory.posterior import cross_entropy_set as cross_entropy_set
 from kerasmetricloss.theory.posterior import expected_dice as expected_dice
 from kerasmetricloss.theory.posterior import ratio_of_expectations as ratio_of_expectations
-from kerasmetricloss.theory.promise import Promise as Promise
-from kerasmetricloss.theory.promise import promise as promise
+from kerasmetricloss.theory.promises import Promise as Promise
+from kerasmetricloss.theory.promises import promise as promise

@@ -196,7 +196,7 @@ def _between(loss: _Measure, metric: _Measure) -> tuple[Bounds, str]:
             bounds = tversky_bounds(**weights, other_alpha=metric.alpha, other_beta=metric.beta)
             return bounds, _tversky_source(loss, metric)
         case _Tversky(), _Tversky():
-            return _focal_bounds(loss, metric), "theory.promise"
+            return _focal_bounds(loss, metric), "theory.promises"
         case _Hamming(), _Hamming():
             return _hamming_bounds(loss.gamma, metric.gamma), "theory.bounds.weighted_hamming_bounds"
         case _:

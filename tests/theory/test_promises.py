@@ -1,0 +1,105 @@
+"""Sentences and numbers for a loss and a metric."""
+
+import itertools
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kerasmetricloss.similarities import ratios
+from kerasmetricloss.theory import all_counts, promise
+from kerasmetricloss.theory.promises import LOSSES, METRICS
+
+
+def test_soft_dice_and_jaccard_get_proposition_ii_1():
+    found = promise("sDice", "jaccard")
+    assert (found.absolute, found.relative) == pytest.approx((3 - 2 * math.sqrt(2), 1.0))
+    assert found.sentence == (
+        "sDice stands in for the Dice score; the Jaccard index never differs from it by more than 0.1716, "
+        "nor is the one more than 2 times the other (Prop. II.1)."
+    )
+
+
+@pytest.mark.parametrize("loss", ["CE", "wCE", "CrossEntropy", "WeightedCrossEntropy", "wCE-0.2"])
+@pytest.mark.parametrize("metric", ["dice", "jaccard", "F2.0", "TverskyIndex-0.3/0.7"])
+def test_cross_entropy_promises_nothing_for_an_overlap(loss, metric):
+    found = promise(loss, metric)
+    assert (found.absolute, found.relative) == (1.0, math.inf)
+    assert "promises nothing" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("loss", "metric"),
+    [
+        ("sDice", "dice"),
+        ("sDice-L2", "F1.0"),
+        ("Lovasz", "JaccardIndex"),
+        ("sTversky-1/1", "jaccard"),
+        ("CE", "accuracy"),
+    ],
+)
+def test_a_loss_of_the_metric_itself_loses_nothing(loss, metric):
+    found = promise(loss, metric)
+    assert (found.absolute, found.relative) == (0.0, 0.0)
+    assert "nothing is lost" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("paper", "own"), [("sDice", "SoftDice"), ("sJaccard", "softjaccard"), ("sTversky-.3/.7", "SoftTversky-0.3/0.7")]
+)
+def test_paper_names_class_names_and_any_capitals_are_one(paper, own):
+    first, second = promise(paper, "f0.5"), promise(own, "FBetaScore-0.5")
+    assert (first.absolute, first.relative) == (second.absolute, second.relative)
+
+
+def test_tversky_and_f2_have_the_derived_bound():
+    # F2 is Tversky at (0.2, 0.8); against (0.3, 0.7) the ratios are 0.2/0.3 and 0.8/0.7: 1.5 decides.
+    found = promise("sTversky-0.3/0.7", "F2.0")
+    assert found.relative == pytest.approx(0.5)
+    assert found.absolute == pytest.approx((math.sqrt(1.5) - 1) / (math.sqrt(1.5) + 1))
+
+
+@pytest.mark.parametrize("metric", ["hausdorff_mm", "avd_ml", "HausdorffDistance"])
+def test_distances_and_volumes_have_no_bound(metric):
+    found = promise("sDice", metric)
+    assert (found.absolute, found.relative) == (math.inf, math.inf)
+    assert "no bound follows" in found.sentence
+
+
+def test_focal_tversky_is_bounded_by_what_masks_show():
+    found = promise("FocalTversky-0.7/0.3/0.75", "dice")
+    tp, fp, fn, _ = all_counts(60).T.astype(float)
+    loss = np.maximum(1 - ratios.tversky(tp, tp + fp, tp + fn, alpha=0.7, beta=0.3), 0)
+    similarity = 1 - loss**0.75
+    dice = ratios.dice(tp, tp + fp, tp + fn)
+    assert found.absolute - 1e-3 < np.abs(similarity - dice).max() <= found.absolute + 1e-9
+    some = dice > 0
+    quotient = np.maximum(similarity[some] / dice[some], dice[some] / similarity[some]).max()
+    assert found.relative + 1 - 0.1 < quotient <= found.relative + 1 + 1e-9
+
+
+def test_every_known_pair_has_a_sentence_and_two_numbers():
+    for loss, metric in itertools.product(LOSSES, METRICS):
+        found = promise(loss, metric)
+        assert found.sentence.startswith(f"{loss} stands in for ")
+        assert found.sentence.endswith(".")
+        assert found.absolute >= 0
+        assert found.relative >= 0
+
+
+def test_unknown_names_list_the_known():
+    with pytest.raises(ValueError, match=r"'BoundaryLoss' is no loss.*sDice.*SoftTversky"):
+        promise("BoundaryLoss", "dice")
+    with pytest.raises(ValueError, match=r"'kappa' is no metric.*jaccard.*hausdorff_mm"):
+        promise("sDice", "kappa")
+    with pytest.raises(ValueError, match=r"'sDice-0.3/0.7' is no loss"):
+        promise("sDice-0.3/0.7", "dice")
+    with pytest.raises(ValueError, match=r"alpha is 0"):
+        promise("sTversky-0/1", "dice")
+
+
+def test_theory_needs_no_keras():
+    code = "import sys; sys.modules['keras'] = None; from kerasmetricloss.theory import promise; promise('CE', 'dice')"
+    subprocess.run([sys.executable, "-c", code], check=True)
