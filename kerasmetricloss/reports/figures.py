@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
 from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, loss_lines, loss_title, number
@@ -62,13 +62,14 @@ def size_curves(curve: SizeCurve, *, metric: str, size: str) -> bytes:
                 marker=line.marker,
                 linestyle=line.dash,
                 label=loss_title(loss),
-                markersize=5.5,
+                markersize=6.5,
                 linewidth=1.6,
                 markeredgecolor="white",
                 markeredgewidth=0.6,
             )
         if curve.borders[0] > 0 and curve.borders[-1] > 20 * curve.borders[0]:
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.set_xlabel(size)
         axes.set_ylabel(metric)
         _legend(axes)
@@ -100,7 +101,7 @@ def learning_curves(curves: pd.DataFrame) -> bytes:
                     run["epoch"],
                     run["value"],
                     color=color,
-                    linewidth=1.5 if strong else 0.7,
+                    linewidth=1.3 if strong else 0.7,
                     alpha=0.95 if strong else 0.5,
                 )
             axes.set_title(f"{loss_title(loss)}, {phase}")
@@ -111,8 +112,13 @@ def learning_curves(curves: pd.DataFrame) -> bytes:
         return to_png(figure)
 
 
-def table_picture(table: Table) -> bytes:
-    """A table as a picture, grey cells and italic entries included: for a README, where HTML cannot be shaded."""
+def table_picture(table: Table, *, key: str) -> bytes:
+    """A table as a picture, grey cells and italic entries included: for a README, where HTML cannot be shaded.
+
+    Args:
+        table: what to draw.
+        key: what the marks mean, in a line.
+    """
     lead = ([max(1.0, *(0.1 * len(name) for name, _ in table.sections()))] if table.sectioned else []) + [
         max(0.9, *(0.1 * len(row.name) + 0.2 for row in table.rows))
     ]
@@ -120,15 +126,17 @@ def table_picture(table: Table) -> bytes:
     edges = np.concatenate([[0], np.cumsum(lead + wide)])
     tall = len(table.rows) + 1 + any(table.groups)
     with mpl.rc_context(SETTINGS):
-        figure = new_figure(edges[-1] + 0.2, 0.3 * tall + 0.9, layout="none")
+        figure = new_figure(edges[-1] + 0.2, 0.3 * (tall + 2.6), layout="none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        axes.set(xlim=(-0.1, edges[-1] + 0.1), ylim=(tall + 1.6, -1.4))
-        _draw_table(axes, table, edges, len(lead))
+        axes.set(xlim=(-0.1, edges[-1] + 0.1), ylim=(tall + 1.2, -1.4))
+        bottom = _draw_table(axes, table, edges, len(lead))
+        axes.text(0, bottom + 0.35, key, fontsize=8, color=FAINT, va="top")
         return to_png(figure)
 
 
-def _draw_table(axes: Axes, table: Table, edges: np.ndarray, lead: int) -> None:
+def _draw_table(axes: Axes, table: Table, edges: np.ndarray, lead: int) -> float:
+    """Draw heads and rows, a unit of y each, and return where they end."""
     centre = [(edges[k] + edges[k + 1]) / 2 for k in range(lead, len(edges) - 1)]
     right = edges[-1]
     axes.text(0, -0.7, table.caption, weight="bold", fontsize=10, va="center")
@@ -156,7 +164,7 @@ def _draw_table(axes: Axes, table: Table, edges: np.ndarray, lead: int) -> None:
                 axes.text(centre[k], y + 0.5, cell.text, ha="center", va="center", style=style)
             y += 1
     axes.plot([0, right], [y, y], color=INK, linewidth=1.4)
-    axes.text(0, y + 0.35, "Grey: top-ranked. Italic: worse than all others.", fontsize=8, color=FAINT, va="top")
+    return y
 
 
 def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:

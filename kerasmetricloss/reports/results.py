@@ -19,10 +19,14 @@ from kerasmetricloss.reports.style import (
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import Comparison
 
+_WHERE = ("dataset", "label", "metric")
+_NUMBERS = ("low", "high", "cases")
+MEANS_COLUMNS = (*_WHERE, "loss", "mean", *_NUMBERS, "left_out", "mark", "paper_mean", "paper_table")
+PAIRS_COLUMNS = (*_WHERE, "a", "b", "difference", *_NUMBERS, "p_a_better", "p_a_worse", "p_two_sided")
 LEGEND = {
-    True: "Grey (bold in Markdown): significantly better than the other loss. Italic: significantly worse.",
-    False: "Grey (bold in Markdown): top-ranked, that is not significantly worse than the loss with the best mean. Italic: "
-    "significantly worse than every other loss.",
+    True: "Grey: significantly better than the other loss. Italic: significantly worse.",
+    False: "Grey: top-ranked, that is, not significantly worse than the loss with the best mean. "
+    "Italic: significantly worse than every other loss.",
 }
 
 
@@ -58,6 +62,7 @@ def paper_table(findings: Findings, metrics: tuple[str, ...]) -> Table | None:
             rows.append(Row(METRIC_SHORT.get(metric, metric), place.title, cells))
     if not rows:
         return None
+    phantom = findings.study.settings.get("data", {}).get("phantom")
     named = ", ".join(sorted(set(sources), key=sources.index))
     return Table(
         caption=f"The paper's means (its Table {named})",
@@ -65,7 +70,8 @@ def paper_table(findings: Findings, metrics: tuple[str, ...]) -> Table | None:
         rows=tuple(rows),
         groups=_groups(losses),
         corner="data set",
-        legend="Eelbode, Bertels et al., IEEE TMI 2020, arXiv:2010.13499. Its grey and italic marks are not repeated.",
+        legend="Eelbode, Bertels et al., IEEE TMI 2020, arXiv:2010.13499. The marks of its cells are not repeated."
+        + (" Measured on the real images, not on phantoms." if phantom else ""),
     )
 
 
@@ -82,10 +88,10 @@ def evidence_table(comparison: Comparison, place: Place, *, resamples: int) -> T
         rows.append(Row("", loss_title(loss), tuple(cells)))
     level = f"{1 - comparison.settings['alpha']:.0%}"
     direction = "lower is better" if comparison.lower else "higher is better"
-    heads = ("minus CE", "p better than CE", "p worse than CE", "p two-sided") if reference else ()
+    heads = ("minus CE", "p better than CE", "p worse than CE", "p two‑sided") if reference else ()
     legend = f"{direction[0].upper()}{direction[1:]}. In small print: {level} bootstrap intervals."
     if reference:
-        legend += " p better and p worse are one-sided. “Minus CE” is the mean paired difference over the cases both losses have."
+        legend += " “Minus CE”: mean paired difference, over cases that both have. p better, p worse: one-sided."
     return Table(
         caption=f"{place.title}, {metric_title(comparison.metric)}: every loss against cross-entropy"
         if reference
@@ -114,7 +120,7 @@ def pairs_table(comparison: Comparison, place: Place, *, resamples: int) -> Tabl
         columns=tuple(map(loss_title, comparison.losses)),
         rows=tuple(rows),
         corner="better",
-        legend=f"Grey (bold in Markdown): p < {level:g}.",
+        legend=f"Grey: p < {level:g}.",
     )
 
 
@@ -183,7 +189,6 @@ def volume_table(findings: Findings, place: Place) -> Table | None:
 
 def long_csv(findings: Findings) -> bytes:
     """Every mean with its interval, counts, mark and the paper's mean: one row a data set, label, metric and loss."""
-    heads = "dataset label metric loss mean low high cases left_out mark paper_mean paper_table".split()
     recipe = findings.study.settings.get("recipe")
     rows = []
     for metric, place, found in findings.of(findings.main + findings.further):
@@ -194,12 +199,11 @@ def long_csv(findings: Findings) -> bytes:
             rows.append(
                 [place.dataset, place.label or "", metric, loss, *map(_plain, numbers), found.marks[loss], *paper]
             )
-    return _csv(heads, rows)
+    return _csv(MEANS_COLUMNS, rows)
 
 
 def pairs_csv(findings: Findings) -> bytes:
     """Every paired difference a - b with its interval and p-values: one row an ordered pair."""
-    heads = "dataset label metric a b difference low high cases p_a_better p_a_worse p_two_sided".split()
     rows = []
     for metric, place, found in findings.of(findings.main + findings.further):
         for a in found.losses:
@@ -209,7 +213,7 @@ def pairs_csv(findings: Findings) -> bytes:
                     p = found.superior.loc[a, b], found.superior.loc[b, a], found.two_sided.loc[a, b]
                     numbers = [found.difference.loc[a, b], low, high, int(found.pairs.loc[a, b]), *p]
                     rows.append([place.dataset, place.label or "", metric, a, b, *map(_plain, numbers)])
-    return _csv(heads, rows)
+    return _csv(PAIRS_COLUMNS, rows)
 
 
 def _mean_cell(comparison: Comparison, loss: str) -> Cell:
@@ -253,7 +257,7 @@ def _plain(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
-def _csv(heads: list[str], rows: list[list[object]]) -> bytes:
+def _csv(heads: tuple[str, ...], rows: list[list[object]]) -> bytes:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([heads, *rows])
     return buffer.getvalue().encode()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
 from kerasmetricloss.reports.style import FAINT, INK, PREDICTION, RULE, TRUTH, loss_lines, loss_title
@@ -52,7 +53,7 @@ def example_slices(
 
 def _slice(axes: Axes, pixels: np.ndarray, title: str) -> None:
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(title, fontsize=8.5)
+    axes.set_title(title, fontsize=9)
     axes.set_axis_off()
 
 
@@ -74,14 +75,15 @@ def _bars(axes: Axes, outputs: np.ndarray, loss: str, most: int, *, first: bool)
     axes.set(xlim=(0, 1), ylim=(0.5, 2 * max(most, 1)), yscale="log", xticks=[0, 0.5, 1])
     axes.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
     axes.minorticks_off()
-    axes.tick_params(labelsize=7, length=2, labelleft=first)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+    axes.tick_params(labelsize=8, length=2, labelleft=first)
     axes.spines["left"].set_color(RULE)
 
 
 def _key(axes: Axes) -> None:
     axes.set_axis_off()
-    for height, color, name in [(0.75, TRUTH, "true outline"), (0.4, PREDICTION, "predicted")]:
+    for height, color, name in [(0.85, TRUTH, "true outline"), (0.5, PREDICTION, "predicted")]:
         axes.plot([0, 0.16], [height, height], color=color, linewidth=2)
-        axes.text(0.22, height, name, va="center", fontsize=7.5, color=INK)
-    axes.text(0, 0.02, "below: outputs ≥ .01,\npixels (log)", va="center", fontsize=7, color=FAINT)
-    axes.set(xlim=(0, 1), ylim=(-0.1, 1))
+        axes.text(0.22, height, name, va="center", fontsize=8.5, color=INK)
+    axes.text(0, 0.14, "bars: pixels by\noutput, from .01 on", va="top", fontsize=8, color=FAINT, linespacing=1.3)
+    axes.set(xlim=(0, 1), ylim=(-0.4, 1))

@@ -4,12 +4,13 @@ STYLESHEET = """
 :root { --ink: #1b1f24; --faint: #57606a; --rule: #d0d7de; --grey: #d9dde2; --soft: #f6f8fa; --link: #0550ae; }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
-body { margin: 0 auto; max-width: 64rem; padding: 2.5rem 1.5rem 5rem; color: var(--ink); background: #fff;
+body { margin: 0 auto; max-width: 61rem; padding: 2.5rem 1.5rem 5rem; color: var(--ink); background: #fff;
   font: 1rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif; }
-h1 { font-size: clamp(1.6rem, 5vw, 2.3rem); line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 .6rem;
+h1 { font-size: clamp(1.6rem, 5vw, 2.3rem); line-height: 1.2; letter-spacing: -.015em; margin: 0 0 .6rem;
   text-wrap: balance; }
-h2 { font-size: 1.35rem; line-height: 1.3; margin: 3.2rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
-p, li { max-width: 44rem; }
+h2 { font-size: 1.35rem; line-height: 1.3; margin: 3.2rem 0 .8rem; padding-top: 1rem;
+  border-top: 1px solid var(--rule); }
+p, li { max-width: 46rem; }
 p { margin: .7rem 0; }
 a { color: var(--link); text-underline-offset: .15em; }
 .lead { font-size: 1.12rem; color: var(--faint); margin: 0; }
@@ -18,36 +19,38 @@ a { color: var(--link); text-underline-offset: .15em; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0;
   margin: 1.4rem 0 0; font-size: .92rem; }
 main section:first-child h2 { border-top: 0; margin-top: 1.6rem; padding-top: 0; }
-ul { padding-left: 1.2rem; }
-li { margin: .45rem 0; }
-.answer { border-left: 5px solid var(--faint); background: var(--soft); padding: .9rem 1.3rem; margin: 1rem 0;
-  border-radius: 3px; }
+main ul { padding-left: 1.2rem; }
+main li { margin: .45rem 0; }
+.answer { border-left: 5px solid var(--faint); background: var(--soft); padding: .9rem 1.3rem; max-width: 46rem;
+  margin: 1rem 0;  border-radius: 3px; }
 .answer.yes { border-color: #1a7f5a; }
 .answer.no { border-color: #b35900; }
 .answer p { margin: .3rem 0; }
 .answer .head { font-size: 1.15rem; font-weight: 650; }
 figure { margin: 1.6rem 0 2.2rem; }
-figcaption { color: var(--faint); font-size: .9rem; max-width: 44rem; margin-top: .5rem; }
+figcaption { color: var(--faint); font-size: .9rem; max-width: 46rem; margin-top: .6rem; }
+.title { font-weight: 600; margin: 0 0 .5rem; }
 .scroll { overflow-x: auto; }
 .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 img { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; line-height: 1.35;
   border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
-caption { text-align: left; font-weight: 600; padding: 0 0 .5rem; min-width: 16rem; }
 th, td { padding: .42rem .85rem; text-align: right; vertical-align: top; white-space: nowrap; }
-thead th { font-weight: 600; text-align: right; vertical-align: bottom; }
+thead th { font-weight: 600; vertical-align: bottom; white-space: normal; min-width: 4rem; max-width: 7.5rem; }
 thead tr:last-child { border-bottom: 1px solid var(--ink); }
 tr.groups th { text-align: center; color: var(--faint); font-weight: 500; font-size: .88rem; padding-bottom: .1rem; }
 tbody + tbody { border-top: 1px solid var(--rule); }
-tbody th { text-align: left; font-weight: 500; }
-thead th:first-child { text-align: left; }
-th.section { font-weight: 650; padding-left: 0; }
+tbody th, thead th[scope=col]:first-of-type { text-align: left; font-weight: 500; }
+thead tr:last-child th:first-of-type { color: var(--faint); }
+tbody th.section { font-weight: 650; }
+tr > :first-child { padding-left: .1rem; }
 td.grey { background: var(--grey); }
 td.italic { font-style: italic; }
 td small { display: block; color: var(--faint); font-size: .8rem; font-style: normal; }
 td.grey small { color: #444c56; }
-.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-td { position: relative; }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }
+table, td { position: relative; }
 details { margin: 1rem 0; border: 1px solid var(--rule); border-radius: 4px; padding: .5rem 1rem; }
 summary { cursor: pointer; font-weight: 600; }
 dl { margin: 1rem 0; font-size: .93rem; }

@@ -72,7 +72,7 @@ def to_markdown(table: Table) -> str:
         for index, row in enumerate(rows):
             first = [_md(section if index == 0 else "")] if table.sectioned else []
             lines.append(_md_row([*first, _md(row.name), *map(_md_cell, row.cells)], escape=False))
-    return "\n".join([*lines, *(["", _md(table.legend)] if table.legend else [])]) + "\n"
+    return "\n".join([*lines, *(["", _md(table.legend.replace("Grey", "Bold"))] if table.legend else [])]) + "\n"
 
 
 def to_latex(table: Table) -> str:
@@ -100,19 +100,19 @@ def to_latex(table: Table) -> str:
 def to_html(table: Table) -> str:
     """Write a table with heads that screen readers can follow; marks are said in words as well as shown."""
     lead = 2 if table.sectioned else 1
-    parts = ['<figure class="table"><div class="scroll" tabindex="0" role="region"']
-    parts.append(
-        f' aria-label="{html.escape(table.caption)}"><table><caption>{html.escape(table.caption)}</caption><thead>'
-    )
+    caption = html.escape(table.caption)
+    # a caption scrolls away with a wide table on a phone: the one that is seen stands above the scrolling part
+    parts = [f'<figure class="table"><p class="title" aria-hidden="true">{caption}</p>']
+    parts.append('<div class="scroll" tabindex="0" role="region"')
+    parts.append(f' aria-label="{caption}"><table><caption class="said">{caption}</caption><thead>')
     if any(table.groups):
         spans = "".join(
             f'<th scope="colgroup" colspan="{n}">{html.escape(name)}</th>' if name else f'<td colspan="{n}"></td>'
             for name, n in table.spans()
         )
         parts.append(f'<tr class="groups"><td colspan="{lead}"></td>{spans}</tr>')
-    corner = f'<td colspan="{lead}"></td>'
-    if table.corner:
-        corner = f'<th scope="col" colspan="{lead}">{html.escape(table.corner)}</th>'
+    corner = f'<th scope="col">{html.escape(table.corner)}</th>' if table.corner else "<td></td>"
+    corner = "<td></td>" * (lead - 1) + corner
     heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.columns)
     parts.append(f"<tr>{corner}{heads}</tr></thead>")
     for section, rows in table.sections():

@@ -28,7 +28,16 @@ def answers(findings: Findings) -> list[Answer]:
     found = []
     for place, comparison in findings.headline:
         second = next((c for _, p, c in findings.of(findings.main[1:]) if p == place), None)
-        found.append(answer(comparison, place, resamples=findings.resamples, second=second))
+        one = answer(comparison, place, resamples=findings.resamples, second=second)
+        grouped = findings.grouped.get((place, comparison.metric))
+        if grouped is not None and sensitive(grouped) and REFERENCE in grouped.losses:
+            better, worse = verdict(grouped)
+            total, groups = len(sensitive(grouped)), count(grouped.groups, "group")
+            said = (
+                f" With whole groups resampled ({groups}): {len(better)} of {total} better than CE, {len(worse)} worse."
+            )
+            one = Answer(one.head, one.text + said, one.tone)
+        found.append(one)
     return found
 
 
@@ -110,6 +119,29 @@ def notes(findings: Findings) -> tuple[str, ...]:
     return tuple(found)
 
 
+def method(findings: Findings) -> tuple[str, ...]:
+    """How the tests work."""
+    settings = next(iter(findings.comparisons.values())).settings
+    units = "whole groups of cases" if settings["by_group"] else "cases"
+    times = f"{settings['resamples']:,} times"
+    if settings["method"] == "bootstrap":
+        test = (
+            f"A paired bootstrap, as in the paper: {times}, {units} were drawn with replacement, as many as there are, "
+            "and the mean difference of two losses was taken. The one-sided p is the share of draws on the wrong side of "
+            "zero."
+        )
+    else:
+        test = (
+            f"A paired permutation test: {times} (in all ways, where there are at most 2 to the 20), the scores of two "
+            f"losses were swapped by a fair coin in each of the {units}. The one-sided p is the share of swaps with a "
+            "mean difference at least as large. Intervals are those of a paired bootstrap."
+        )
+    return (
+        f"{test} Seed {settings['seed']}: the same scores give the same numbers.",
+        "A case that is not defined for one of two losses is left out of that pair only, and counted.",
+    )
+
+
 def _names(losses: list[str]) -> str:
     return ", ".join(map(loss_title, losses))
 
@@ -140,8 +172,8 @@ def _about_data(settings: dict) -> list[str]:
     found = []
     if settings.get("data", {}).get("phantom"):
         found.append(
-            "The images are phantoms drawn by this software. They show that the whole chain works and how the losses act on "
-            "uncertain borders; they say nothing of patients and cannot be set against the paper's numbers."
+            "The images are phantoms drawn by this software. They show that the whole chain works and how the losses "
+            "act on uncertain borders; they say nothing of patients and cannot be set against the paper's numbers."
         )
     if settings.get("scale") == "small":
         found.append(
@@ -158,13 +190,13 @@ def _about_folds(findings: Findings) -> list[str]:
         used = findings.study.scores.frame["fold"].nunique()
     if used < folds.get("requested", PAPER_FOLDS) or used < PAPER_FOLDS:
         found.append(
-            f"{count(used, 'fold')} in place of the paper's {PAPER_FOLDS}: each network was trained on a smaller share of the "
-            "cases, and fewer networks stand behind the means."
+            f"{count(used, 'fold')} in place of the paper's {PAPER_FOLDS}: each network was trained on a smaller share "
+            "of the cases, and fewer networks stand behind the means."
         )
     if folds.get("by") == "case" and data.get("groups", data.get("cases", 0)) < data.get("cases", 0):
         found.append(
-            "Folds were drawn over single cases although some share a group (a sequence, a patient): relatives of a case may "
-            "have been in its training set, which flatters every loss."
+            "Folds were drawn over single cases although some share a group (a sequence, a patient): relatives of a "
+            "case may have been in its training set, which flatters every loss."
         )
     if folds.get("by") == "group":
         found.append("Folds were drawn over whole groups: no network saw a relative of the cases it is scored on.")
@@ -175,12 +207,13 @@ def _about_training(findings: Findings) -> list[str]:
     selection, found = str(findings.study.settings.get("selection", "")), []
     if selection.startswith("reported"):
         found.append(
-            "As in the paper, the weights of each loss were selected by its own validation loss on the very fold that is "
-            "reported. All scores are therefore a little too high; the comparison of losses is fair."
+            "As in the paper, the weights of each loss were selected by its own validation loss on the very fold that "
+            "is reported. All scores are therefore a little too high; the comparison of losses is fair."
         )
     elif selection:
         found.append(
-            f"Weights were selected on training cases kept aside ({selection}), not on the reported fold as in the paper."
+            f"Weights were selected on training cases kept aside ({selection}), not on the reported fold as in the "
+            "paper."
         )
     seeds = findings.study.scores.frame["seed"].nunique()
     found.append(
