@@ -3,6 +3,9 @@
 from kerasmetricloss.datasets.case import Case as Case
 from kerasmetricloss.datasets.case import DataError as DataError
 from kerasmetricloss.datasets.case import Volume as Volume
+from kerasmetricloss.datasets.catalog import CATALOG as CATALOG
+from kerasmetricloss.datasets.catalog import DataSet as DataSet
+from kerasmetricloss.datasets.catalog import MaskRule as MaskRule
 from kerasmetricloss.datasets.opening import names as names
 from kerasmetricloss.datasets.opening import open_dataset as open_dataset
 from kerasmetricloss.datasets.opening import verify as verify

@@ -25,7 +25,7 @@ about patients. Made by kerasmetricloss as `phantom {name} --cases {cases} --see
 
 How the truth is made: the scene has one object with a smooth level-set function. Eight readers, from strict to
 generous, outline it in their own way: each with an offset in proportion to the object's size and a bend of the border.
-A flat annex of the object, fainter than its body, is counted in with a probability between 0.3 and 0.6. One of these
+An annex of the object, fainter than its body, is counted in with a probability between 0.3 and 0.6. One of these
 outlines is drawn, by its probability, as the truth that is written. The image is made from the scene, never from the
 drawn outline.
 
