@@ -194,10 +194,10 @@ def _sequences(path: Path, stems: Iterable[str]) -> dict[str, str]:
         return {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            rows = [
-                {str(k).strip().casefold(): str(v).strip() for k, v in row.items()} for row in csv.DictReader(lines)
-            ]
-        groups = {row["frame"]: row["sequence"] for row in rows}
+            header, *rows = [[value.strip() for value in row] for row in csv.reader(lines) if row]
+        columns = [title.casefold() for title in header]
+        frame, sequence = columns.index("frame"), columns.index("sequence")
+        groups = {row[frame]: row[sequence] for row in rows}
     except (ValueError, IndexError, csv.Error, OSError) as error:
         mend = "expected a header frame,sequence and one line a frame"
         raise DataError(f"the list of sequences cannot be read ({error})", file=path, mend=mend) from error
