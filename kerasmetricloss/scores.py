@@ -123,7 +123,13 @@ class ScoreTable:
                 raise ScoreTableError(f"select got the column {name!r}; expected one of {', '.join(KEY)}.")
             wanted = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
             keep &= self.frame[name].isin(wanted).to_numpy()
-        return ScoreTable(self.frame[keep])
+        return self._checked_before(self.frame[keep].reset_index(drop=True))
+
+    @classmethod
+    def _checked_before(cls, frame: pd.DataFrame) -> "ScoreTable":
+        table = cls.__new__(cls)
+        table.frame = frame  # rows of a checked table, in its order, need no second check
+        return table
 
     @property
     def datasets(self) -> list[str]:

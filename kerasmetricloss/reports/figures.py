@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
-from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, loss_lines, loss_title, number
+from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, Line, loss_lines, loss_title, number
 from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.scores import order_losses
 from kerasmetricloss.statistics import SizeCurve
 
+MOST_LINES = 6  # in one panel of curves
 MOST_POINTS = 400  # with more cases single points would hide the box
 
 
@@ -49,30 +50,23 @@ def size_curves(curve: SizeCurve, *, metric: str, size: str) -> bytes:
         metric: name of the vertical axis.
         size: name of the horizontal axis; logarithmic where sizes span more than a factor of twenty.
     """
+    losses = list(curve.means.columns)
+    panels = [losses] if len(losses) <= MOST_LINES else _with_reference(losses)
+    across = min(2, len(panels))
+    down = -(-len(panels) // across)
+    lines = loss_lines(losses)
     with mpl.rc_context(SETTINGS):
-        figure = new_figure(7.6, 4.1)
-        axes = figure.subplots()
-        for border in curve.borders:
-            axes.axvline(border, color=RULE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-        for loss, line in loss_lines(list(curve.means.columns)).items():
-            axes.plot(
-                curve.sizes,
-                curve.means[loss],
-                color=line.color,
-                marker=line.marker,
-                linestyle=line.dash,
-                label=loss_title(loss),
-                markersize=6.5,
-                linewidth=1.6,
-                markeredgecolor="white",
-                markeredgewidth=0.6,
-            )
-        if curve.borders[0] > 0 and curve.borders[-1] > 20 * curve.borders[0]:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        axes.set_xlabel(size)
-        axes.set_ylabel(metric)
-        _legend(axes)
+        figure = new_figure(7.6 if across == 1 else 9.6, 4.1 if across == 1 else 3.4 * down)
+        grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+        for axes, chosen in zip(grid, panels, strict=False):
+            _curves(axes, curve, {loss: lines[loss] for loss in chosen})
+            axes.set(xlabel=size, ylabel=metric)
+            axes.label_outer()
+            beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "labelspacing": 0.8}
+            above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "fontsize": 7.5, "columnspacing": 1}
+            axes.legend(handlelength=2.8, **(beside if across == 1 else above))
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
         return to_png(figure)
 
 
@@ -205,6 +199,29 @@ def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _legend(axes: Axes) -> None:
-    """Beside the plot, where no line can run through it."""
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=3.2, labelspacing=0.8)
+def _with_reference(losses: list[str]) -> list[list[str]]:
+    """Split many losses into panels that can be read, the first loss in each of them to compare with."""
+    first, *rest = losses
+    panels = -(-len(rest) // (MOST_LINES - 1))
+    return [[first, *part] for part in np.array_split(np.array(rest, object), panels)]
+
+
+def _curves(axes: Axes, curve: SizeCurve, lines: Mapping[str, Line]) -> None:
+    for border in curve.borders:
+        axes.axvline(border, color=RULE, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    for loss, line in lines.items():
+        axes.plot(
+            curve.sizes,
+            curve.means[loss],
+            color=line.color,
+            marker=line.marker,
+            linestyle=line.dash,
+            label=loss_title(loss),
+            markersize=6.5,
+            linewidth=1.6,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+        )
+    if curve.borders[0] > 0 and curve.borders[-1] > 20 * curve.borders[0]:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))

@@ -67,9 +67,9 @@ class Findings:
 
     @property
     def headline(self) -> list[tuple[Place, Comparison]]:
-        """One comparison a data set to answer the question with: its main metric, averaged over labels."""
+        """One comparison a data set to answer the question with: Dice where it is scored, averaged over labels."""
         found: dict[str, tuple[Place, Comparison]] = {}
-        for _, place, comparison in self.of(self.main):
+        for _, place, comparison in self.of((*USUAL_METRICS, *self.main)):
             found.setdefault(place.dataset, (place, comparison))
         return list(found.values())
 

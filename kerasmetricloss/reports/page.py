@@ -10,11 +10,11 @@ from kerasmetricloss.reports.findings import Findings, find, slug
 from kerasmetricloss.reports.results import long_csv, means_table, pairs_csv
 from kerasmetricloss.reports.sections import sections
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
-from kerasmetricloss.reports.tables import Table, to_latex, to_text
+from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
 from kerasmetricloss.reports.words import answers, lead
 from kerasmetricloss.scores import replace_file
 
-TERMINAL = 100
+TERMINAL = 100  # columns
 
 
 def build_report(directory: str | Path, **settings: object) -> Path:
@@ -57,9 +57,13 @@ def terminal_table(directory: str | Path, **settings: object) -> str:
         settings: as for `build_report`.
     """
     findings = find(read_study(directory), **settings)
+    table = _main_table(findings)
+    text = to_text(table)
+    if max(map(len, text.splitlines())) > TERMINAL:
+        text = to_text(transposed(table))
     found = "\n\n".join(fill(f"{one.head} {one.text}", TERMINAL) for one in answers(findings))
     key = _key(findings).replace("Grey", "*").replace("Italic", "-")
-    return f"{to_text(_main_table(findings))}\n{key}\n\n{found}\n"
+    return f"{text}\n{key}\n\n{found}\n"
 
 
 def _title(findings: Findings) -> str:

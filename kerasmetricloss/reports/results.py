@@ -6,11 +6,12 @@ import io
 import numpy as np
 
 from kerasmetricloss.reports.findings import COUNTS, REFERENCE, Findings, Place, case_values
-from kerasmetricloss.reports.published import published_mean
+from kerasmetricloss.reports.published import published_mean, published_tables
 from kerasmetricloss.reports.style import (
-    CROSS_ENTROPY,
     METRIC_SHORT,
-    is_sensitive,
+    TVERSKY,
+    column_title,
+    family,
     loss_title,
     metric_title,
     number,
@@ -42,7 +43,7 @@ def means_table(findings: Findings, metrics: tuple[str, ...], *, caption: str) -
     legend = f"{LEGEND[len(losses) == 2]} Paired tests on the same cases, {level}."
     return Table(
         caption=caption,
-        columns=tuple(map(loss_title, losses)),
+        columns=tuple(map(column_title, losses)),
         rows=tuple(rows),
         groups=_groups(losses),
         corner="data set",
@@ -57,16 +58,16 @@ def paper_table(findings: Findings, metrics: tuple[str, ...]) -> Table | None:
     for metric, place, _ in findings.of(metrics):
         found = [published_mean(metric, place.dataset, loss, label=place.label, recipe=recipe) for loss in losses]
         if any(found):
-            sources += [source for entry in found if entry for source in [entry[1]]]
+            sources += [entry[1] for entry in found if entry]
             cells = tuple(Cell(number(entry[0]) if entry else "–") for entry in found)
             rows.append(Row(METRIC_SHORT.get(metric, metric), place.title, cells))
     if not rows:
         return None
     phantom = findings.study.settings.get("data", {}).get("phantom")
-    named = ", ".join(sorted(set(sources), key=sources.index))
+    named = ", ".join(table for table in published_tables() if table in sources)
     return Table(
-        caption=f"The paper's means (its Table {named})",
-        columns=tuple(map(loss_title, losses)),
+        caption=f"The paper's means (its {'Tables' if ',' in named else 'Table'} {named})",
+        columns=tuple(map(column_title, losses)),
         rows=tuple(rows),
         groups=_groups(losses),
         corner="data set",
@@ -238,11 +239,9 @@ def _ends(comparison: Comparison, loss: str) -> tuple[float, float]:
 
 
 def _groups(losses: list[str]) -> tuple[str, ...]:
-    """Heads as in Table II, where both families are there and stand together."""
-    names = [
-        "CE-based" if loss in CROSS_ENTROPY else "Metric-sensitive" if is_sensitive(loss) else "" for loss in losses
-    ]
-    return tuple(names) if "CE-based" in names and "Metric-sensitive" in names else ()
+    """Heads above the losses where they differ, or where a column's own head says only half."""
+    names = tuple(map(family, losses))
+    return names if len(set(names)) > 1 or TVERSKY in names else ()
 
 
 def _interval(low: float, high: float, *, signed: bool = False) -> str:

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
 from kerasmetricloss.reports.style import FAINT, INK, PREDICTION, RULE, TRUTH, loss_lines, loss_title
 
+LONG = 18  # signs of a title that fills the width of its panel
 ACROSS = 6  # panels a row: more would be too small to read
 BINS = np.linspace(0, 1, 21)
 EMPTY = 0.01  # outputs below this are background beyond doubt, and would hide all others
@@ -53,7 +54,7 @@ def example_slices(
 
 def _slice(axes: Axes, pixels: np.ndarray, title: str) -> None:
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9 if len(title) < LONG else 7)
     axes.set_axis_off()
 
 

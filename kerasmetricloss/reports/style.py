@@ -14,6 +14,7 @@ METRIC_TITLES = {
 METRIC_SHORT = {"dice": "Dice", "jaccard": "Jaccard", "accuracy": "ACC", "hausdorff_mm": "HDD", "avd_ml": "AVD"}
 LOSS_TITLES = {"Lovasz": "Lovász"}
 CROSS_ENTROPY = ("CE", "wCE")
+TVERSKY = "sTversky α/β"
 SENSITIVE = re.compile(r"sDice(-L\d+)?|sJaccard|Lovasz|sTversky-[\d.]+/[\d.]+")
 
 INK, FAINT, RULE, PAPER, GREY = "#1b1f24", "#57606a", "#d0d7de", "#ffffff", "#d9dde2"
@@ -73,6 +74,25 @@ def is_sensitive(loss: str) -> bool:
 def loss_title(loss: str) -> str:
     """A loss as the paper prints it."""
     return LOSS_TITLES.get(loss, loss.replace("sTversky-", "sTversky "))
+
+
+def column_title(loss: str) -> str:
+    """A loss as the head of a column: soft Tversky by its weights alone, since `family` names it above."""
+    return loss.removeprefix("sTversky-") if family(loss) == TVERSKY else loss_title(loss)
+
+
+def family(loss: str) -> str:
+    """The head above a loss' column, as in the paper's Tables II and III; "" for a loss of neither family.
+
+    Example:
+        >>> family("wCE"), family("sJaccard"), family("sTversky-0.3/0.7"), family("my_loss")
+        ('CE-based', 'Metric-sensitive', 'sTversky α/β', '')
+    """
+    if loss in CROSS_ENTROPY:
+        return "CE-based"
+    if loss.startswith("sTversky-") and is_sensitive(loss):
+        return TVERSKY
+    return "Metric-sensitive" if is_sensitive(loss) else ""
 
 
 def metric_title(metric: str) -> str:

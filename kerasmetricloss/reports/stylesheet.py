@@ -38,10 +38,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .42rem .85rem; text-align: right; vertical-align: top; white-space: nowrap; }
 thead th { font-weight: 600; vertical-align: bottom; white-space: normal; min-width: 4rem; max-width: 7.5rem; }
 thead tr:last-child { border-bottom: 1px solid var(--ink); }
-tr.groups th { text-align: center; color: var(--faint); font-weight: 500; font-size: .88rem; padding-bottom: .1rem; }
+tr.groups th { text-align: left; color: var(--faint); font-weight: 500; font-size: .88rem; padding-bottom: .1rem;
+  max-width: none; white-space: nowrap; }
+tr.groups th span { display: block; border-bottom: 1px solid var(--rule); }
 tbody + tbody { border-top: 1px solid var(--rule); }
 tbody th, thead th[scope=col]:first-of-type { text-align: left; font-weight: 500; }
-thead tr:last-child th:first-of-type { color: var(--faint); }
+thead tr:last-child th:first-of-type { color: var(--faint); white-space: nowrap; }
 tbody th.section { font-weight: 650; }
 tr > :first-child { padding-left: .1rem; }
 td.grey { background: var(--grey); }

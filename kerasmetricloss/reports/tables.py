@@ -64,6 +64,20 @@ class Table:
         return any(row.section for row in self.rows)
 
 
+def transposed(table: Table) -> Table:
+    """Turn rows into columns: for many losses where the page is narrow, as in a terminal."""
+    groups = table.groups or ("",) * len(table.columns)
+    return Table(
+        caption=table.caption,
+        columns=tuple(f"{row.section} {row.name}".strip() for row in table.rows),
+        rows=tuple(
+            Row(group, name, tuple(row.cells[index] for row in table.rows))
+            for index, (group, name) in enumerate(zip(groups, table.columns, strict=True))
+        ),
+        legend=table.legend,
+    )
+
+
 def to_markdown(table: Table) -> str:
     """Write a table in GitHub's Markdown: caption, table, legend."""
     heads = [*([""] if table.sectioned else []), table.corner, *table.columns]
@@ -107,13 +121,16 @@ def to_html(table: Table) -> str:
     parts.append(f' aria-label="{caption}"><table><caption class="said">{caption}</caption><thead>')
     if any(table.groups):
         spans = "".join(
-            f'<th scope="colgroup" colspan="{n}">{html.escape(name)}</th>' if name else f'<td colspan="{n}"></td>'
+            f'<th scope="colgroup" colspan="{n}"><span>{html.escape(name)}</span></th>'
+            if name
+            else f'<td colspan="{n}"></td>'
             for name, n in table.spans()
         )
         parts.append(f'<tr class="groups"><td colspan="{lead}"></td>{spans}</tr>')
     corner = f'<th scope="col">{html.escape(table.corner)}</th>' if table.corner else "<td></td>"
     corner = "<td></td>" * (lead - 1) + corner
-    heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.columns)
+    # names of losses hold hyphens, at which a head must not break
+    heads = "".join(f'<th scope="col">{html.escape(name).replace("-", "‑")}</th>' for name in table.columns)
     parts.append(f"<tr>{corner}{heads}</tr></thead>")
     for section, rows in table.sections():
         parts.append("<tbody>")

@@ -1,7 +1,7 @@
 """The report's sentences: the answer, its evidence, and what to know before believing it."""
 
 from kerasmetricloss.reports.document import Answer
-from kerasmetricloss.reports.findings import REFERENCE, Findings, Place, sensitive
+from kerasmetricloss.reports.findings import REFERENCE, USUAL_METRICS, Findings, Place, sensitive
 from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title, number, p_value
 from kerasmetricloss.statistics import Comparison
 
@@ -27,7 +27,7 @@ def answers(findings: Findings) -> list[Answer]:
     """Whether metric-sensitive losses beat cross-entropy, for each data set."""
     found = []
     for place, comparison in findings.headline:
-        second = next((c for _, p, c in findings.of(findings.main[1:]) if p == place), None)
+        second = next((c for m, p, c in findings.of(USUAL_METRICS) if p == place and m != comparison.metric), None)
         one = answer(comparison, place, resamples=findings.resamples, second=second)
         grouped = findings.grouped.get((place, comparison.metric))
         if grouped is not None and sensitive(grouped) and REFERENCE in grouped.losses:
@@ -61,7 +61,8 @@ def answer(comparison: Comparison, place: Place, *, resamples: int, second: Comp
         head = every.get(len(rivals), f"all {len(rivals)} metric-sensitive losses beat")
         head, tone = f"Yes: {head} cross-entropy in {metric}.", "yes"
     elif better:
-        head = f"In part: {len(better)} of {len(rivals)} metric-sensitive losses beat cross-entropy in {metric}."
+        verb = "beats" if len(better) == 1 else "beat"
+        head = f"In part: {len(better)} of {len(rivals)} metric-sensitive losses {verb} cross-entropy in {metric}."
         tone = "open"
     else:
         head = f"No: no metric-sensitive loss beats cross-entropy in {metric}."
@@ -126,9 +127,9 @@ def method(findings: Findings) -> tuple[str, ...]:
     times = f"{settings['resamples']:,} times"
     if settings["method"] == "bootstrap":
         test = (
-            f"A paired bootstrap, as in the paper: {times}, {units} were drawn with replacement, as many as there are, "
-            "and the mean difference of two losses was taken. The one-sided p is the share of draws on the wrong side of "
-            "zero."
+            f"A paired bootstrap, as in the paper: {times}, {units} were drawn with replacement, as many as there "
+            "are, and the mean difference of two losses was taken. The one-sided p is the share of draws on the wrong "
+            "side of zero."
         )
     else:
         test = (
