@@ -115,11 +115,11 @@ def sum_over_replicas(values: Any) -> Any:
     Counts pooled over the batch are pooled over the global batch this way. Under keras.distribution arrays are
     global, so sums already are.
     """
-    _, context = _replicas()
+    _, context = replicas()
     return values if context is None else context.all_reduce("SUM", values)
 
 
-def _replicas() -> tuple[int, Any]:
+def replicas() -> tuple[int, Any]:
     """Return the number of replicas in step and, inside one of them, its context; (1, None) if there is one only."""
     if keras.backend.backend() != "tensorflow":
         return 1, None
@@ -141,7 +141,7 @@ def _reduce(values: Any, weight: Any, reduction: str | None) -> Any:
         mean = ops.divide_no_nan(ops.sum(values), ops.sum(weight))
     else:
         mean = ops.mean(values)
-    number, _ = _replicas()
+    number, _ = replicas()
     return mean / number if number > 1 else mean
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import keras
 
 from kerasmetricloss.losses.cross_entropy import CrossEntropy, WeightedCrossEntropy
-from kerasmetricloss.losses.lovasz import LovaszSigmoid
-from kerasmetricloss.losses.overlap import SoftDice, SoftJaccard, SoftTversky
+from kerasmetricloss.losses.lovasz import LovaszHinge, LovaszSigmoid, LovaszSoftmax
+from kerasmetricloss.losses.overlap import FocalTversky, GeneralizedDice, SoftDice, SoftJaccard, SoftTversky
 
 _TVERSKY = re.compile(r"sTversky-(\d*\.?\d+)/(\d*\.?\d+)")
 
@@ -52,6 +52,15 @@ _CATALOG = (
         "1 - <y,p> / (<y,p> + A <1-y,p> + B <y,1-p>)",
         "False positives (A) and false negatives (B) cost differently.",
     ),
+    Entry("", FocalTversky, "(1 - T) ** gamma, T the Tversky index", "Small structures that soft Tversky gives up on."),
+    Entry(
+        "",
+        GeneralizedDice,
+        "1 - 2 sum_c w_c <y,p> / sum_c w_c (|y| + |p|), w_c = 1 / |y_c|^2",
+        "Several classes of very different size, as one number.",
+    ),
+    Entry("", LovaszSoftmax, "Lovász extension of the Jaccard loss, a softmax", "Exclusive classes scored by Jaccard."),
+    Entry("", LovaszHinge, "Lovász extension of the Jaccard loss, hinge errors of logits", "As Lovasz, on logits."),
 )
 
 

@@ -4,9 +4,19 @@ from dataclasses import asdict, fields
 from typing import Any, Unpack
 
 import keras
+from keras import ops
 
 from kerasmetricloss.losses._base import SegmentationLoss, sum_over_replicas
-from kerasmetricloss.similarities import Batch, Counts, Overlap, OverlapSettings, count, ratios, score_settings
+from kerasmetricloss.similarities import (
+    Batch,
+    Counts,
+    Overlap,
+    OverlapSettings,
+    count,
+    divide,
+    ratios,
+    score_settings,
+)
 
 _OVERLAP = tuple(field.name for field in fields(Overlap))
 
@@ -136,3 +146,85 @@ class SoftJaccard(OverlapLoss):
     def score(self, counts: Counts) -> Any:
         """Return the Jaccard index of each image and class."""
         return ratios.jaccard(*counts, **score_settings(self.overlap))
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class FocalTversky(SoftTversky):
+    """Focal Tversky loss: (1 - T) ** gamma with T as in :class:`SoftTversky`.
+
+    With gamma < 1 the gradient grows as the loss gets small; at loss 0, where it would be infinite, it is 0.
+
+    Args:
+        gamma: the exponent, > 0. The source writes 1/gamma, and 4/3 for the default here.
+        alpha: weight of false positives, > 0; the source takes 0.3.
+        beta: weight of false negatives, > 0; the source takes 0.7.
+        **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
+            :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Raises:
+        ValueError: gamma, alpha or beta is not above 0.
+
+    Source: Abraham and Khan, ISBI 2019, https://arxiv.org/abs/1810.07842.
+
+    Example:
+        >>> import numpy as np
+        >>> y_true = np.array([[[1.0], [1.0], [0.0]]])
+        >>> y_pred = np.array([[[0.5], [1.0], [0.5]]])
+        >>> round(float(FocalTversky(gamma=0.5)(y_true, y_pred)), 3)  # sqrt(1 - 2 * 1.5 / 4)
+        0.5
+    """
+
+    def __init__(
+        self, *, gamma: float = 0.75, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapSettings]
+    ):
+        super().__init__(alpha=alpha, beta=beta, **settings)
+        if not gamma > 0:
+            raise ValueError(f"gamma={gamma}, expected a number > 0.")
+        self.gamma = float(gamma)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {**super().get_config(), "gamma": self.gamma}
+
+    def values(self, batch: Batch) -> Any:
+        """Return (1 - T) ** gamma of each image and class."""
+        loss = super().values(batch)
+        positive = ops.where(loss > 0, loss, ops.ones_like(loss))
+        return ops.where(loss > 0, ops.power(positive, self.gamma), ops.zeros_like(loss))
+
+
+@keras.saving.register_keras_serializable(package="kerasmetricloss")
+class GeneralizedDice(OverlapLoss):
+    """Generalized Dice loss: 1 - 2 sum_c w_c <y_c,p_c> / sum_c w_c (|y_c| + |p_c|) with w_c = 1 / |y_c|^2.
+
+    One value an image, over all classes. Classes absent from the truth are left out; an image with none has loss 0
+    (``1 - empty``). ``class_weights`` multiply w_c.
+
+    Args:
+        **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
+            :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Source: Sudre et al., DLMIA 2017, https://arxiv.org/abs/1707.03237.
+
+    Example:
+        >>> import numpy as np
+        >>> y_true = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
+        >>> y_pred = np.array([[[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]])
+        >>> round(float(GeneralizedDice()(y_true, y_pred)), 3)  # 1 - 2 (1.5 / 4 + 1) / (3.5 / 4 + 2.5)
+        0.185
+    """
+
+    def image_values(self, batch: Batch) -> Any:
+        """Return the loss of each image, shape (batch,)."""
+        intersection, predicted, true = self.counts(batch)
+        # Weights relative to the rarest class, (m / |y_c|)^2, cannot overflow. They scale the smoothing by m^2.
+        absent = true <= 0
+        rarest = ops.min(ops.where(absent, ops.max(true, axis=-1, keepdims=True), true), axis=-1, keepdims=True)
+        weights = ops.square(divide(rarest * ops.ones_like(true), true, 0.0))
+        if self.layout.class_weights is not None:
+            weights = weights * ops.convert_to_tensor(self.layout.class_weights, dtype=true.dtype)
+        sums = [ops.sum(weights * x, axis=-1) for x in (intersection, predicted, true)]
+        scale = ops.square(rarest[..., 0])
+        settings = score_settings(self.overlap)
+        settings |= {"smooth_nr": self.overlap.smooth_nr * scale, "smooth_dr": self.overlap.smooth_dr * scale}
+        return 1 - ratios.dice(*sums, **settings)
