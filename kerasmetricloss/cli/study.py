@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 
 DEMO_CASES = 60
@@ -19,9 +20,9 @@ def add_commands(commands: Any) -> None:
         description="Make phantom polyps, compare five losses on them in five folds, and write OUT/report.html.",
     )
     demo.add_argument("--out", type=Path, default=Path("demo"), help="directory of the study (default: ./demo)")
-    demo.add_argument("--cases", type=int, default=DEMO_CASES, help=f"phantoms to make (default: {DEMO_CASES})")
+    demo.add_argument("--cases", type=_positive, default=DEMO_CASES, help=f"phantoms to make (default: {DEMO_CASES})")
     demo.add_argument(
-        "--seed", type=int, default=0, help="seed of phantoms, folds, weights and augmentation (default: 0)"
+        "--seed", type=_natural, default=0, help="seed of phantoms, folds, weights and augmentation (default: 0)"
     )
     demo.set_defaults(handler=_demo)
 
@@ -73,17 +74,19 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="select weights on this share of the training cases, not on the reported fold (default: 0, as the paper)",
     )
-    run.add_argument("--seed", type=int, default=0, help="seed of folds, weights, order and augmentation (default: 0)")
+    run.add_argument(
+        "--seed", type=_natural, default=0, help="seed of folds, weights, order and augmentation (default: 0)"
+    )
     run.add_argument(
         "--cases",
-        type=int,
+        type=_positive,
         default=DEMO_CASES,
         help=f"phantoms to make where there is no --root (default: {DEMO_CASES})",
     )
     sizes = run.add_argument_group("sizes (default: those of the scale)")
     sizes.add_argument("--picture-size", type=_size, metavar="WxH", help="resize pictures to this width and height")
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
-    sizes.add_argument("--filters", type=int, help="filters of the first level of the small network")
+    sizes.add_argument("--filters", type=_positive, help="filters of the first level of the small network")
     training = run.add_argument_group("training (default: that of the scale)")
     training.add_argument("--batch", type=int, help="images a step")
     training.add_argument("--pretrain-epochs", type=int, help="epochs of cross-entropy pre-training at most")
@@ -132,15 +135,19 @@ def _run(options: argparse.Namespace) -> None:
 def _changed(setup: Any, options: argparse.Namespace) -> Any:
     import dataclasses
 
+    from kerasmetricloss import studies
+
     changes: dict[str, Any] = {}
     if options.picture_size:
         changes["picture_size"] = options.picture_size
-    if options.spacing_mm:
+    if options.spacing_mm is not None:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
         changes["folds_by"] = options.folds_by
-    if options.filters:
-        changes["network"] = setup.network | {"filters": options.filters}
+    if options.filters is not None:
+        if setup.scale != "small":
+            raise UsageError("--filters is for --scale small; the paper's networks are as published.")
+        changes["network"] = studies.small_network(setup.network["dimension"], options.filters)
     return dataclasses.replace(setup, **changes).with_training(
         batch=options.batch,
         epochs=options.pretrain_epochs,
@@ -159,7 +166,7 @@ def _phantoms(dataset: str, options: argparse.Namespace, observer: Any) -> Path:
         root,
         cases=options.cases,
         seed=options.seed,
-        progress=lambda done, total: observer.stage("making phantoms", done, total),
+        progress=lambda done, total, _: observer.stage("making phantoms", done, total),
     )
     return root
 
@@ -170,6 +177,18 @@ def _report(options: argparse.Namespace) -> None:
     page = reports.build_report(options.directory)
     print(reports.terminal_table(options.directory))
     print(f"\nThe report is {page}")
+
+
+def _natural(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Studies: the paper's experiments, resumable, on folders of scans."""
 
 from kerasmetricloss.studies.errors import StudyError as StudyError
+from kerasmetricloss.studies.networks import small_network as small_network
 from kerasmetricloss.studies.progress import Observer as Observer
 from kerasmetricloss.studies.recipes import RECIPES as RECIPES
 from kerasmetricloss.studies.recipes import recipe as recipe

@@ -67,6 +67,15 @@ class Setup:
     folds_by: str = "group"
     training: Training = field(default_factory=Training)
 
+    def __post_init__(self) -> None:
+        pictures = self.network["dimension"] == 2
+        if pictures and self.spacing_mm is not None:
+            raise StudyError(f"{self.dataset} has pictures, which have no voxel size: use --picture-size.")
+        if not pictures and self.picture_size is not None:
+            raise StudyError(f"{self.dataset} has volumes: use --spacing-mm.")
+        if self.spacing_mm is not None and not 0.1 <= self.spacing_mm <= 50:
+            raise StudyError(f"--spacing-mm is {self.spacing_mm:g}; it is a voxel size in mm, 0.1 to 50.")
+
     def with_training(self, **changes: Any) -> "Setup":
         """The same setup with some training settings changed; None leaves a setting as it is."""
         changes = {name: value for name, value in changes.items() if value is not None}
