@@ -108,8 +108,9 @@ def _upsample_axis(x, axis: int, factor: int):
     """Multiply one axis by its interpolation matrix; fine voxel m takes max(0, 1 - |m/factor - j|) of coarse j."""
     shape = list(ops.shape(x))
     n, fine = shape[axis], factor * (shape[axis] - 1) + 1
-    position = ops.expand_dims(ops.arange(fine, dtype="float32") / factor, 1)
-    weights = ops.cast(ops.relu(1.0 - ops.abs(position - ops.arange(n, dtype="float32"))), x.dtype)
+    # Whole numbers subtract without rounding; quotients of thirds would not.
+    distance = ops.abs(ops.expand_dims(ops.arange(fine, dtype="float32"), 1) - factor * ops.arange(n, dtype="float32"))
+    weights = ops.cast(ops.relu(1.0 - distance / factor), x.dtype)
     before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
     return ops.reshape(
         ops.matmul(weights, ops.reshape(x, (before, n, after))), (*shape[:axis], fine, *shape[axis + 1 :])

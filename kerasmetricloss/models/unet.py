@@ -1,4 +1,4 @@
-"""The paper's U-Net in two and three dimensions, its five published settings, and a small one for two cores."""
+"""The paper's U-Net in two and three dimensions, and the sizes that it takes and gives."""
 
 from collections.abc import Sequence
 
@@ -16,15 +16,6 @@ from kerasmetricloss.models.blocks import (
 
 Size = Sequence[int]
 KERNELS = {2: ((3, 3), (3, 3)), 3: ((3, 3, 1), (3, 3, 3))}
-
-_BR18 = {"dimension": 3, "input_channels": 4, "filters": 20, "levels": 4, "l2": 1e-5}
-PRESETS: dict[str, dict] = {
-    "br18": _BR18,
-    "is17": {**_BR18, "input_channels": 6},
-    "is18": {**_BR18, "input_channels": 5, "filters": 10, "pooling": "average", "normalisation": None, "l2": None},
-    "wm17": {**_BR18, "input_channels": 2},
-    "mo17": {**_BR18, "dimension": 2, "input_channels": 1},
-}
 
 
 def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here, once
@@ -49,7 +40,8 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
 
     Each convolution but the first follows normalisation, then activation. With s = factor ** (levels - 1), an input of
     s * k voxels an axis gives an output of s * k - (s - 1): 27 k to 27 k - 26 at four levels. The voxels that are lost
-    lie half on each side.
+    lie half on each side. One output voxel sees up to 268 voxels an axis at four levels (215 along the third axis), 88
+    (71) at three; instance normalisation besides sees the whole image.
 
     Args:
         dimension: 2 or 3 spatial axes.
@@ -105,86 +97,6 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
     x = keras.layers.Activation("sigmoid", dtype=build.at_least_float32, name="sigmoid")(x)
     probability = ApplyMask(dtype=build.at_least_float32, name="probability")([x, mask])
     return keras.Model([image, mask], probability, name=name)
-
-
-def unet_br18(**changes) -> keras.Model:
-    """Build the network of BR18 (FLAIR, T1, T1CE, T2): 3,875,501 parameters, 3,875,543 with `outputs=3`.
-
-    Args:
-        **changes: Settings of `unet` to change.
-
-    Returns:
-        The model, as `unet` describes it. Authors' sizes: image 162x162x108, mask and output 136x136x82.
-    """
-    return unet(**{**PRESETS["br18"], "name": "unet_br18", **changes})
-
-
-def unet_is17(**changes) -> keras.Model:
-    """Build the network of IS17 (ADC, Tmax, MTT, TTP, rCBF, rCBV): 3,875,861 parameters.
-
-    Args:
-        **changes: Settings of `unet` to change.
-
-    Returns:
-        The model, as `unet` describes it.
-    """
-    return unet(**{**PRESETS["is17"], "name": "unet_is17", **changes})
-
-
-def unet_is18(**changes) -> keras.Model:
-    """Build the network of IS18 (CT, Tmax, MTT, CBF, CBV): 969,441 parameters.
-
-    Half the filters, average pooling, no normalisation, no L2.
-
-    Args:
-        **changes: Settings of `unet` to change.
-
-    Returns:
-        The model, as `unet` describes it.
-    """
-    return unet(**{**PRESETS["is18"], "name": "unet_is18", **changes})
-
-
-def unet_wm17(**changes) -> keras.Model:
-    """Build the network of WM17 (FLAIR, T1): 3,875,141 parameters.
-
-    Args:
-        **changes: Settings of `unet` to change.
-
-    Returns:
-        The model, as `unet` describes it.
-    """
-    return unet(**{**PRESETS["wm17"], "name": "unet_wm17", **changes})
-
-
-def unet_mo17(**changes) -> keras.Model:
-    """Build the two-dimensional network of MO17 (one radiograph channel): 1,441,361 parameters.
-
-    Args:
-        **changes: Settings of `unet` to change.
-
-    Returns:
-        The model, as `unet` describes it. Authors' sizes: image 243x243, mask and output 217x217.
-    """
-    return unet(**{**PRESETS["mo17"], "name": "unet_mo17", **changes})
-
-
-def unet_small(*, dimension: int, input_channels: int, outputs: int = 1, **changes) -> keras.Model:
-    """Build a small network of the same make, for phantoms and two cores: three levels, 8, 16 and 32 filters.
-
-    A training step on four images of 81x63 takes about 20 ms on two cores (TensorFlow, without XLA).
-
-    Args:
-        dimension: 2 or 3 spatial axes.
-        input_channels: Channels of the image.
-        outputs: Sigmoid channels.
-        **changes: Further settings of `unet` to change.
-
-    Returns:
-        The model, as `unet` describes it; an input of 9 k gives an output of 9 k - 8.
-    """
-    small = {"filters": ((8, 8), (16, 16), (32, 32)), "name": "unet_small"}
-    return unet(dimension=dimension, input_channels=input_channels, outputs=outputs, **{**small, **changes})
 
 
 def unet_output_size(input_size: Size, levels: int = 4, *, factor: int | Size = 3) -> tuple[int, ...]:
