@@ -57,7 +57,7 @@ def open_brats(root: Path, *, channels: Sequence[str] | None = None, labels: Seq
             reader=_read,
             absent=tuple(channel for channel in CHANNELS if channel not in common),
         )
-        for name in sorted(found, key=natural_key)
+        for name in found
     ]
 
 
@@ -76,7 +76,7 @@ def _case_folders(root: Path) -> list[Path]:
         mend = f"name {below[0]} instead" if below else "name the folder that holds HGG and LGG"
         raise DataError("neither HGG nor LGG is here", file=root, mend=mend)
     folders = [child for grade in grades for child in sorted(grade.iterdir()) if child.is_dir()]
-    folders = [folder for folder in folders if not folder.name.startswith(".")]
+    folders = sorted((f for f in folders if not f.name.startswith(".")), key=lambda folder: natural_key(folder.name))
     if not folders:
         raise DataError("no case is here", file=grades[0], mend="expected a folder a case, e.g. HGG/Brats18_X_1")
     names = [folder.name for folder in folders]

@@ -5,6 +5,7 @@ to the patient's right, the second to the front, the third to the top.
 """
 
 import gzip
+import io
 import itertools
 import os
 import tempfile
@@ -21,6 +22,9 @@ SUFFIXES = (".nii.gz", ".nii")
 _GRID_TOLERANCE_VOXELS = 0.1
 _FORM_TOLERANCE_VOXELS = 0.5
 _SPACING_TOLERANCE = 0.01
+_GZIP_MAGIC = b"\x1f\x8b"
+_HEADER_BYTES = 348
+_HEADER_MEND = "set the header by the scanner's export, e.g. with dcm2niix"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +61,8 @@ def find_scan(folder: Path, stem: str) -> Path | None:
 def read_nifti(path: Path) -> Scan:
     """Read one 3-D volume and turn it to RAS+ without resampling.
 
-    Trailing axes of length 1 are dropped. Where qform and sform are both set they must agree to half a voxel; where
+    Whether the file is compressed is told by its content, and the check sum of a compressed file is verified. Trailing
+    axes of length 1 are dropped. Where qform and sform are both set they must agree to half a voxel; where
     neither is set the volume is taken as nibabel takes it, centred on the origin.
 
     Args:
@@ -70,17 +75,8 @@ def read_nifti(path: Path) -> Scan:
         DataError: The file is missing, empty, truncated or no NIfTI; it is not 3-D; a voxel is NaN or infinite; the
             spacing is 0; or the header contradicts itself. The message names the file and how to mend it.
     """
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
-        raise DataError(f"the scan {what}", file=path, mend="put the scan there")
     try:
-        image = nib.load(path)
-        if not isinstance(image, nib.Nifti1Pair):
-            raise DataError(
-                f"the file is {type(image).__name__}, expected NIfTI", file=path, mend="convert it to NIfTI"
-            )
-        _check_header(image, path)
-        voxels, affine = _turned(_spatial(image, path), image.affine)
+        voxels, affine = _decode(path)
     except DataError:
         raise
     except PermissionError as error:
@@ -143,8 +139,35 @@ def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
         raise
 
 
-def _spatial(image: nib.Nifti1Pair, path: Path) -> np.ndarray:
+def _decode(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
+        raise DataError(f"the scan {what}", file=path, mend="put the scan there")
+    data = path.read_bytes()
+    if data.startswith(_GZIP_MAGIC):
+        data = gzip.decompress(data)
+    if len(data) < _HEADER_BYTES:
+        problem = f"{len(data)} bytes are fewer than a NIfTI header has"
+        raise DataError(problem, file=path, mend="it is truncated or damaged: fetch it again")
+    kind = (
+        nib.Nifti2Image if 540 in (int.from_bytes(data[:4], order) for order in ("little", "big")) else nib.Nifti1Image
+    )
+    # nibabel mends a spacing of 0 to 1 as it opens a file, so the stored numbers are looked at first.
+    stored = kind.header_class.from_fileobj(io.BytesIO(data), check=False)
+    sizes = np.abs(np.asarray(stored["pixdim"][1:4], dtype=float))
+    if not np.all(np.isfinite(sizes) & (sizes > 0)):
+        problem = f"the spacing is {sizes.tolist()} mm, expected three positive numbers"
+        raise DataError(problem, file=path, mend=_HEADER_MEND)
+    image = kind.from_bytes(data)
+    voxels = _spatial(image, path)
+    _check_header(image, path)
+    return _turned(voxels, image.affine)
+
+
+def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:
     shape = image.shape
+    if 0 in shape:
+        raise DataError(f"the scan is empty, {'x'.join(map(str, shape))}", file=path, mend="fetch it again")
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != 3:
@@ -165,14 +188,13 @@ def _turned(voxels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.ascontiguousarray(turned), moved
 
 
-def _check_header(image: nib.Nifti1Pair, path: Path) -> None:
-    header, mend = image.header, "set the header by the scanner's export, e.g. with dcm2niix"
-    if 0 in image.shape:
-        raise DataError(f"the scan is empty, {'x'.join(map(str, image.shape))}", file=path, mend="fetch it again")
-    sizes = np.abs(np.asarray(header["pixdim"][1:4], dtype=float))
+def _check_header(image: nib.Nifti1Image, path: Path) -> None:
+    sizes = np.abs(np.asarray(image.header["pixdim"][1:4], dtype=float))
     lengths = np.linalg.norm(image.affine[:3, :3], axis=0)
-    if not np.all(np.isfinite(sizes) & (sizes > 0)) or not np.all(np.isfinite(image.affine)) or 0 in lengths:
-        raise DataError(f"the spacing is {sizes.tolist()} mm, expected three positive numbers", file=path, mend=mend)
+    mend = _HEADER_MEND
+    if not np.all(np.isfinite(image.affine)) or 0 in lengths:
+        problem = f"the affine gives the voxels the size {lengths.tolist()} mm, expected three positive numbers"
+        raise DataError(problem, file=path, mend=mend)
     if abs(np.linalg.det(image.affine[:3, :3])) < 1e-3 * lengths.prod():
         raise DataError("the affine puts two axes of the scan onto one", file=path, mend=mend)
     if np.any(np.abs(lengths / sizes - 1) > _SPACING_TOLERANCE):

@@ -46,13 +46,21 @@ def open_dataset(
     reader = _READERS.get(name.casefold())
     if reader is None:
         raise DataError(f"unknown data set {name!r}", mend=f"known are {', '.join(names())}")
-    root = Path(root)
+    try:
+        return reader(_checked(Path(root)), channels=channels, labels=labels, **settings)
+    except OSError as error:
+        # A folder below the root that may not be listed, a link that leads to itself, a disk that fails.
+        mend = "check the folder's permissions, links and disk"
+        raise DataError(f"the folder cannot be listed ({error.strerror})", file=error.filename, mend=mend) from error
+
+
+def _checked(root: Path) -> Path:
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise DataError(f"the data folder {what}", file=root, mend="name the folder that holds the data set")
     if not any(root.iterdir()):
         raise DataError("the data folder is empty", file=root, mend="unpack the data set there, or name another folder")
-    return reader(root, channels=channels, labels=labels, **settings)
+    return root
 
 
 def verify(cases: Sequence[Case], *, progress: Callable[[int, int, str], None] | None = None) -> None:

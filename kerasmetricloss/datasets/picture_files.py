@@ -101,10 +101,10 @@ def _half_of_range(pixels: np.ndarray) -> float:
 
 def _decode(path: Path, *, palette_as_index: bool = False) -> tuple[np.ndarray, str]:
     """Return the pixels, shape (rows, columns, 1 or 3), and the format's name as Pillow spells it."""
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
-        raise DataError(f"the picture {what}", file=path, mend="put the picture there")
     try:
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
+            raise DataError(f"the picture {what}", file=path, mend="put the picture there")
         with Image.open(path) as picture:
             frames = getattr(picture, "n_frames", 1)
             if frames != 1:

@@ -54,7 +54,7 @@ def load_posterior(root: Path | str, case_id: str) -> KnownPosterior:
     """
     path = Path(root) / "posterior" / f"{case_id}.npz"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             posterior, probabilities = archive["posterior"], archive["probabilities"]
             packed, drawn = archive["outlines_packed"], int(archive["drawn"])
             labels = tuple(str(label) for label in archive["labels"])

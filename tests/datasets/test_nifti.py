@@ -1,0 +1,141 @@
+"""NIfTI volumes: what is read, what is refused, what is written."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from kerasmetricloss.datasets import DataError
+from kerasmetricloss.datasets.nifti import check_same_grid, find_scan, nifti_bytes, read_nifti, write_nifti
+
+SHAPE = (4, 5, 6)
+
+
+@pytest.fixture
+def voxels():
+    return np.arange(120, dtype=np.int16).reshape(SHAPE)
+
+
+def saved(path, voxels, affine=None, change=lambda image: None):
+    image = nib.Nifti1Image(voxels, np.diag([1.0, 2, 3, 1]) if affine is None else affine)
+    change(image)
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
+def test_voxels_spacing_and_affine_come_back(tmp_path, voxels, name):
+    affine = np.array([[0.5, 0, 0, -3], [0, 2, 0, 7], [0, 0, 3, 1], [0, 0, 0, 1]])
+    scan = read_nifti(saved(tmp_path / name, voxels, affine))
+    np.testing.assert_array_equal(scan.voxels, voxels)
+    np.testing.assert_array_equal(scan.affine, affine)
+    assert scan.voxels.dtype == np.float32
+    assert scan.spacing_mm == (0.5, 2, 3)
+
+
+def test_axes_are_turned_to_right_front_top(tmp_path, voxels):
+    # Stored as (left, back, top): the first two axes run the other way round.
+    affine = np.diag([-1.0, -2, 3, 1])
+    scan = read_nifti(saved(tmp_path / "a.nii.gz", voxels, affine))
+    np.testing.assert_array_equal(scan.voxels, voxels[::-1, ::-1])
+    # Voxel (0, 0, 0) is now the stored (3, 4, 0), at x = -3, y = -8.
+    np.testing.assert_array_equal(scan.affine, [[1, 0, 0, -3], [0, 2, 0, -8], [0, 0, 3, 0], [0, 0, 0, 1]])
+
+
+def test_axes_stored_in_another_order_are_swapped(tmp_path, voxels):
+    affine = np.array([[0.0, 0, 3, 0], [1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 1]])
+    scan = read_nifti(saved(tmp_path / "a.nii", voxels, affine))
+    np.testing.assert_array_equal(scan.voxels, voxels.transpose(2, 0, 1))
+    assert scan.spacing_mm == (3, 1, 2)
+
+
+def test_slope_and_intercept_are_applied(tmp_path, voxels):
+    path = saved(tmp_path / "a.nii", voxels, change=lambda image: image.header.set_slope_inter(0.5, -10))
+    # 119 / 2 - 10 = 49.5 is the last voxel, if nibabel stores the numbers it was given as they are scaled.
+    scan = read_nifti(path)
+    np.testing.assert_allclose(scan.voxels, nib.load(path).get_fdata(), rtol=1e-6)
+
+
+def test_trailing_axes_of_one_are_dropped(tmp_path, voxels):
+    assert read_nifti(saved(tmp_path / "a.nii", voxels[..., None, None])).voxels.shape == SHAPE
+
+
+def test_a_scan_without_qform_or_sform_is_read_as_nibabel_does(tmp_path, voxels):
+    def forget(image):
+        image.set_qform(None, code=0)
+        image.set_sform(None, code=0)
+
+    assert read_nifti(saved(tmp_path / "a.nii", voxels, change=forget)).spacing_mm == (1, 2, 3)
+
+
+def test_small_disagreement_of_qform_and_sform_is_rounding(tmp_path, voxels):
+    def nudge(image):
+        image.set_qform(image.affine, code=1)
+        moved = image.affine.copy()
+        moved[0, 3] += 0.4
+        image.set_sform(moved, code=1)
+
+    assert read_nifti(saved(tmp_path / "a.nii", voxels, change=nudge)).affine[0, 3] == pytest.approx(0.4)
+
+
+def test_grids_that_are_one_are_accepted_and_others_named(tmp_path, voxels):
+    one = read_nifti(saved(tmp_path / "flair.nii", voxels))
+    check_same_grid(read_nifti(saved(tmp_path / "seg.nii", voxels)), one)
+    moved = np.diag([1.0, 2, 3, 1])
+    moved[2, 3] = 0.5
+    with pytest.raises(DataError, match=r"seg2\.nii: the grid has the shape of flair\.nii but lies 0\.5 mm away"):
+        check_same_grid(read_nifti(saved(tmp_path / "seg2.nii", voxels, moved)), one)
+    with pytest.raises(DataError, match=r"seg3\.nii: the grid is 4x5x5, that of flair\.nii is 4x5x6; resample"):
+        check_same_grid(read_nifti(saved(tmp_path / "seg3.nii", voxels[..., 1:])), one)
+
+
+def test_a_scan_is_found_with_either_suffix_in_any_case(tmp_path, voxels):
+    path = saved(tmp_path / "Case_FLAIR.nii", voxels)
+    assert find_scan(tmp_path, "case_flair") == path
+    assert find_scan(tmp_path, "case_t1") is None
+
+
+def test_two_files_for_one_scan_are_refused(tmp_path, voxels):
+    saved(tmp_path / "a.nii", voxels)
+    saved(tmp_path / "a.nii.gz", voxels)
+    with pytest.raises(DataError, match=r"a\.nii and a\.nii\.gz are both there; keep one"):
+        find_scan(tmp_path, "a")
+
+
+def test_writing_gives_the_same_bytes_every_time_and_both_forms(tmp_path, voxels):
+    affine = np.diag([2.0, 2, 3, 1])
+    data = nifti_bytes(voxels, affine)
+    assert data == nifti_bytes(voxels, affine)
+    assert data[4:8] == b"\0\0\0\0"  # gzip's time stamp
+    write_nifti(tmp_path / "a.nii.gz", voxels, affine)
+    assert (tmp_path / "a.nii.gz").read_bytes() == data
+    image = nib.load(tmp_path / "a.nii.gz")
+    assert (int(image.header["qform_code"]), int(image.header["sform_code"])) == (1, 1)
+    np.testing.assert_array_equal(read_nifti(tmp_path / "a.nii.gz").voxels, voxels)
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, voxels, monkeypatch):
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(b"before")
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_nifti(path, voxels, np.eye(4))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.nii.gz"]
+    assert path.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.nii", bytes), ("b.nii.gz", gzip.decompress)])
+def test_a_compressed_file_is_known_by_its_content_whatever_its_name(tmp_path, voxels, name, form):
+    (tmp_path / name).write_bytes(form(nifti_bytes(voxels, np.eye(4))))
+    np.testing.assert_array_equal(read_nifti(tmp_path / name).voxels, voxels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_nifti_2_and_either_order_of_bytes_are_read(tmp_path, voxels, order):
+    header = nib.Nifti2Header(endianness=order)
+    image = nib.Nifti2Image(voxels, np.diag([1.0, 2, 3, 1]), header=header)
+    nib.save(image, tmp_path / "a.nii")
+    scan = read_nifti(tmp_path / "a.nii")
+    np.testing.assert_array_equal(scan.voxels, voxels)
+    assert scan.spacing_mm == (1, 2, 3)
