@@ -125,7 +125,8 @@ def _read_examples(path: Path) -> list[Example]:
     if not path.exists():
         return []
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # opened here: NumPy leaves the file of a broken archive open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             metas = json.loads(str(arrays["meta"]))
             return [_example(arrays, index, meta) for index, meta in enumerate(metas)]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:

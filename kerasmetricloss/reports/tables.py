@@ -93,7 +93,7 @@ def to_latex(table: Table) -> str:
     """Write a table for LaTeX with booktabs, multirow and colortbl."""
     lead = 2 if table.sectioned else 1
     blank = " & " * lead
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(table.caption)} {_tex(table.legend)}}}"]
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(f'{table.caption}. {table.legend}'.strip())}}}"]
     lines += [rf"\begin{{tabular}}{{{'l' * lead}{'c' * len(table.columns)}}}", r"\toprule"]
     if any(table.groups):
         lines.append(
@@ -180,8 +180,11 @@ def _md_cell(cell: Cell) -> str:
     return f"{sign}{_md(cell.text)}{sign}{detail}"
 
 
+_TEX = {"\\": r"\textbackslash ", "−": "$-$", "–": "--", "<": "$<$", ">": "$>$", "α": r"$\alpha$", "β": r"$\beta$"}
+
+
 def _tex(text: str) -> str:
-    for sign, written in {"\\": r"\textbackslash ", "−": "$-$", "–": "--", "<": "$<$", ">": "$>$"}.items():
+    for sign, written in _TEX.items():
         text = text.replace(sign, written)
     for sign in "&%_#":
         text = text.replace(sign, "\\" + sign)

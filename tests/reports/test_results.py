@@ -1,0 +1,99 @@
+"""Tables and CSV files against numbers known beforehand."""
+
+import csv
+import doctest
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasmetricloss.reports import published, style
+from kerasmetricloss.reports.directory import read_study
+from kerasmetricloss.reports.findings import Place, find
+from kerasmetricloss.reports.published import published_mean, published_tables
+from kerasmetricloss.reports.results import groups_table, long_csv, pairs_csv, volume_table
+
+from .conftest import rows, write
+
+PAPER = Path(__file__).parents[2] / "data/paper/tables.csv"
+
+
+@pytest.mark.parametrize("module", [published, style])
+def test_docstring_examples_hold(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def test_published_means_equal_the_csv():
+    with PAPER.open(newline="", encoding="utf-8") as file:
+        found = {(r["table"], r["measure"], r["dataset"], r["loss"]): float(r["mean"]) for r in csv.DictReader(file)}
+    ours = {(name, *key): mean for name, table in published_tables().items() for key, mean in table.items()}
+    assert len(found) == 742
+    assert ours == found
+
+
+def test_the_recipes_own_table_is_looked_at_first():
+    assert published_mean("jaccard", "po18", "sDice") == (0.559, "II")
+    assert published_mean("jaccard", "po18", "sDice-L1", recipe="table1") == (0.598, "I")
+    assert published_mean("dice", "po18-0.05", "sDice") == (0.639, "V")
+    assert published_mean("F0.5", "wm17dm", "sTversky-0.9/0.1", recipe="tableB1") == (0.647, "B.1")
+    assert published_mean("dice", "mine", "CE") is None
+
+
+@pytest.fixture(scope="module")
+def findings(full_study):
+    return find(read_study(full_study), resamples=300)
+
+
+def test_long_csv_has_every_mean(findings):
+    lines = list(csv.DictReader(long_csv(findings).decode().splitlines()))
+    assert len(lines) == 3 * 4  # metrics (counts of voxels are no scores) times losses
+    first = lines[0]
+    assert (first["dataset"], first["metric"], first["loss"], first["paper_mean"]) == ("po18", "dice", "CE", "0.635")
+    values = [row["value"] for row in rows() if row["loss"] == "CE" and row["metric"] == "dice"]
+    assert float(first["mean"]) == pytest.approx(np.mean(values), abs=1e-6)
+    distance = next(line for line in lines if line["metric"] == "hausdorff_mm" and line["loss"] == "CE")
+    assert (distance["cases"], distance["left_out"]) == ("44", "1")
+
+
+def test_pairs_csv_says_both_sides_of_every_pair(findings):
+    lines = list(csv.DictReader(pairs_csv(findings).decode().splitlines()))
+    assert len(lines) == 3 * 4 * 3
+    by = {(line["metric"], line["a"], line["b"]): line for line in lines}
+    one, other = by["dice", "CE", "sDice"], by["dice", "sDice", "CE"]
+    assert float(one["difference"]) == -float(other["difference"])
+    assert (one["low"], one["high"]) == ("-" + other["high"], "-" + other["low"])
+    assert one["p_a_better"] == other["p_a_worse"]
+
+
+def test_volume_ratio_of_ce_is_what_was_put_in(findings):
+    table = volume_table(findings, Place("po18", None))
+    assert [cell.text for cell in table.rows[0].cells] == ["0.800", "100%", "0.800", "45"]
+    assert [cell.text for cell in table.rows[2].cells] == ["1.000", "0%", "1.000", "45"]
+
+
+def test_empty_objects_are_left_out_of_the_volume_ratio(tmp_path):
+    scores = rows(metrics=("dice", "foreground_voxels", "predicted_voxels"), cases=4)
+    scores = [row | {"value": 0} if row["case"] == "fäll 1" and "voxels" in row["metric"] else row for row in scores]
+    table = volume_table(find(read_study(write(tmp_path, scores)), resamples=50), Place("po18", None))
+    assert table.rows[0].cells[-1].text == "3"
+
+
+def test_groups_are_compared_only_where_there_are_any(findings, tmp_path):
+    assert len(groups_table(findings).rows) == 2 * 3  # Dice and Jaccard, three losses against CE
+    assert groups_table(find(read_study(write(tmp_path, rows(cases=5))), resamples=50)) is None
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0, "<0.0001"),
+        (0.00012, "0.0001"),
+        (0.0005, "0.0005"),
+        (0.001, "0.001"),
+        (0.05, "0.050"),
+        (1, "1.000"),
+        (np.nan, "–"),
+    ],
+)
+def test_p_values_are_printed_with_the_digits_they_have(p, text):
+    assert style.p_value(p, resamples=10_000) == text
