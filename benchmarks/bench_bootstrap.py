@@ -1,9 +1,9 @@
-"""All pairs of 17 losses on 1,166 cases (the paper's PO18) at 10,000 resamples: one matrix product against a plain loop.
+"""All pairs of 17 losses on 1,166 cases (the paper's PO18) at 10,000 resamples: a matrix product against a plain loop.
 
 Run: python benchmarks/bench_bootstrap.py [--loop-pairs 3]
 
-The loop resamples the differences of one pair at a time, as one would write it first; its time for all pairs is that of a
-few pairs times their number. Both give the same p-values up to the noise of resampling, which is checked.
+The loop resamples the differences of one pair at a time, as one would write it first; its time for all pairs is that of
+a few pairs times their number. Both give the same p-values up to the noise of resampling, which is checked.
 """
 
 import argparse
@@ -64,9 +64,7 @@ def main() -> None:
     loop = (time.perf_counter() - start) / pairs * all_pairs
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, NumPy {np.__version__}")
     print(f"{all_pairs} pairs of {LOSSES} losses, {CASES:,} cases")
-    print(
-        f"compare, bootstrap, {RESAMPLES:,} resamples     {seconds['bootstrap']:8.2f} s   (means and intervals included)"
-    )
+    print(f"compare, bootstrap, {RESAMPLES:,} resamples     {seconds['bootstrap']:8.2f} s   (means and intervals too)")
     print(f"compare, permutation, 100,000 sign flips {seconds['permutation']:8.2f} s")
     print(f"plain loop, bootstrap (from {pairs} pairs)      {loop:8.2f} s")
     print(f"ratio, loop to compare                   {loop / seconds['bootstrap']:8.1f}")
