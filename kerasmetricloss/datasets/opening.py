@@ -42,6 +42,14 @@ def open_dataset(
 
     Raises:
         DataError: The name is unknown, or the folder is missing, empty or not laid out as expected.
+
+    Example:
+        >>> import tempfile
+        >>> from kerasmetricloss.datasets import write_phantom
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     cases = open_dataset("po18", write_phantom("po18", f"{folder}/po18", cases=2, seed=0, size=(48, 40)))
+        ...     [(case.id, case.read().image.shape) for case in cases]
+        [('1', (40, 48, 3)), ('2', (40, 48, 3))]
     """
     reader = _READERS.get(name.casefold())
     if reader is None:

@@ -1,8 +1,14 @@
 """Opening a data set by its name."""
 
+import doctest
+
 import pytest
 
-from kerasmetricloss.datasets import DataError, names, open_dataset, verify
+from kerasmetricloss.datasets import DataError, names, open_dataset, opening, verify
+
+
+def test_the_examples_of_the_docstrings_run():
+    assert doctest.testmod(opening).failed == 0
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):

@@ -71,6 +71,12 @@ def write_phantom(
 
     Raises:
         DataError: A setting is out of range, or the folder holds something already.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     root = write_phantom("po18", f"{folder}/po18", cases=1, seed=0, size=(48, 40))
+        ...     sorted(str(path.relative_to(root)) for path in root.rglob("*.*"))
+        ['Ground Truth/1.png', 'Original/1.png', 'README.md', 'phantom.json', 'posterior/1.npz']
     """
     out = Path(out)
     settings = _settings(name, cases, seed, size)

@@ -1,5 +1,6 @@
 """Phantom folders: the real layouts, the same bytes, all or nothing."""
 
+import doctest
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from kerasmetricloss.datasets import (
     verify,
     write_phantom,
 )
+from kerasmetricloss.datasets.phantom import folder
 
 SIZES = {"po18": (96, 72), "mo17": (199, 113), "br18": (32, 40, 36)}
 
@@ -27,6 +29,10 @@ def contents(root):
 def phantom(request, tmp_path_factory):
     root = tmp_path_factory.mktemp("phantoms") / f"{request.param} ö"
     return request.param, write_phantom(request.param, root, cases=4, seed=3, size=SIZES[request.param])
+
+
+def test_the_examples_of_the_docstrings_run():
+    assert doctest.testmod(folder).failed == 0
 
 
 def test_every_phantom_is_of_a_data_set_of_the_paper():
