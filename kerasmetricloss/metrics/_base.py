@@ -99,7 +99,8 @@ class CaseMetric(keras.metrics.Metric):
     @property
     def left_out(self) -> int:
         """The number of cases left out of the mean because they have no value."""
-        return round(float(ops.convert_to_tensor(self._left_out))) if self._built else 0
+        # Adding 0 reads the variable as a tensor, summed over replicas where there are several.
+        return round(float(self._left_out + 0)) if self._built else 0
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
