@@ -42,7 +42,7 @@ class Answer:
 
     head: str
     text: str
-    tone: str = "open"  # yes, no or open: the colour of the bar, never the only carrier of the answer
+    tone: str = "open"  # yes, no, open or plain: the bar beside it, never the only carrier of the answer
 
     def html(self) -> str:
         """Write the block for the page."""

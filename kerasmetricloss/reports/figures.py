@@ -18,6 +18,7 @@ from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.scores import order_losses
 from kerasmetricloss.statistics import SizeCurve
 
+PHASES = {"pre": "pre-training", "post": "post-training"}
 MOST_LINES = 6  # in one panel of curves
 MOST_POINTS = 400  # with more cases single points would hide the box
 
@@ -98,7 +99,7 @@ def learning_curves(curves: pd.DataFrame) -> bytes:
                     linewidth=1.3 if strong else 0.7,
                     alpha=0.95 if strong else 0.5,
                 )
-            axes.set_title(f"{loss_title(loss)}, {phase}")
+            axes.set_title(f"{loss_title(loss)}, {PHASES.get(phase, phase)}")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.set_xlabel("epoch")
         for axes in panels[len(keys) :]:

@@ -21,6 +21,8 @@ from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.reports.words import answers, method, notes, ranking
 from kerasmetricloss.statistics import size_curve
 
+MOST_FACTS = 24  # entries of one setting that the page lists; file hashes are many more
+
 
 def sections(findings: Findings, table: Table) -> list[Section]:
     """Every section of the report; those without blocks are left out of the page.
@@ -212,7 +214,9 @@ def _provenance(study: StudyDirectory) -> tuple[Block, ...]:
 def _flat(settings: dict, prefix: str = "") -> list[tuple[str, str]]:
     facts = []
     for name, value in settings.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict | list) and len(value) > MOST_FACTS:
+            facts.append((f"{prefix}{name}".replace("_", " "), f"{len(value):,} entries, in study.json"))
+        elif isinstance(value, dict):
             facts += _flat(value, f"{prefix}{name}: ")
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

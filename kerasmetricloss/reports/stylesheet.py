@@ -23,6 +23,8 @@ main ul { padding-left: 1.2rem; }
 main li { margin: .45rem 0; }
 .answer { border-left: 5px solid var(--faint); background: var(--soft); padding: .9rem 1.3rem; max-width: 46rem;
   margin: 1rem 0;  border-radius: 3px; }
+.answer.plain { border-left: 0; background: none; padding: .2rem 0; }
+.answer.plain .head { font-size: 1rem; }
 .answer.yes { border-color: #1a7f5a; }
 .answer.no { border-color: #b35900; }
 .answer p { margin: .3rem 0; }
@@ -40,7 +42,7 @@ img { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; line-height: 1.35;
   border-top: 2px solid var(--ink); border-bottom: 2px solid var(--ink); }
 th, td { padding: .42rem .85rem; text-align: right; vertical-align: top; white-space: nowrap; }
-thead th { font-weight: 600; vertical-align: bottom; white-space: normal; min-width: 4rem; max-width: 7.5rem; }
+thead th { font-weight: 600; vertical-align: bottom; white-space: normal; min-width: 4.6rem; max-width: 7.5rem; }
 thead tr:last-child { border-bottom: 1px solid var(--ink); }
 tr.groups th { text-align: left; color: var(--faint); font-weight: 500; font-size: .88rem; padding-bottom: .1rem;
   max-width: none; white-space: nowrap; }
@@ -49,7 +51,7 @@ tbody + tbody { border-top: 1px solid var(--rule); }
 tbody th, thead th[scope=col]:first-of-type { text-align: left; font-weight: 500; }
 thead tr:last-child th:first-of-type { color: var(--faint); white-space: nowrap; }
 tbody th.section { font-weight: 650; }
-tr > :first-child { padding-left: .1rem; }
+th.section, .flat tr > :first-child { padding-left: .1rem; }
 td.grey { background: var(--grey); }
 td.italic { font-style: italic; }
 td small { display: block; color: var(--faint); font-size: .8rem; font-style: normal; }

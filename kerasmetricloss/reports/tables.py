@@ -115,10 +115,11 @@ def to_html(table: Table) -> str:
     """Write a table with heads that screen readers can follow; marks are said in words as well as shown."""
     lead = 2 if table.sectioned else 1
     caption = html.escape(table.caption)
+    flat = "" if table.sectioned else ' class="flat"'
     # a caption scrolls away with a wide table on a phone: the one that is seen stands above the scrolling part
     parts = [f'<figure class="table"><p class="title" aria-hidden="true">{caption}</p>']
     parts.append('<div class="scroll" tabindex="0" role="region"')
-    parts.append(f' aria-label="{caption}"><table><caption class="said">{caption}</caption><thead>')
+    parts.append(f' aria-label="{caption}"><table{flat}><caption class="said">{caption}</caption><thead>')
     if any(table.groups):
         spans = "".join(
             f'<th scope="colgroup" colspan="{n}"><span>{html.escape(name)}</span></th>'

@@ -6,6 +6,7 @@ from kerasmetricloss.reports.style import count, dataset_title, loss_title, metr
 from kerasmetricloss.statistics import Comparison
 
 MOST_NAMED = 4
+MOST_ANSWERS = 2
 PAPER_FOLDS = 5
 
 
@@ -16,15 +17,16 @@ def lead(findings: Findings) -> str:
         frame = study.scores.select(dataset=dataset).frame
         cases, groups, folds = (frame[name].nunique() for name in ("case", "group", "fold"))
         grouped = f" from {count(groups, 'group')}" if groups < cases else ""
-        parts.append(f"{dataset_title(dataset)}, {count(cases, 'case')}{grouped}, {count(folds, 'fold')}")
+        parts.append(f"{dataset_title(dataset)} ({count(cases, 'case')}{grouped}, {count(folds, 'fold')})")
     losses = study.losses
     named = f": {', '.join(map(loss_title, losses))}" if len(losses) <= 2 * MOST_NAMED else ""
     what = count(len(losses), "loss", "losses") + (" compared on the same cases" if len(losses) > 1 else "")
-    return f"{what}{named}. {'; '.join(parts)}. Every case is scored by the one network that never saw it in training."
+    how = "Every case is scored by the one network that never saw it in training."
+    return f"{what}{named}. Data: {', '.join(parts)}. {how}"
 
 
 def answers(findings: Findings) -> list[Answer]:
-    """Whether metric-sensitive losses beat cross-entropy, for each data set."""
+    """Whether metric-sensitive losses beat cross-entropy: an answer for each data set, before many of them a sum."""
     found = []
     for place, comparison in findings.headline:
         second = next((c for m, p, c in findings.of(USUAL_METRICS) if p == place and m != comparison.metric), None)
@@ -38,7 +40,17 @@ def answers(findings: Findings) -> list[Answer]:
             )
             one = Answer(one.head, one.text + said, one.tone)
         found.append(one)
-    return found
+    return (
+        found if len(found) <= MOST_ANSWERS else [_sum(found), *(Answer(one.head, one.text, "plain") for one in found)]
+    )
+
+
+def _sum(found: list[Answer]) -> Answer:
+    """One answer over many data sets."""
+    yes = sum(one.tone == "yes" for one in found)
+    head = f"On {yes} of {count(len(found), 'data set')} every metric-sensitive loss beats cross-entropy."
+    tone = "yes" if yes == len(found) else "no" if any(one.tone == "no" for one in found) else "open"
+    return Answer(head, "Each data set by itself:", tone)
 
 
 def answer(comparison: Comparison, place: Place, *, resamples: int, second: Comparison | None = None) -> Answer:
@@ -86,24 +98,22 @@ def verdict(comparison: Comparison) -> tuple[list[str], list[str]]:
 
 def ranking(findings: Findings) -> list[str]:
     """Whether Dice and Jaccard rank the losses alike (Sec. IV-B.1), for each place."""
+    alike: dict[str, list[str]] = {}
     sentences = []
     for place in findings.places:
         pair = [findings.comparisons.get((place, metric)) for metric in ("dice", "jaccard")]
         if None in pair or len(pair[0].losses) < 2:
             continue
-        orders = [list(found.means.sort_values(ascending=False, kind="stable").index) for found in pair]
-        if orders[0] == orders[1]:
-            order = " > ".join(map(loss_title, orders[0])) if len(orders[0]) <= 2 * MOST_NAMED else ""
-            sentences.append(f"{place.title}: Dice and Jaccard rank the losses alike{f' ({order})' if order else ''}.")
+        dice, jaccard = (list(found.means.sort_values(ascending=False, kind="stable").index) for found in pair)
+        if dice == jaccard:
+            order = f" ({' > '.join(map(loss_title, dice))})" if len(dice) <= 2 * MOST_NAMED else ""
+            alike.setdefault(order, []).append(place.title)
         else:
-            total = len(orders[0]) * (len(orders[0]) - 1) // 2
-            swapped = sum(
-                orders[1].index(a) > orders[1].index(b) for k, a in enumerate(orders[0]) for b in orders[0][k + 1 :]
-            )
-            sentences.append(
-                f"{place.title}: Dice and Jaccard order {swapped} of {count(total, 'pair')} of losses differently."
-            )
-    return sentences
+            swapped = sum(jaccard.index(a) > jaccard.index(b) for k, a in enumerate(dice) for b in dice[k + 1 :])
+            total = count(len(dice) * (len(dice) - 1) // 2, "pair")
+            sentences.append(f"{place.title}: Dice and Jaccard order {swapped} of {total} of losses differently.")
+    same = [f"{', '.join(names)}: Dice and Jaccard rank the losses alike{order}." for order, names in alike.items()]
+    return same + sentences
 
 
 def notes(findings: Findings) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ def settings(**changes):
         "selection": "reported fold",
         "data": {"root": "phantoms", "phantom": True, "cases": 45, "groups": 45, "labels": ["polyp"]},
         "command": "kerasmetricloss demo --out demo",
+        "files": {f"fäll {case}": "0123abcd" for case in range(45)},
         "git": None,
     } | changes
 
@@ -84,7 +85,7 @@ def write_curves(path, losses=LOSSES):
     found = [
         {"dataset": "po18", "loss": loss, "fold": fold, "phase": phase, "epoch": epoch, "metric": metric}
         | {"value": 1 / (1 + epoch)}
-        for phase, those in (("pre-training", losses[:1]), ("post-training", losses))
+        for phase, those in (("pre", losses[:1]), ("post", losses))
         for loss in those
         for fold in range(2)
         for epoch in range(3)

@@ -106,6 +106,7 @@ def test_headings_and_table_heads_are_marked_up(page):
         "median Dice under CE",
         "kerasmetricloss demo --out demo",
         "network: parameters",
+        "45 entries, in study.json",
     ],
 )
 def test_the_page_says(page, said):
