@@ -71,7 +71,7 @@ class SurfaceMetric(CaseMetric):
             super()._update(y_true, y_pred, sample_weight, **per_case)
 
     def _values(self, batch: Batch, *, spacing_mm: Any) -> Any:
-        arrays = [self._concrete(x) for x in (batch.truth, batch.prediction)]
+        arrays = [self._mask(x) for x in (batch.truth, batch.prediction)]
         if batch.weight is not None:
             counts = self._concrete(batch.weight) > 0
             arrays = [np.where(counts, x, 0) for x in arrays]
@@ -85,6 +85,12 @@ class SurfaceMetric(CaseMetric):
 
     def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray) -> float:
         raise NotImplementedError
+
+    def _mask(self, tensor: Any) -> np.ndarray:
+        """Return a mask as booleans, a quarter of the memory to copy; what is no mask is left for the error to show."""
+        inside = ops.not_equal(tensor, 0)
+        binary = self._concrete(ops.all(ops.equal(tensor, ops.cast(inside, tensor.dtype))))
+        return self._concrete(inside if binary else tensor)
 
     def _concrete(self, tensor: Any) -> np.ndarray:
         try:
