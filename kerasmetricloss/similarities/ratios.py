@@ -73,7 +73,7 @@ def tversky(
 ) -> Any:
     """Tversky index: (I + smooth_nr) / (I + alpha FP + beta FN + smooth_dr), Eq. 6.
 
-    With FP = P - I and FN = Y - I the denominator is (1 - alpha - beta) I + alpha P + beta Y, as in Eq. 14.
+    FP = P - I and FN = Y - I.
 
     Args:
         intersection: I, voxels in both sets.
@@ -94,7 +94,8 @@ def tversky(
         0.6153846153846154
     """
     numerator = intersection + smooth_nr
-    denominator = (1 - alpha - beta) * intersection + alpha * predicted + beta * true + smooth_dr
+    # With FP and FN first, equal sets score exactly 1; the form of Eq. 14 may round to above it.
+    denominator = intersection + alpha * (predicted - intersection) + beta * (true - intersection) + smooth_dr
     return divide(numerator, denominator, empty)
 
 

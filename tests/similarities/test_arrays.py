@@ -1,0 +1,133 @@
+"""Whatever the user passes comes out in one form, or with an error that names the shapes."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasmetricloss.similarities import Layout, decisions, read
+
+numpy = ops.convert_to_numpy
+
+
+def array(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape, dtype="float32")
+
+
+def test_a_label_map_becomes_one_mask_a_class():
+    labels = np.array([[[0, 2, 1], [1, 255, 0]]])  # (1, 2, 3), 255 is no class
+    batch = read(labels, array(1, 2, 3, 4), layout=Layout())
+    np.testing.assert_array_equal(numpy(batch.truth).sum(axis=(0, 1, 2)), [2, 2, 1, 0])
+    with_axis = read(labels[..., None], array(1, 2, 3, 4), layout=Layout())
+    np.testing.assert_array_equal(numpy(with_axis.truth), numpy(batch.truth))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool", "float32"])
+def test_a_label_map_of_one_class_is_its_mask(dtype):
+    mask = np.array([[[0, 1, 1]]]).astype(dtype)
+    np.testing.assert_array_equal(numpy(read(mask, array(1, 1, 3, 1), layout=Layout()).truth), mask[..., None])
+
+
+@pytest.mark.parametrize("space", [(), (5,), (5, 6), (5, 6, 7)], ids=str)
+def test_any_number_of_space_axes(space):
+    batch = read(array(2, *space, 3), array(2, *space, 3), layout=Layout())
+    assert batch.space_axes == tuple(range(1, 1 + len(space)))
+    assert batch.class_axis == 1 + len(space)
+
+
+def test_channels_first_moves_the_class_axis_and_nothing_else():
+    layout = Layout(data_format="channels_first")
+    y_true, y_pred = np.array([[[0, 2, 1, 1, 0]]] * 2), array(2, 3, 1, 5)
+    batch = read(y_true, y_pred, array(2, 1, 5), layout=layout)
+    assert (batch.class_axis, batch.space_axes) == (1, (2, 3))
+    assert batch.truth.shape == (2, 3, 1, 5)
+    assert batch.weight.shape == (2, 1, 1, 5)
+    np.testing.assert_array_equal(numpy(batch.truth)[0].sum(axis=(1, 2)), [2, 2, 1])
+
+
+@pytest.mark.parametrize("include", [(1, 2), (2, 0)], ids=str)
+@pytest.mark.parametrize("first", [False, True])
+def test_include_picks_classes_after_the_softmax(include, first):
+    logits, truth = 4 * array(2, 5, 6, 3), array(2, 5, 6, 3, seed=1)
+    expected = numpy(ops.softmax(logits))[..., list(include)]
+    if first:
+        logits, truth = np.moveaxis(logits, -1, 1), np.moveaxis(truth, -1, 1)
+    form = "channels_first" if first else "channels_last"
+    layout = Layout(classes="exclusive", from_logits=True, include=include, data_format=form)
+    found = numpy(read(truth, logits, layout=layout).prediction)
+    np.testing.assert_allclose(np.moveaxis(found, 1, -1) if first else found, expected, rtol=1e-6)
+
+
+def test_sixteen_bit_predictions_become_float32():
+    batch = read(array(1, 3, 1), array(1, 3, 1).astype("float16"), layout=Layout())
+    assert "float32" in str(batch.prediction.dtype)
+
+
+def test_weights_of_images_and_of_voxels_are_told_apart():
+    y = array(2, 5, 3)
+    layout = Layout()
+    for shape in [(2,), (2, 1)]:
+        batch = read(y, y, array(*shape), layout=layout)
+        assert batch.weight is None
+        assert batch.image_weight.shape == (2,)
+    for shape, expected in [((2, 5), (2, 5, 1)), ((2, 5, 1), (2, 5, 1)), ((2, 5, 3), (2, 5, 3))]:
+        batch = read(y, y, array(*shape), layout=layout)
+        assert batch.image_weight is None
+        assert batch.weight.shape == expected
+
+
+def test_weights_of_images_enter_the_sums_when_the_batch_is_pooled():
+    batch = read(array(2, 5, 3), array(2, 5, 3), np.array([1.0, 3.0]), layout=Layout(pool="batch"))
+    assert batch.image_weight is None
+    np.testing.assert_array_equal(numpy(batch.weight)[:, 0, 0], [1, 3])
+
+
+def test_ignored_voxels_have_weight_zero():
+    labels = np.array([[0, 255, 1]])
+    batch = read(labels, array(1, 3, 2), np.array([[2.0, 2.0, 2.0]]), layout=Layout(ignore_label=255))
+    np.testing.assert_array_equal(numpy(batch.weight)[0, :, 0], [2, 0, 2])
+    # One-hot truths ignore class by class; exclusive ones a voxel as soon as one class says so.
+    y_true = np.array([[[0, 1], [255, 1]]])
+    weight = numpy(read(y_true, array(1, 2, 2), layout=Layout(ignore_label=255)).weight)
+    np.testing.assert_array_equal(weight[0], [[1, 1], [0, 1]])
+    exclusive = Layout(ignore_label=255, classes="exclusive")
+    np.testing.assert_array_equal(numpy(read(y_true, array(1, 2, 2), layout=exclusive).weight)[0], [[1], [0]])
+
+
+def test_decisions_are_strictly_above_one_half():
+    p = np.array([[[0.5], [0.5000001], [0.2]]], dtype="float32")
+    np.testing.assert_array_equal(numpy(decisions(ops.convert_to_tensor(p), 2, Layout()))[0, :, 0], [0, 1, 0])
+    z = np.array([[[0.0], [1e-6], [-3.0]]], dtype="float32")
+    hard = decisions(ops.convert_to_tensor(z), 2, Layout(from_logits=True))
+    np.testing.assert_array_equal(numpy(hard)[0, :, 0], [0, 1, 0])
+
+
+def test_exclusive_decisions_are_the_largest_class():
+    p = ops.convert_to_tensor(np.array([[[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]]], dtype="float32"))
+    np.testing.assert_array_equal(numpy(decisions(p, 2, Layout(classes="exclusive")))[0], [[0, 1, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "message"),
+    [
+        ((2, 8, 9, 1), (2, 8, 9), r"y_pred has shape \(2, 8, 9\) but y_true has \(2, 8, 9, 1\).*y_pred\[..., None\]"),
+        ((2, 8, 9, 2), (2, 8, 9, 3), r"y_true has \(2, 8, 9, 2\)"),
+        ((2, 8, 8), (2, 8, 9, 3), r"a label map of shape \(2, 8, 9\) or \(2, 8, 9, 1\)"),
+        ((2,), (2,), r"y_pred has shape \(2,\), expected \(batch, \*space, classes\)"),
+    ],
+    ids=str,
+)
+def test_shapes_that_do_not_fit_are_named(true, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        read(array(*true), array(*predicted), layout=Layout())
+
+
+def test_weights_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(2, 4\) but y_pred has \(2, 5, 6, 3\)"):
+        read(array(2, 5, 6, 3), array(2, 5, 6, 3), array(2, 4), layout=Layout())
+
+
+def test_classes_that_are_not_there_are_named():
+    with pytest.raises(ValueError, match=r"include=\(3,\), but y_pred has shape \(2, 5, 3\): 3 classes"):
+        read(array(2, 5, 3), array(2, 5, 3), layout=Layout(include=[3]))
+    with pytest.raises(ValueError, match="exclusive classes are two or more"):
+        read(array(2, 5, 1), array(2, 5, 1), layout=Layout(classes="exclusive"))
