@@ -91,7 +91,7 @@ LAYOUTS = {
         default_size=polyps.DEFAULT_SIZE,
         about="Colonoscopy frames with one polyp each, in the layout of CVC-ClinicDB: Original/N.png and "
         "Ground Truth/N.png. A polyp takes 0.3 % to 15 % of the picture (log-uniform) before its annex is counted, its "
-        "contrast to the mucosa varies by a factor of 3.5, and folds, vessels, a lumen, highlights, shade and noise "
+        "contrast to the mucosa varies by a factor of 3, and folds, vessels, a lumen, highlights, shade and noise "
         "get in the way.",
     ),
 }

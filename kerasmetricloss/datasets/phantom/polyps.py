@@ -1,7 +1,7 @@
 """Phantoms of colonoscopy frames: one polyp, and what makes it hard to outline.
 
 Drawn anew for every case: size (0.3 % to 15 % of the picture, log-uniform), shape, place, contrast to the mucosa
-(log-uniform over a factor of 3.5), sharpness of the border, a flat annex of intermediate contrast, colour of the
+(log-uniform over a factor of 3), sharpness of the border, a flat annex of intermediate contrast, colour of the
 mucosa, light and vignetting, folds, lumen, vessels, texture, highlights and noise. The picture is made from the
 scene, never from the outline drawn as truth.
 """
@@ -16,7 +16,7 @@ from kerasmetricloss.datasets.phantom.random_fields import log_uniform, smooth_f
 
 DEFAULT_SIZE = (384, 288)
 AREA_FRACTION = (0.003, 0.15)
-CONTRAST = (0.13, 0.45)
+CONTRAST = (0.16, 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def _light(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray, size
     falloff = rng.uniform(0.5, 1.1) * size[0]
     light = np.exp(-(((rows - lamp[0]) ** 2 + (columns - lamp[1]) ** 2) / falloff**2))
     light *= 1 + 0.15 * smooth_field(rng, rows.shape, scale=size[0] / 8)
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         lumen = [length * rng.uniform(0.1, 0.9) for length in (size[1], size[0])]
         width = size[0] * rng.uniform(0.08, 0.18)
         depth = rng.uniform(0.3, 0.7)
@@ -112,7 +112,7 @@ def _mucosa(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     shape = (size[1], size[0])
     red = rng.uniform(0.6, 0.78)
     colour = red * np.array([1, rng.uniform(0.58, 0.72), rng.uniform(0.38, 0.52)], dtype=np.float32)
-    blotch = 0.06 * smooth_field(rng, shape, scale=size[0] / 14)
+    blotch = 0.04 * smooth_field(rng, shape, scale=size[0] / 14)
     vessel = np.exp(-((smooth_field(rng, shape, scale=size[0] / 40) / 0.06) ** 2)) * rng.uniform(0, 0.16)
     grain = 0.025 * smooth_field(rng, shape, scale=size[0] / 300)
     darkening = np.array([0.4, 1.0, 0.8], dtype=np.float32)
