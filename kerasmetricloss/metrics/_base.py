@@ -34,8 +34,8 @@ class CaseMetric(keras.metrics.Metric):
     A `sample_weight` of shape (batch,) weighs cases in the mean: sum w v / sum w. One a voxel enters the sums of
     each case, as in the losses. Keras hands weights to metrics in `compile(weighted_metrics=...)` only.
 
-    Subclasses compute `_values(batch)`. What differs from case to case (a spacing) they take as a further keyword
-    argument of `update_state`, and hand it on by `_update`. All state is sums, so replicas add up exactly.
+    Subclasses compute `_values(batch)`. What differs from case to case (a spacing) is a further keyword argument of
+    theirs, which `update_state` takes too and hands on by `_update`. All state is sums, so replicas add up exactly.
 
     Args:
         threshold: A voxel is foreground where its probability is above this; strict. Exclusive classes take the
@@ -77,11 +77,24 @@ class CaseMetric(keras.metrics.Metric):
         """
         self._update(y_true, y_pred, sample_weight)
 
+    def case_values(self, y_true: Any, y_pred: Any, sample_weight: Any = None, **per_case: Any) -> Any:
+        """Return the value of each case and class without adding it, shape (batch, classes); NaN where left out.
+
+        Args:
+            y_true: As in `update_state`.
+            y_pred: As in `update_state`.
+            sample_weight: As in `update_state`; a weight a case makes no difference here.
+            **per_case: What else `update_state` takes.
+        """
+        return self._values(self._read(y_true, y_pred, sample_weight), **per_case)
+
     def result(self) -> Any:
         """Return the mean over cases, a scalar; with `per_class` a dict of it and a value a class."""
         mean = self._mean_over_cases()
         if self.per_class is False:
             return mean
+        if not self._built:
+            return {self.name: mean}
         values = self.result_per_class()
         names = self._class_names(values.shape[0])
         return {self.name: mean, **{f"{self.name}_{label}": values[i] for i, label in enumerate(names)}}

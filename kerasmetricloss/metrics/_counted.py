@@ -80,7 +80,7 @@ class CountMetric(CaseMetric):
         """Return smoothing, the empty-set rule and the division, as the ratios take them."""
         return score_settings(self.overlap)
 
-    def _values(self, batch: Batch) -> Any:
+    def _values(self, batch: Batch, **per_case: Any) -> Any:
         return self._score(*self._counts(batch))
 
     def _counts(self, batch: Batch) -> tuple[Any, Any, Any, Any]:

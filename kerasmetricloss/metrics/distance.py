@@ -57,7 +57,7 @@ class SurfaceMetric(CaseMetric):
         Raises:
             RuntimeError: If the arrays have no values because the step is compiled.
         """
-        self._update(y_true, y_pred, sample_weight, spacing_mm=self.spacing_mm if spacing_mm is None else spacing_mm)
+        self._update(y_true, y_pred, sample_weight, spacing_mm=spacing_mm)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -70,13 +70,13 @@ class SurfaceMetric(CaseMetric):
         else:
             super()._update(y_true, y_pred, sample_weight, **per_case)
 
-    def _values(self, batch: Batch, *, spacing_mm: Any) -> Any:
+    def _values(self, batch: Batch, *, spacing_mm: Any = None) -> Any:
         arrays = [self._mask(x) for x in (batch.truth, batch.prediction)]
         if batch.weight is not None:
             counts = self._concrete(batch.weight) > 0
             arrays = [np.where(counts, x, 0) for x in arrays]
         truth, prediction = (np.moveaxis(x, batch.class_axis, 1) for x in arrays)
-        spacing = _spacing_a_case(spacing_mm, len(truth), truth.ndim - 2)
+        spacing = _spacing_a_case(self.spacing_mm if spacing_mm is None else spacing_mm, len(truth), truth.ndim - 2)
         values = [
             [self._measure(y, p, step) for y, p in zip(*case, strict=True)]
             for *case, step in zip(truth, prediction, spacing, strict=True)

@@ -62,19 +62,19 @@ class AbsoluteVolumeDifference(CaseMetric):
             sample_weight: As in `CaseMetric.update_state`; a weight a voxel scales the voxel's volume.
             voxel_volume_ml: Volume of a voxel of these cases, one number or one a case; None for the metric's own.
         """
-        volume = self.voxel_volume_ml if voxel_volume_ml is None else voxel_volume_ml
-        self._update(y_true, y_pred, sample_weight, voxel_volume_ml=volume)
+        self._update(y_true, y_pred, sample_weight, voxel_volume_ml=voxel_volume_ml)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {**super().get_config(), "voxel_volume_ml": self.voxel_volume_ml}
 
-    def _values(self, batch: Batch, *, voxel_volume_ml: Any) -> Any:
-        predicted, true = count(batch)[1:]
-        volume = ops.reshape(ops.convert_to_tensor(voxel_volume_ml, dtype=predicted.dtype), (-1, 1))
-        if volume.shape[0] not in (1, predicted.shape[0], None):
+    def _values(self, batch: Batch, *, voxel_volume_ml: Any = None) -> Any:
+        _, predicted, true = count(batch)
+        volume = self.voxel_volume_ml if voxel_volume_ml is None else voxel_volume_ml
+        volume = ops.reshape(ops.convert_to_tensor(volume, dtype=predicted.dtype), (-1, 1))
+        cases, volumes = predicted.shape[0], volume.shape[0]
+        if None not in (cases, volumes) and volumes not in (1, cases):
             raise ValueError(
-                f"voxel_volume_ml has {volume.shape[0]} entries for {predicted.shape[0]} cases: give one number, or "
-                "one a case."
+                f"voxel_volume_ml has {volumes} entries for {cases} cases: give one number, or one a case."
             )
         return ops.abs(predicted - true) * volume

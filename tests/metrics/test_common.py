@@ -1,6 +1,7 @@
 """What every metric of the package does, and that none is left out here."""
 
 import json
+import math
 import pickle
 
 import keras
@@ -94,6 +95,15 @@ def test_the_value_a_class_has_the_scalar_as_its_mean(name):
 
 
 @EACH
+def test_the_value_of_each_case_and_class_can_be_had_alone(name):
+    metric = ALL[name]()
+    values = ops.convert_to_numpy(metric.case_values(TRUTH, PREDICTION))
+    assert values.shape == (3, 2)
+    assert math.isnan(float(metric.result()))
+    assert values.mean() == pytest.approx(score(metric, TRUTH, PREDICTION))
+
+
+@EACH
 def test_half_precision_input_is_summed_in_single_precision(name):
     assert ops.dtype(ALL[name](dtype="float16").result()) == "float32"
     mask = (PREDICTION > 0.5).astype("float16")
@@ -174,6 +184,26 @@ def test_weighted_metrics_of_compile_get_the_sample_weights():
     metric = DiceScore()
     metric.update_state(TRUTH, PREDICTION, weight)
     assert found["dice_score"] == pytest.approx(float(metric.result()), abs=1e-6)
+
+
+def test_cases_of_different_sizes_and_label_maps_train_and_score():
+    sizes = [(4, 6), (5, 9), (7, 3)]
+    batches = [(RNG.random((2, *size, 1), "float32"), RNG.integers(0, 3, (2, *size))) for size in sizes]
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(3, 3, padding="same")])
+    exclusive = {"classes": "exclusive", "from_logits": True}
+    model.compile(loss=SoftDice(**exclusive), metrics=[DiceScore(**exclusive), Accuracy(**exclusive)])
+
+    def endless():
+        while True:
+            yield from batches
+
+    model.fit(endless(), steps_per_epoch=3, shuffle=False, verbose=0)
+    found = model.evaluate(endless(), steps=3, verbose=0, return_dict=True)
+    for metric in (DiceScore(**exclusive), Accuracy(**exclusive)):
+        for images, labels in batches:
+            metric.update_state(labels, model.predict_on_batch(images))
+        assert found[metric.name] == pytest.approx(float(metric.result()), abs=1e-6)
 
 
 def test_large_half_precision_volumes_do_not_overflow():

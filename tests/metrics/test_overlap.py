@@ -103,6 +103,7 @@ def test_nothing_seen_has_no_value():
     metric = DiceScore()
     assert math.isnan(float(metric.result()))
     assert metric.left_out == 0
+    assert list(DiceScore(per_class=True).result()) == ["dice_score"]
     with pytest.raises(ValueError, match="seen no case"):
         metric.result_per_class()
 
