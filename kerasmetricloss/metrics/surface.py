@@ -240,8 +240,10 @@ def _surface(mask: np.ndarray) -> np.ndarray:
 
 def _directed(surface: np.ndarray, other: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Distances from each voxel of one surface to the nearest voxel of the other."""
-    from scipy.spatial import cKDTree
-
+    try:
+        from scipy.spatial import cKDTree
+    except ImportError as error:
+        raise ImportError("surface distances need SciPy: pip install 'kerasmetricloss[study]'") from error
     apart = _points(surface & ~other, spacing)
     distances = np.zeros(np.count_nonzero(surface))
     if len(apart):

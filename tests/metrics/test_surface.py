@@ -1,6 +1,7 @@
 """Surface distances of arrays, against brute force, SciPy and values worked by hand."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -138,6 +139,12 @@ def test_memory_order_and_number_type_do_not_matter():
     expected = hausdorff_distance(truth, prediction)
     assert hausdorff_distance(np.asfortranarray(truth), prediction[::-1][::-1].astype("uint8")) == expected
     assert hausdorff_distance(truth.astype("float32"), prediction.astype("int64")) == expected
+
+
+def test_a_missing_scipy_is_named_with_the_mend(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.spatial", None)
+    with pytest.raises(ImportError, match=r"need SciPy: pip install 'kerasmetricloss\[study\]'"):
+        hausdorff_distance(np.eye(3), np.ones((3, 3)))
 
 
 def test_bad_input_is_refused_with_its_reason():
