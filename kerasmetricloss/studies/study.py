@@ -139,7 +139,9 @@ def _tasks(request: Request, data: StudyData, folds: Sequence[Fold], names: Sequ
 
 def _loss_configuration(name: str, data: StudyData) -> dict[str, Any]:
     loss = losses.from_name(name, prior=list(data.prior))
-    return {"name": name, "class": type(loss).__name__, **loss.get_config()}
+    # Keras numbers the names of losses as they are made, in the order of the process.
+    settings = {key: value for key, value in loss.get_config().items() if key != "name"}
+    return {"name": name, "class": type(loss).__name__, "settings": settings}
 
 
 def _describe(request: Request, data: StudyData, folds: Sequence[Fold], names: Sequence[str]) -> dict[str, Any]:

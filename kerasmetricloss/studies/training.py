@@ -86,15 +86,20 @@ class Trainer:
         stop = keras.callbacks.EarlyStopping(
             monitor="val_loss", patience=settings["stop_patience"], min_delta=settings["min_delta"]
         )
-        model.fit(
-            batches.training,
-            steps_per_epoch=batches.steps,
-            validation_data=batches.validation,
-            epochs=settings["epochs"],
-            callbacks=[best, plateau, stop],
-            shuffle=False,
-            verbose=0,
-        )
+        try:
+            model.fit(
+                batches.training,
+                steps_per_epoch=batches.steps,
+                validation_data=batches.validation,
+                epochs=settings["epochs"],
+                callbacks=[best, plateau, stop],
+                shuffle=False,
+                verbose=0,
+            )
+        except BaseException:
+            # Keras keeps the validation iterator of a fit that was broken off for the next one.
+            self._compiled.clear()
+            raise
         return Trained(best.weights, best.epoch, best.history)
 
     def predict(self, weights: Weights, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -121,7 +126,7 @@ class Trainer:
             # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
             jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
             model.compile(optimizer=optimizer, loss=loss, **jit)
-            self._compiled[key] = model, [keras.ops.convert_to_numpy(v) for v in optimizer.variables]
+            self._compiled[key] = model, [keras.ops.convert_to_numpy(v.value) for v in optimizer.variables]
         model, built = self._compiled[key]
         for variable, value in zip(model.optimizer.variables, built, strict=True):
             variable.assign(value)
@@ -145,7 +150,7 @@ class _KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate.value))
         row = {"epoch": epoch + 1, "loss": float(logs["loss"]), "val_loss": float(logs["val_loss"]), "rate": rate}
         if not np.isfinite([row["loss"], row["val_loss"]]).all():
             raise StudyError(

@@ -25,18 +25,22 @@ def uninterrupted(pictures, tmp_path_factory, request_for):
     return studies.run(request_for(pictures, out))
 
 
-class StopAt(studies.Observer):
-    """Ctrl-C while cell number `cell` trains."""
+class Watch(studies.Observer):
+    """Notes the cells that start; Ctrl-C before, or in the first epoch of, the cell numbered `stop` from 1."""
 
-    def __init__(self, cell: int):
-        self.wanted = cell
+    def __init__(self, stop: int = 0, *, mid_epoch: bool = False):
+        self.stop, self.mid_epoch = stop, mid_epoch
         self.started: list[str] = []
 
     def cell_started(self, cell, epochs):
         self.started.append(cell.title)
+        self._interrupt(not self.mid_epoch)
 
     def epoch(self, cell, epoch, value):
-        if len(self.started) == self.wanted:
+        self._interrupt(self.mid_epoch)
+
+    def _interrupt(self, here):
+        if here and len(self.started) == self.stop:
             raise KeyboardInterrupt
 
 
@@ -80,21 +84,23 @@ def test_only_post_training_is_in_the_scores_and_pre_training_lies_beside(uninte
     assert len(before) * 2 == len(ScoreTable.read(uninterrupted / "scores.parquet"))
 
 
-@pytest.mark.parametrize("cell", [1, 2, 6])
-def test_a_study_stopped_in_any_cell_goes_on_to_the_same_tables(uninterrupted, pictures, tmp_path, cell, request_for):
-    stopped, resumed = StopAt(cell), StopAt(0)
-    with pytest.raises(KeyboardInterrupt):
-        studies.run(request_for(pictures, tmp_path / "out"), observer=stopped)
-    assert not (tmp_path / "out" / "scores.parquet").exists()
-    studies.run(request_for(pictures, tmp_path / "out"), observer=resumed)
-    assert len(stopped.started) + len(resumed.started) == 9 + 1  # 3 folds x (CE, then 2 losses); one cell ran twice
-    assert stopped.started[-1] == resumed.started[0]
+def test_a_study_stopped_again_and_again_goes_on_to_the_same_tables(uninterrupted, pictures, tmp_path, request_for):
+    watches = [Watch(1), Watch(3, mid_epoch=True), Watch(7), Watch()]
+    for watch in watches[:-1]:
+        with pytest.raises(KeyboardInterrupt):
+            studies.run(request_for(pictures, tmp_path / "out"), observer=watch)
+        assert not (tmp_path / "out" / "scores.parquet").exists()
+    studies.run(request_for(pictures, tmp_path / "out"), observer=watches[-1])
+    # 3 folds x (CE, then 2 losses) are 9 cells; each stop is followed by the cell that it broke off
+    assert sum(len(watch.started) for watch in watches) == 9 + 3
+    for before, after in zip(watches, watches[1:], strict=False):
+        assert before.started[-1] == after.started[0]
     for name in TABLES:
         assert (tmp_path / "out" / name).read_bytes() == (uninterrupted / name).read_bytes(), name
 
 
 def test_a_finished_study_trains_nothing_again(uninterrupted, pictures, request_for):
-    observer = StopAt(0)
+    observer = Watch()
     before = (uninterrupted / "scores.parquet").read_bytes()
     studies.run(request_for(pictures, uninterrupted), observer=observer)
     assert observer.started == []
@@ -102,7 +108,7 @@ def test_a_finished_study_trains_nothing_again(uninterrupted, pictures, request_
 
 
 def test_a_loss_added_later_reuses_the_pre_training(uninterrupted, pictures, request_for):
-    observer = StopAt(0)
+    observer = Watch()
     studies.run(request_for(pictures, uninterrupted, losses=("CE", "sDice", "sJaccard")), observer=observer)
     assert len(observer.started) == 3
     assert all("post-training, sJaccard" in title for title in observer.started)
@@ -115,7 +121,7 @@ def test_a_changed_file_under_a_study_is_refused(pictures, tmp_path, request_for
     shutil.copytree(pictures, tmp_path / "data")
     changed = request_for(tmp_path / "data", tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
-        studies.run(changed, observer=StopAt(1))
+        studies.run(changed, observer=Watch(1))
     picture = tmp_path / "data" / "Original" / "3.png"
     Image.fromarray(np.zeros((22, 30, 3), "uint8")).save(picture)
     with pytest.raises(studies.StudyError, match="the data changed since this study began: case 3"):
@@ -124,7 +130,7 @@ def test_a_changed_file_under_a_study_is_refused(pictures, tmp_path, request_for
 
 def test_selection_on_an_inner_split_trains_on_fewer_cases(pictures, tmp_path, request_for):
     with pytest.raises(KeyboardInterrupt):
-        studies.run(request_for(pictures, tmp_path, inner_validation=0.3), observer=StopAt(2))
+        studies.run(request_for(pictures, tmp_path, inner_validation=0.3), observer=Watch(2))
     configuration = json.loads(next((tmp_path / "cells").glob("*/configuration.json")).read_text())
     parts = [set(configuration["data"][part]) for part in ("train", "validation", "test")]
     assert not parts[0] & parts[1]
