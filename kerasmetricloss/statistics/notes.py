@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-FEW_UNITS = 40  # the bootstrap's one-sided rate is .057 at 43 cases and grows quickly below
+FEW_UNITS = 40  # the bootstrap's one-sided rate is .056 at 43 cases and grows quickly below; see `simulation`
 
 
 def describe(values: pd.DataFrame, groups: int, settings: dict) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def _few(units: int, name: str, settings: dict) -> list[str]:
     if settings["method"] == "bootstrap":
         return [
             f"Only {units} {name}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "
-            "finds one in about 10 of 100 studies of 6 cases and in 6.5 of 100 studies of 12, where 5 are promised. "
+            "finds one in about 10 of 100 studies of 6 cases and in 7 of 100 studies of 12, where 5 are promised. "
             f"Read p-values near {settings['alpha']:g} with care, or use the permutation test."
         ]
     smallest = max(0.5**units, 1 / (settings["resamples"] + 1))

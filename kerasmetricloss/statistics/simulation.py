@@ -1,4 +1,14 @@
-"""How often a test at level alpha finds a difference that is not there, by number of cases."""
+"""How often a test at level alpha finds a difference that is not there, by number of cases.
+
+20,000 simulated studies a cell, normal differences, 1,000 resamples, one-sided at .05 (standard error .002):
+
+    cases            6    12    20    30    43    60    94   150   285
+    bootstrap     .099  .072  .062  .056  .056  .054  .051  .052  .051
+    permutation   .047  .052  .051  .048  .051  .050  .047  .050  .050
+
+The bootstrap is too bold by a known amount. The spread of its means is s sqrt((n - 1) / n) / sqrt(n), nearly normal,
+so it rejects where Student's t exceeds 1.645 sqrt((n - 1) / n): with probability .097 at 6 cases and .072 at 12.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -1,6 +1,9 @@
 """How often the tests find a difference that is not there."""
 
+import math
+
 import pytest
+from scipy import stats
 
 from kerasmetricloss.statistics import false_positive_rates
 
@@ -13,13 +16,15 @@ def rates():
 # the standard error of a rate near .05 over 3000 studies is sqrt(.05 * .95 / 3000) = .004; bounds are three of them
 
 
-def test_bootstrap_is_too_bold_for_few_cases(rates):
-    assert rates.loc[6, "bootstrap"] == pytest.approx(0.098, abs=0.016)
-    assert rates.loc[12, "bootstrap"] == pytest.approx(0.067, abs=0.013)
+@pytest.mark.parametrize("cases", [6, 12, 60])
+def test_bootstrap_is_too_bold_by_a_known_amount(rates, cases):
+    # resampled means spread by s sqrt((n-1)/n) / sqrt(n): rejected where Student's t is above 1.645 sqrt((n-1)/n)
+    expected = stats.t.sf(stats.norm.ppf(0.95) * math.sqrt((cases - 1) / cases), cases - 1)
+    assert rates.loc[cases, "bootstrap"] == pytest.approx(expected, abs=0.018)
 
 
-def test_bootstrap_is_nearly_honest_for_many_cases(rates):
-    assert rates.loc[60, "bootstrap"] == pytest.approx(0.053, abs=0.013)
+def test_bootstrap_calls_ten_of_a_hundred_at_six_cases(rates):
+    assert rates.loc[6, "bootstrap"] == pytest.approx(0.098, abs=0.018)
 
 
 def test_permutation_holds_its_level_everywhere(rates):
