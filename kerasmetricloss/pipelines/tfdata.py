@@ -1,7 +1,9 @@
 """Batches through tf.data, for the TensorFlow backend; the only module here that imports TensorFlow."""
 
+import atexit
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -78,8 +80,8 @@ def _dataset(stream: Stream, raw: Callable, augmentation: Augmentation | None, c
     statistics = {"shift": tf.constant(stream.shift), "scale": tf.constant(stream.scale)}
     augment = _traced(augmentation)
     return (
-        tf.data.Dataset.from_generator(raw, output_signature=signature)
-        .map(lambda batch: augment({**batch, **statistics}), num_parallel_calls=2, deterministic=True)
+        tf.data.Dataset.from_generator(lambda: _Stoppable(raw()), output_signature=signature)
+        .map(lambda batch: augment({**batch, **statistics}))
         .apply(tf.data.experimental.assert_cardinality(count))
         .prefetch(2)
     )
@@ -89,3 +91,35 @@ def _dataset(stream: Stream, raw: Callable, augmentation: Augmentation | None, c
 def _traced(augmentation: Augmentation | None) -> tf.types.experimental.PolymorphicFunction:
     """Return one graph for all data sets of one setting: tracing it anew for each fold would cost a second each."""
     return tf.function(Augment(augmentation))
+
+
+class _Stoppable:
+    """An iterator that ends when Python does.
+
+    TensorFlow calls it from threads of its own. A thread that is inside Python while the interpreter shuts down never
+    returns, and the process hangs; so the shutdown waits for the calls under way, and lets no new one begin.
+    """
+
+    _at_work = threading.Lock()
+    _closed = threading.Event()
+
+    def __init__(self, items: Iterator[dict[str, np.ndarray]]):
+        self._items = items
+
+    def __iter__(self) -> "_Stoppable":
+        return self
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        with self._at_work:
+            if self._closed.is_set():
+                raise StopIteration
+            return next(self._items)
+
+    @classmethod
+    def close(cls) -> None:
+        cls._closed.set()
+        with cls._at_work:
+            pass
+
+
+atexit.register(_Stoppable.close)
