@@ -37,23 +37,25 @@ class _Lines(Observer):
         self._cells = self._done = 0
         self._epochs = ""
 
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
     def stage(self, text: str, done: int = 0, total: int = 0) -> None:
         if text != self._stage:
-            self._console.print(text + (f" ({total})" if total else ""))
+            self._print(text + (f" ({total})" if total else ""))
             self._stage = text
 
     def planned(self, cells: int, finished: int) -> None:
         self._cells, self._done = cells, finished
-        self._console.print(f"{cells} trainings, {finished} of them found finished")
+        self._print(f"{cells} trainings, {finished} of them found finished")
 
     def epoch(self, cell, epoch: int, value: float) -> None:
         self._epochs = f"{epoch} epochs, validation loss {value:.4f} in the last"
 
     def cell_finished(self, cell, seconds: float, left: float) -> None:
         self._done += 1
-        self._console.print(
-            f"[{self._done}/{self._cells}]".replace("[", r"\[")
-            + f" fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs}, "
+        self._print(
+            f"[{self._done}/{self._cells}] fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs}, "
             f"{seconds:.0f} s; {_left(left)}"
         )
 

@@ -1,5 +1,6 @@
 """A whole study, tiny: from pictures on disk to the score table, interrupted and not."""
 
+import itertools
 import json
 import os
 import signal
@@ -93,7 +94,7 @@ def test_a_study_stopped_again_and_again_goes_on_to_the_same_tables(uninterrupte
     studies.run(request_for(pictures, tmp_path / "out"), observer=watches[-1])
     # 3 folds x (CE, then 2 losses) are 9 cells; each stop is followed by the cell that it broke off
     assert sum(len(watch.started) for watch in watches) == 9 + 3
-    for before, after in zip(watches, watches[1:], strict=False):
+    for before, after in itertools.pairwise(watches):
         assert before.started[-1] == after.started[0]
     for name in TABLES:
         assert (tmp_path / "out" / name).read_bytes() == (uninterrupted / name).read_bytes(), name
