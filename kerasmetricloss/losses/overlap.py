@@ -16,6 +16,7 @@ from kerasmetricloss.similarities import (
     divide,
     ratios,
     score_settings,
+    spread_class_weights,
 )
 
 _OVERLAP = tuple(field.name for field in fields(Overlap))
@@ -221,8 +222,7 @@ class GeneralizedDice(OverlapLoss):
         absent = true <= 0
         rarest = ops.min(ops.where(absent, ops.max(true, axis=-1, keepdims=True), true), axis=-1, keepdims=True)
         weights = ops.square(divide(rarest * ops.ones_like(true), true, 0.0))
-        if self.layout.class_weights is not None:
-            weights = weights * ops.convert_to_tensor(self.layout.class_weights, dtype=true.dtype)
+        weights = weights * spread_class_weights(self.layout.class_weights, true)
         sums = [ops.sum(weights * x, axis=-1) for x in (intersection, predicted, true)]
         scale = ops.square(rarest[..., 0])
         settings = score_settings(self.overlap)

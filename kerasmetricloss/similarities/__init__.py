@@ -24,6 +24,7 @@ _WITH_KERAS = {
     "class_mean": "counts",
     "count": "counts",
     "divide": "counts",
+    "spread_class_weights": "counts",
     "total": "counts",
     "voxels": "counts",
     "dice": "functions",

@@ -118,17 +118,27 @@ def class_mean(values: Any, class_weights: tuple[float, ...] | None = None, pres
     """
     if class_weights is None and present is None:
         return ops.mean(values, axis=-1)
-    weights = ops.ones_like(values)
-    if class_weights is not None:
-        if len(class_weights) != values.shape[-1]:
-            raise ValueError(
-                f"class_weights has {len(class_weights)} entries for {values.shape[-1]} classes that count: give one "
-                "for each class, or for each class in include."
-            )
-        weights = weights * ops.convert_to_tensor(class_weights, dtype=values.dtype)
+    weights = spread_class_weights(class_weights, values)
     if present is not None:
         weights = weights * ops.cast(present, values.dtype)
     return divide(ops.sum(weights * values, axis=-1), ops.sum(weights, axis=-1), 0.0)
+
+
+def spread_class_weights(class_weights: tuple[float, ...] | None, values: Any) -> Any:
+    """Return the weights of classes in the shape of ``values``, (batch, classes); ones for None.
+
+    Raises:
+        ValueError: the weights are not one a class.
+    """
+    ones = ops.ones_like(values)
+    if class_weights is None:
+        return ones
+    if len(class_weights) != values.shape[-1]:
+        raise ValueError(
+            f"class_weights has {len(class_weights)} entries for {values.shape[-1]} classes that count: give one for "
+            "each class, or for each class in include."
+        )
+    return ones * ops.convert_to_tensor(class_weights, dtype=values.dtype)
 
 
 def _power(x: Any, norm: float) -> Any:
