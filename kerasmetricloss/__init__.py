@@ -43,7 +43,8 @@ if not _is_own_command():
 
 
 def __getattr__(name: str) -> object:
-    if _missing is not None and not name.startswith("_"):
+    # Classes alone come from Keras; anything else may be a module that is not imported yet.
+    if _missing is not None and name[:1].isupper():
         raise ImportError(
             f"kerasmetricloss.{name} needs Keras 3 and a backend, and importing them failed: {_missing}. Install one, "
             "as in pip install 'kerasmetricloss[tensorflow]', or set KERAS_BACKEND to one that is installed."

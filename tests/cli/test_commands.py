@@ -1,0 +1,147 @@
+"""The command line, in this process: what it prints, what it refuses, what it leaves on disk."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasmetricloss.cli import main
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """Five 30x22 frames with a disc each."""
+    root = tmp_path / "frames"
+    rows, columns = np.mgrid[:22, :30]
+    for folder in ("Original", "Ground Truth"):
+        (root / folder).mkdir(parents=True)
+    for case in range(1, 6):
+        disc = np.hypot(rows - 10, columns - 8 - 2 * case) < 3 + case / 2
+        image = np.repeat(90 + 60 * disc[..., None], 3, axis=2)
+        Image.fromarray(image.astype("uint8")).save(root / "Original" / f"{case}.png")
+        Image.fromarray(disc.astype("uint8") * 255).save(root / "Ground Truth" / f"{case}.png")
+    return root
+
+
+def refused(*arguments) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return stop.value.code
+
+
+def run_table2(root, out, *options):
+    tiny = ("--picture-size", "28x19", "--filters", "2", "--pretrain-epochs", "2", "--epochs", "1", "--folds", "2")
+    return ["run", "table2", "--dataset", "po18", "--root", str(root), "--out", str(out), *tiny, *options]
+
+
+def test_run_goes_from_files_to_a_marked_table_and_report_rebuilds_it(frames, tmp_path, capsys):
+    out = tmp_path / "study"
+    main(run_table2(frames, out, "--losses", "CE,SoftDice"))
+    printed = capsys.readouterr()
+    assert f"The report is {out / 'report.html'}" in printed.out
+    assert "sDice" in printed.out
+    assert "6 trainings, 0 of them found finished" in printed.err
+    assert json.loads((out / "study.json").read_text())["losses"] == ["CE", "sDice"]
+    page = (out / "report.html").read_bytes()
+    shutil.rmtree(out / "cells")
+    shutil.rmtree(out / "figures")
+    (out / "report.html").unlink()
+    main(["report", str(out)])
+    assert (out / "report.html").read_bytes() == page
+    assert list((out / "figures").glob("*.png"))
+
+
+def test_report_needs_neither_keras_nor_a_backend(tmp_path):
+    code = (
+        "import sys\n"
+        "class Blocker:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in {'keras', 'tensorflow', 'jax', 'torch'}:\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Blocker())\n"
+        "from kerasmetricloss.scores import ScoreTable\n"
+        "rows = [dict(dataset='po18', model='m', loss=loss, seed=0, fold=0, case=str(i), group=str(i), label='polyp',\n"
+        "             metric=metric, value=0.1 * i + 0.05 * (loss == 'sDice'))\n"
+        "        for i in range(6) for loss in ('CE', 'sDice') for metric in ('dice', 'jaccard')]\n"
+        "ScoreTable.from_rows(rows).write(sys.argv[1] + '/scores.parquet')\n"
+        "from kerasmetricloss.cli import main\n"
+        "main(['report', sys.argv[1]])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("breakage", "message"),
+    [
+        (lambda root: shutil.rmtree(root), "frames"),
+        (lambda root: [path.unlink() for path in root.rglob("*.png")], "frames"),
+        (lambda root: (root / "Ground Truth" / "3.png").unlink(), "case 3"),
+        (lambda root: Image.new("L", (9, 9)).save(root / "Ground Truth" / "4.png"), "4.png"),
+        (lambda root: (root / "Original" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 50), "2.png"),
+    ],
+    ids=["no folder", "empty folder", "missing mask", "mask of another size", "truncated file"],
+)
+def test_bad_input_is_one_line_exit_status_2_and_nothing_written(frames, tmp_path, capsys, breakage, message):
+    breakage(frames)
+    assert refused(*run_table2(frames, tmp_path / "study")) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("kerasmetricloss: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--folds", "1"), "two or more"),
+        (("--losses", "CE,sDice,SoftDice"), "named twice"),
+        (("--losses", "hardDice"), "there is no loss 'hardDice'"),
+        (("--spacing-mm", "2"), "use --picture-size"),
+        (("--inner-validation", "1.5"), "fraction"),
+        (("--batch", "0"), "batch is 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_written(frames, tmp_path, capsys, options, message):
+    assert refused(*run_table2(frames, tmp_path / "study", *options)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "study").exists()
+
+
+def test_an_unknown_recipe_or_data_set_lists_the_known(tmp_path, capsys):
+    assert refused("run", "table99", "--out", tmp_path / "study") == 2
+    assert "known are table2" in capsys.readouterr().err
+    assert refused("run", "table2", "--dataset", "po99", "--out", tmp_path / "study") == 2
+    assert "po18 at --scale small" in capsys.readouterr().err
+
+
+def test_report_of_a_folder_without_scores_says_what_is_missing(tmp_path, capsys):
+    assert refused("report", tmp_path) == 2
+    assert "scores.parquet" in capsys.readouterr().err
+
+
+def test_phantoms_are_the_same_bytes_for_the_same_seed(tmp_path):
+    for name in ("a", "b"):
+        main(["phantom", "po18", "--out", str(tmp_path / name), "--cases", "2", "--seed", "3"])
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
+    assert {path.parts[0] for path in files} >= {"Original", "Ground Truth", "posterior"}
+    for path in files:
+        assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes(), path
+
+
+def test_bounds_are_a_sentence_and_two_numbers(capsys):
+    main(["bounds", "--loss", "sDice", "--metric", "jaccard"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ["absolute error: 0.171573", "relative error: 1"]  # 3 - 2 sqrt 2 = 0.171573
+    assert refused("bounds", "--loss", "nothing", "--metric", "dice") == 2
+
+
+def test_every_loss_is_listed_by_its_paper_name(capsys):
+    main(["losses"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("CE", "wCE", "sDice", "sJaccard", "Lovasz", "sTversky"))
