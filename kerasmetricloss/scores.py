@@ -48,11 +48,11 @@ class ScoreTable:
     def __init__(self, frame: pd.DataFrame, *, source: str = "score table") -> None:
         self.frame = _checked(frame, source)
 
-    def __len__(self) -> int:
-        return len(self.frame)
-
     def __repr__(self) -> str:
         return f"ScoreTable({len(self)} rows, datasets={self.datasets}, losses={self.losses}, metrics={self.metrics})"
+
+    def __len__(self) -> int:
+        return len(self.frame)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, object]], *, source: str = "score table") -> "ScoreTable":
@@ -60,10 +60,10 @@ class ScoreTable:
 
         Args:
             rows: mappings from column name to value; none at all gives an empty table.
-            source: where the rows come from, for error messages.
+            source: as for the class.
         """
-        rows = list(rows)
-        return cls(pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS)), source=source)
+        frame = pd.DataFrame(list(rows))
+        return cls(frame if len(frame) else pd.DataFrame(columns=list(COLUMNS)), source=source)
 
     @classmethod
     def concat(cls, tables: Iterable["ScoreTable"]) -> "ScoreTable":
@@ -79,19 +79,18 @@ class ScoreTable:
             ScoreTableError: the file is missing, is no table, or its rows are broken.
         """
         path = Path(path)
+        suffix = _suffix(path)
         try:
-            if _suffix(path) == ".csv":
+            if suffix == ".csv":
                 frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
                 frame = frame.replace({"value": {"": "nan"}}) if "value" in frame else frame
             else:
                 frame = pd.read_parquet(path)
         except FileNotFoundError:
-            raise ScoreTableError(
-                f"{path}: no such file; expected the scores of a study. Run the study first."
-            ) from None
+            raise ScoreTableError(f"{path}: no such file; expected a study's scores. Run the study first.") from None
         except (OSError, ValueError) as error:
             raise ScoreTableError(
-                f"{path}: cannot be read as {_suffix(path)[1:]} ({error}); expected a score table with the columns "
+                f"{path}: cannot be read as {suffix[1:]} ({error}); expected a score table with the columns "
                 f"{', '.join(COLUMNS)}. Write it again with ScoreTable.write."
             ) from error
         return cls(frame, source=str(path))
@@ -111,12 +110,7 @@ class ScoreTable:
         return replace_file(path, data)
 
     def select(self, **columns: object) -> "ScoreTable":
-        """Keep the rows whose columns equal a value, or are among the values of a list.
-
-        Example:
-            >>> ScoreTable.from_rows([]).select(metric="dice", loss=["CE", "sDice"])
-            ScoreTable(0 rows, datasets=[], losses=[], metrics=[])
-        """
+        """Keep rows whose columns equal a value or one of a list: `select(metric="dice", loss=["CE", "sDice"])`."""
         keep = np.ones(len(self), bool)
         for name, wanted in columns.items():
             if name not in KEY:
@@ -182,9 +176,10 @@ class ScoreTable:
                 "expected one fold a case and seed. Give the repetitions different seeds, or the cases different ids."
             )
         # pandas' own mean skips NaN; here one undefined seed or label leaves the case undefined, to be counted
-        wide = frame.pivot_table(index="case", columns="loss", values="value", aggfunc=_strict_mean, dropna=False)
-        wide = wide.loc[sorted(wide.index, key=natural_key), order_losses(wide.columns)]
-        return wide.astype(float)
+        wide = frame.pivot_table(
+            index="case", columns="loss", values="value", aggfunc=lambda v: np.mean(v.to_numpy()), dropna=False
+        )
+        return wide.loc[sorted(wide.index, key=natural_key), order_losses(wide.columns)].astype(float)
 
     def groups(self, dataset: str) -> pd.Series:
         """The group of every case of a data set, index `case`.
@@ -254,12 +249,10 @@ def _only(what: str, wanted: str | None, found: Sequence[str]) -> str:
     if wanted is None and len(found) == 1:
         return found[0]
     if wanted not in found:
-        raise ScoreTableError(f"{what}={wanted!r} does not name one {what} of {list(found)}; pass {what}=... .")
+        raise ScoreTableError(
+            f"{what}={wanted!r} does not name one {what} of {list(found)}; pick one, as with select({what}=...)."
+        )
     return wanted
-
-
-def _strict_mean(values: pd.Series) -> float:
-    return float(np.mean(values.to_numpy()))
 
 
 def _checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -278,13 +271,8 @@ def _checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
         frame[name] = _whole(frame, name, source) if name in INTEGERS else column.astype(str).astype("str")
     value = pd.to_numeric(frame["value"].astype(object), errors="coerce").astype(float)
     undefined = frame["value"].isna() | frame["value"].isin(["nan", "NaN"])
-    _reject(
-        ~undefined & ~np.isfinite(value),
-        frame,
-        source,
-        "value",
-        "a finite number, or NaN where the metric is undefined",
-    )
+    wrong = ~undefined & ~np.isfinite(value)
+    _reject(wrong, frame, source, "value", "a finite number, or NaN where the metric is undefined")
     frame["value"] = value
     frame = frame.sort_values(list(KEY), kind="stable")
     same = frame.duplicated(list(KEY))
@@ -307,10 +295,8 @@ def _reject(broken: pd.Series, frame: pd.DataFrame, source: str, name: str, expe
     """Raise for the first broken row; rows are counted from 0, without the header."""
     if broken.any():
         row = int(np.argmax(broken.to_numpy()))
-        found = frame[name].iloc[row]
-        raise ScoreTableError(
-            f"{source}: row {row} has {name}={found!r} ({_key_of(frame.iloc[row])}); expected {expected}."
-        )
+        found = f"row {row} has {name}={frame[name].iloc[row]!r} ({_key_of(frame.iloc[row])})"
+        raise ScoreTableError(f"{source}: {found}; expected {expected}.")
 
 
 def _key_of(row: pd.Series) -> str:
