@@ -27,15 +27,27 @@ _missing: ImportError | None = None
 if not _is_own_command():
     try:
         from kerasmetricloss.losses import CrossEntropy as CrossEntropy
+        from kerasmetricloss.losses import FocalTversky as FocalTversky
+        from kerasmetricloss.losses import GeneralizedDice as GeneralizedDice
+        from kerasmetricloss.losses import LovaszHinge as LovaszHinge
         from kerasmetricloss.losses import LovaszSigmoid as LovaszSigmoid
+        from kerasmetricloss.losses import LovaszSoftmax as LovaszSoftmax
         from kerasmetricloss.losses import SoftDice as SoftDice
         from kerasmetricloss.losses import SoftJaccard as SoftJaccard
         from kerasmetricloss.losses import SoftTversky as SoftTversky
         from kerasmetricloss.losses import WeightedCrossEntropy as WeightedCrossEntropy
+        from kerasmetricloss.losses import WeightedSum as WeightedSum
+        from kerasmetricloss.metrics import AbsoluteVolumeDifference as AbsoluteVolumeDifference
+        from kerasmetricloss.metrics import Accuracy as Accuracy
         from kerasmetricloss.metrics import DiceScore as DiceScore
         from kerasmetricloss.metrics import FBetaScore as FBetaScore
+        from kerasmetricloss.metrics import HammingSimilarity as HammingSimilarity
+        from kerasmetricloss.metrics import HausdorffDistance as HausdorffDistance
         from kerasmetricloss.metrics import JaccardIndex as JaccardIndex
+        from kerasmetricloss.metrics import NormalizedSurfaceDistance as NormalizedSurfaceDistance
+        from kerasmetricloss.metrics import ScoreAfterEpoch as ScoreAfterEpoch
         from kerasmetricloss.metrics import TverskyIndex as TverskyIndex
+        from kerasmetricloss.metrics import WeightedHammingSimilarity as WeightedHammingSimilarity
     except ImportError as error:
         if (error.name or "").partition(".")[0] == __name__:
             raise
