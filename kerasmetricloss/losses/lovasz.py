@@ -93,8 +93,8 @@ class LovaszSoftmax(LovaszLoss):
     Example:
         >>> import numpy as np
         >>> labels = np.array([[0, 1, 2]])
-        >>> y_pred = np.array([[[0.6, 0.21, 0.12], [0.29, 0.68, 0.19], [0.11, 0.11, 0.69]]])
-        >>> round(float(LovaszSoftmax(classes_in_mean="all")(labels, y_pred)), 3)
+        >>> y_pred = np.array([[[0.6, 0.29, 0.11], [0.21, 0.68, 0.11], [0.12, 0.19, 0.69]]])
+        >>> round(float(LovaszSoftmax(classes_in_mean="all")(labels, y_pred)), 3)  # (0.4 + 0.32 + 0.31) / 3
         0.343
     """
 

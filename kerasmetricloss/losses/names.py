@@ -132,9 +132,9 @@ def paper_name(loss: str | keras.losses.Loss) -> str:
         if ":" in loss:
             return loss
         loss = from_name(loss, prior=0.5)
-    if isinstance(loss, SoftTversky):
+    if type(loss) is SoftTversky:
         return f"sTversky-{loss.alpha}/{loss.beta}"
-    if isinstance(loss, SoftDice) and loss.overlap.norm != 1:
+    if type(loss) is SoftDice and loss.overlap.norm != 1:
         return f"sDice-L{loss.overlap.norm:g}"
     names = {entry.loss: entry.name for entry in catalog()}
     return names.get(type(loss)) or type(loss).__name__

@@ -1,0 +1,84 @@
+"""Losses by name, and the paper's name of a loss."""
+
+import csv
+from pathlib import Path
+
+import keras
+import pytest
+
+from kerasmetricloss import losses
+from kerasmetricloss.losses import catalog, from_name, paper_name
+
+TABLES = Path(__file__).parents[2] / "data" / "paper" / "tables.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("CE", "CrossEntropy()"),
+        ("wCE", "WeightedCrossEntropy(prior=0.1)"),
+        ("sDice", "SoftDice()"),
+        ("sDice-L1", "SoftDice()"),
+        ("sDice-L2", "SoftDice(norm=2)"),
+        ("sJaccard", "SoftJaccard()"),
+        ("Lovasz", "LovaszSigmoid()"),
+        ("Lovász", "LovaszSigmoid()"),
+        ("sTversky-0.3/0.7", "SoftTversky(alpha=0.3, beta=0.7)"),
+        ("sTversky-1.0/1", "SoftTversky(alpha=1.0, beta=1.0)"),
+        ("SoftJaccard", "SoftJaccard()"),
+        ("LovaszHinge", "LovaszHinge(from_logits=True)"),
+        ("kerasmetricloss.losses:GeneralizedDice", "GeneralizedDice()"),
+    ],
+)
+def test_builds_the_loss_of_that_name(name, expected):
+    assert repr(from_name(name, prior=0.1)) == expected
+
+
+def test_every_name_in_the_papers_tables_is_known_and_comes_back():
+    with TABLES.open() as file:
+        names = {row["loss"] for row in csv.DictReader(file)}
+    assert len(names) == 18
+    for name in names:
+        assert paper_name(from_name(name, prior=0.1)) == ("sDice" if name == "sDice-L1" else name)
+
+
+@pytest.mark.parametrize("entry", catalog(), ids=lambda entry: entry.loss.__name__)
+def test_the_catalog_describes_every_loss_by_both_names(entry):
+    assert entry.formula
+    assert entry.use.endswith(".")
+    for name in filter(None, (entry.name.replace("A/B", "0.3/0.7"), entry.loss.__name__)):
+        assert type(from_name(name, prior=0.1)) is entry.loss
+
+
+def test_settings_reach_the_loss():
+    assert from_name("sDice-L2", pool="batch").get_config()["pool"] == "batch"
+    assert from_name("sTversky-0.3/0.7", include=[1]).layout.include == (1,)
+    assert from_name("wCE", foreground=3, background=1).foreground == 3
+
+
+def test_names_of_losses_the_paper_does_not_have():
+    assert paper_name(losses.FocalTversky()) == "FocalTversky"
+    assert paper_name("my.module:Loss") == "my.module:Loss"
+    assert paper_name(keras.losses.Dice()) == "Dice"
+    assert paper_name(losses.SoftDice(norm=3)) == "sDice-L3"
+
+
+def test_a_loss_of_ones_own():
+    assert isinstance(from_name("keras.losses:Dice", axis=(1, 2)), keras.losses.Dice)
+    with pytest.raises(TypeError, match=r"expected a keras\.losses\.Loss"):
+        from_name("kerasmetricloss.losses:catalog")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dice", "there is no loss 'dice': expected one of CE, wCE, sDice, sJaccard, Lovasz, sTversky-A/B"),
+        ("sTversky-0.3", "there is no loss"),
+        ("wCE", "wCE needs the share of the foreground: pass prior="),
+        ("no.such:Loss", "cannot be imported"),
+        ("kerasmetricloss.losses:Nothing", "cannot be imported"),
+    ],
+)
+def test_errors_say_what_was_expected(name, message):
+    with pytest.raises(ValueError, match=message):
+        from_name(name)
