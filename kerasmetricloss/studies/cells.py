@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,15 +92,15 @@ class CellStore:
                 shutil.rmtree(partial, ignore_errors=True)
 
 
-def lock(directory: Path) -> filelock.BaseFileLock:
-    """The lock of a study directory, held; the operating system lets go of it when its holder dies.
+@contextmanager
+def lock(directory: Path) -> Iterator[None]:
+    """Hold the lock of a study directory; the operating system lets go of it when its holder dies.
 
     Raises:
         StudyError: Another process that is alive works in the directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(directory / ".lock")
-    holder = directory / ".lock-holder"
+    held, holder = filelock.FileLock(directory / ".lock"), directory / ".lock-holder"
     try:
         held.acquire(timeout=0)
     except filelock.Timeout:
@@ -107,8 +108,11 @@ def lock(directory: Path) -> filelock.BaseFileLock:
         raise StudyError(
             f"{directory}: another run works here (process {who}). Wait for it, stop it, or choose another --out."
         ) from None
-    holder.write_text(f"{os.getpid()}\n", encoding="utf-8")
-    return held
+    try:
+        holder.write_text(f"{os.getpid()}\n", encoding="utf-8")
+        yield
+    finally:
+        held.release()
 
 
 def digest(configuration: Any) -> str:

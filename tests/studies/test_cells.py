@@ -57,13 +57,13 @@ def test_what_a_killed_run_left_is_swept_and_finished_cells_are_kept(tmp_path):
 def test_a_second_run_is_refused_while_the_first_lives_and_takes_over_when_it_was_killed(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from kerasmetricloss.studies.cells import lock\n"
-        "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
+        "with lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StudyError, match=f"another run works here \\(process {holder.pid}\\)"):
-            lock(tmp_path)
+        with pytest.raises(StudyError, match=f"another run works here \\(process {holder.pid}\\)"), lock(tmp_path):
+            pass
     finally:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
