@@ -5,7 +5,7 @@ make the same procedure fit two cores and a few minutes; they were chosen for ti
 compared, and all losses share them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasmetricloss.studies import networks
@@ -43,6 +43,7 @@ RECIPES = {
 
 # Early stopping follows the paper's rule with shorter patience: small networks converge in tens of epochs.
 _SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=40, post_epochs=16, rate_patience=5, stop_patience=10)
+_SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=30, post_epochs=12)
 _SMALL_2D, _SMALL_3D = networks.small_network(2), networks.small_network(3)
 _UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}
 _UNET_2D: dict[str, Any] = {"name": "unet", "dimension": 2}
@@ -50,7 +51,7 @@ _UNET_2D: dict[str, Any] = {"name": "unet", "dimension": 2}
 SETUPS = {
     ("po18", "small"): Setup("po18", "small", _SMALL_2D, picture_size=(96, 72), training=_SMALL),
     ("mo17", "small"): Setup("mo17", "small", _SMALL_2D, picture_size=(73, 73), training=_SMALL),
-    ("br18", "small"): Setup("br18", "small", _SMALL_3D, spacing_mm=4.0, training=_SMALL),
+    ("br18", "small"): Setup("br18", "small", _SMALL_3D, spacing_mm=6.0, training=_SMALL_VOLUMES),
     ("mo17", "paper"): Setup(
         "mo17", "paper", _UNET_2D, output_size=(217, 217), training=Training(rate=1e-3, post_rate=1e-3, batch=4)
     ),
