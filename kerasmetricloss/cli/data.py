@@ -17,14 +17,24 @@ def add_commands(commands: Any) -> None:
     phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, new or empty")
     phantom.add_argument("--cases", type=int, default=20, metavar="N", help="number of cases (default: 20)")
     phantom.add_argument("--seed", type=int, default=0, metavar="S", help="seed (default: 0)")
+    phantom.add_argument(
+        "--size", type=_lengths, metavar="WxH", help="pixels, or voxels as XxYxZ (default: the layout's own)"
+    )
     phantom.set_defaults(handler=_phantom)
 
 
 def _phantom(options: argparse.Namespace) -> None:
     from kerasmetricloss import datasets
 
-    datasets.write_phantom(options.dataset, options.out, cases=options.cases, seed=options.seed)
+    datasets.write_phantom(options.dataset, options.out, cases=options.cases, seed=options.seed, size=options.size)
     print(
         f"{options.cases} {options.dataset} phantoms are in {options.out}, "
         f"their posteriors in {options.out / 'posterior'}"
     )
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    lengths = text.lower().split("x")
+    if not all(length.isdigit() for length in lengths):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write whole numbers as in 384x288")
+    return tuple(map(int, lengths))

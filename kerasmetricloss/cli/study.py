@@ -113,20 +113,21 @@ def _run(options: argparse.Namespace) -> None:
 
     recipe = studies.recipe(options.recipe)
     setup = _changed(studies.setup(options.dataset or recipe.dataset, options.scale), options)
+    request = studies.Request(
+        recipe=recipe,
+        setup=setup,
+        root=options.root or options.out / "phantoms" / setup.dataset,
+        out=options.out,
+        losses=options.losses,
+        folds=options.folds,
+        inner_validation=options.inner_validation,
+        seed=options.seed,
+        phantom=options.root is None,
+        command=shlex.join(["kerasmetricloss", *sys.argv[1:]]),
+    )
     with watching() as observer:
-        root = options.root or _phantoms(setup.dataset, options, observer)
-        request = studies.Request(
-            recipe=recipe,
-            setup=setup,
-            root=root,
-            out=options.out,
-            losses=options.losses,
-            folds=options.folds,
-            inner_validation=options.inner_validation,
-            seed=options.seed,
-            phantom=options.root is None,
-            command=shlex.join(["kerasmetricloss", *sys.argv[1:]]),
-        )
+        if request.phantom:
+            _make_phantoms(request, options.cases, observer)
         studies.run(request, observer=observer)
         observer.stage("writing the report")
     _report(argparse.Namespace(directory=options.out))
@@ -157,18 +158,16 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
     )
 
 
-def _phantoms(dataset: str, options: argparse.Namespace, observer: Any) -> Path:
+def _make_phantoms(request: Any, cases: int, observer: Any) -> None:
     from kerasmetricloss import datasets
 
-    root = options.out / "phantoms" / dataset
     datasets.ensure_phantom(
-        dataset,
-        root,
-        cases=options.cases,
-        seed=options.seed,
+        request.setup.dataset,
+        request.root,
+        cases=cases,
+        seed=request.seed,
         progress=lambda done, total, _: observer.stage("making phantoms", done, total),
     )
-    return root
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -53,14 +53,7 @@ def make_folds(
         >>> len(folds), sorted(i for fold in folds for i in fold.test)
         (3, [0, 1, 2, 3])
     """
-    if by not in ("group", "case"):
-        raise StudyError(f"Folds by {by!r} are unknown; ask for 'group' or 'case'.")
-    if folds < 2:
-        raise StudyError(f"{folds} fold cannot be cross-validated; ask for two or more with --folds.")
-    if not 0 <= inner_validation < 1:
-        raise StudyError(
-            f"--inner-validation is {inner_validation}; it is a fraction of the training cases, 0 to below 1."
-        )
+    check_folds(folds, by, inner_validation)
     keys = list(groups) if by == "group" else [f"case {i}" for i in range(len(groups))]
     members = _members(keys)
     if len(members) < 2:
@@ -72,6 +65,22 @@ def make_folds(
         )
     dealt = _deal(members, min(folds, len(members)), np.random.default_rng([seed, 0xF01D]))
     return [_fold(index, dealt, members, seed, inner_validation) for index in range(len(dealt))]
+
+
+def check_folds(folds: int, by: str, inner_validation: float) -> None:
+    """Check what can be checked without the cases.
+
+    Raises:
+        StudyError: A setting is out of its range.
+    """
+    if by not in ("group", "case"):
+        raise StudyError(f"Folds by {by!r} are unknown; ask for 'group' or 'case'.")
+    if folds < 2:
+        raise StudyError(f"{folds} fold cannot be cross-validated; ask for two or more with --folds.")
+    if not 0 <= inner_validation < 1:
+        raise StudyError(
+            f"--inner-validation is {inner_validation}; it is a fraction of the training cases, 0 to below 1."
+        )
 
 
 def _members(keys: Sequence[str]) -> dict[str, list[int]]:

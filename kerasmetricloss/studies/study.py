@@ -26,7 +26,7 @@ from kerasmetricloss.studies import engines, examples, provenance
 from kerasmetricloss.studies.cells import Cell, CellStore, digest, lock
 from kerasmetricloss.studies.data import StudyData, fold_configuration, load
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.folds import Fold, make_folds
+from kerasmetricloss.studies.folds import Fold, check_folds, make_folds
 from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.recipes import Recipe
 from kerasmetricloss.studies.settings import Setup
@@ -63,6 +63,15 @@ class Request:
     phantom: bool = False
     command: str = ""
 
+    def __post_init__(self) -> None:
+        check_folds(self.folds, self.setup.folds_by, self.inner_validation)
+        _check_losses(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The losses by the paper's names, in the order asked for."""
+        return tuple(_paper_name(name) for name in self.losses or self.recipe.losses)
+
 
 def run(request: Request, *, observer: Observer | None = None) -> Path:
     """Run what is not finished of a study and put its tables together.
@@ -75,7 +84,7 @@ def run(request: Request, *, observer: Observer | None = None) -> Path:
         StudyError: The study cannot start or go on; the message says why.
     """
     observer = observer or Observer()
-    names = _loss_names(request.losses or request.recipe.losses)
+    names = request.names
     data = load(request.setup, request.root, cache=None, observer=observer)
     folds = make_folds(
         [case.group for case in data.cases],
@@ -101,16 +110,21 @@ def run(request: Request, *, observer: Observer | None = None) -> Path:
     return request.out
 
 
-def _loss_names(asked: Sequence[str]) -> tuple[str, ...]:
+def _paper_name(name: str) -> str:
     try:
-        names = tuple(losses.paper_name(name) for name in asked)
-        for name in names:
-            losses.from_name(name, prior=0.5)
+        return losses.paper_name(name)
     except (ValueError, TypeError) as error:
-        raise StudyError(f"--losses {','.join(asked)}: {error}") from error
+        raise StudyError(f"--losses: {error}") from error
+
+
+def _check_losses(names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
-        raise StudyError(f"--losses {','.join(asked)}: a loss is named twice.")
-    return names
+        raise StudyError(f"--losses {','.join(names)}: a loss is named twice.")
+    for name in names:
+        try:
+            losses.from_name(name, prior=0.5)
+        except (ValueError, TypeError) as error:
+            raise StudyError(f"--losses: {error}") from error
 
 
 def _tasks(request: Request, data: StudyData, folds: Sequence[Fold], names: Sequence[str]) -> list[engines.Task]:
