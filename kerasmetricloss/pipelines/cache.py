@@ -73,7 +73,8 @@ def cache_key(case: Case, preparation: Preparation) -> str:
     Raises:
         DataError: A file cannot be read.
     """
-    parts = [__version__, case.dataset, case.channels, case.labels, _reader_name(case.reader), asdict(preparation)]
+    names = [case.dataset, case.id, case.channels, case.labels]
+    parts = [__version__, names, _reader_name(case.reader), asdict(preparation)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for path in case.files:
         try:

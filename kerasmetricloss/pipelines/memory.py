@@ -65,7 +65,7 @@ def training_batches(
     seed: int = 0,
     first_epoch: int = 0,
 ) -> TrainingBatches:
-    """Return the batches of `tfdata.training_batches`; fit them with `steps_per_epoch = ceil(cases / batch)`.
+    """Return the batches of `tfdata.training_batches`; fit them with `steps_per_epoch` and `shuffle=False`.
 
     Args:
         prepared: Training cases, of one shape.

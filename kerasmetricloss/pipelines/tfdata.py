@@ -1,10 +1,14 @@
 """Batches through tf.data, for the TensorFlow backend; the only module here that imports TensorFlow."""
 
 import atexit
+import contextlib
 import functools
+import gc
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +16,8 @@ import tensorflow as tf
 from kerasmetricloss.pipelines.augment import Augment, Augmentation
 from kerasmetricloss.pipelines.batches import Stream
 from kerasmetricloss.pipelines.preparation import Prepared
+
+MOST_FETCHED_AHEAD = 16
 
 
 def training_batches(
@@ -24,11 +30,11 @@ def training_batches(
     seed: int = 0,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """Return an endless data set of ((image, mask), truth); fit it with `steps_per_epoch = ceil(cases / batch)`.
+    """Return an endless data set of ((image, mask), truth); fit it with `steps_per_epoch` and `shuffle=False`.
 
     Order and augmentation depend on the seed and the epoch alone: a new iterator gives the same batches again, and
     `first_epoch` resumes a training where it stopped. Batches are prepared while the device trains. The batch axis is
-    left open, so that the smaller last batch of an epoch costs no new trace.
+    left open, so that the smaller last batch of an epoch costs no new trace. An epoch has ceil(cases / batch) steps.
 
     Args:
         prepared: Training cases, of one shape.
@@ -96,30 +102,35 @@ def _traced(augmentation: Augmentation | None) -> tf.types.experimental.Polymorp
 class _Stoppable:
     """An iterator that ends when Python does.
 
-    TensorFlow calls it from threads of its own. A thread that is inside Python while the interpreter shuts down never
-    returns, and the process hangs; so the shutdown waits for the calls under way, and lets no new one begin.
+    TensorFlow calls it from threads of its own. A thread that asks for the interpreter while that shuts down never
+    returns, and the process hangs for ever. So the exit has every live data set end: its generator gives no more, and
+    what was fetched ahead is taken out until TensorFlow has noticed.
     """
 
-    _at_work = threading.Lock()
     _closed = threading.Event()
+    _alive: ClassVar[weakref.WeakSet] = weakref.WeakSet()
 
     def __init__(self, items: Iterator[dict[str, np.ndarray]]):
         self._items = items
+        self._alive.add(self)
 
     def __iter__(self) -> "_Stoppable":
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        with self._at_work:
-            if self._closed.is_set():
-                raise StopIteration
-            return next(self._items)
+        if self._closed.is_set():
+            raise StopIteration
+        return next(self._items)
 
     @classmethod
     def close(cls) -> None:
         cls._closed.set()
-        with cls._at_work:
-            pass
+        if cls._alive:
+            for iterator in [thing for thing in gc.get_objects() if issubclass(type(thing), tf.data.Iterator)]:
+                # The bound spares an endless iterator that is not ours.
+                with contextlib.suppress(StopIteration, tf.errors.OpError):
+                    for _ in range(MOST_FETCHED_AHEAD):
+                        next(iterator)
 
 
 atexit.register(_Stoppable.close)

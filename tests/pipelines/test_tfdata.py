@@ -1,0 +1,120 @@
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("tf.data feeds the TensorFlow backend", allow_module_level=True)
+
+from kerasmetricloss import models
+from kerasmetricloss.pipelines import Augmentation, channel_statistics, memory, tfdata
+
+
+def settings(prepared, **changes):
+    shift, scale = channel_statistics(prepared)
+    common = {"shift": shift, "scale": scale, "batch": 3, "augmentation": Augmentation(), "seed": 4}
+    return {**common, **changes}
+
+
+def arrays(element):
+    (image, mask), truth = element
+    return image.numpy(), mask.numpy(), truth.numpy()
+
+
+def assert_equal(elements, expected):
+    count = 0
+    for element, ((image, mask), truth) in zip(elements, expected, strict=True):
+        for x, y in zip(arrays(element), (image, mask, truth), strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-5)
+        count += 1
+    assert count
+
+
+@pytest.mark.parametrize("size", [(12, 15), (9, 8, 7)])
+@pytest.mark.parametrize("augmentation", [None, Augmentation(translation_std=(1.0, 1.0, 1.0))])
+def test_training_batches_are_those_from_memory(make_prepared, size, augmentation):
+    prepared = make_prepared(4, size)
+    common = settings(prepared, augmentation=augmentation)
+    expected = memory.training_batches(prepared, **common)
+    assert_equal(tfdata.training_batches(prepared, **common).take(3), [expected[step] for step in range(3)])
+
+
+def test_a_new_iterator_gives_the_same_batches_again(make_prepared):
+    prepared = make_prepared(4, (12, 15))
+    dataset = tfdata.training_batches(prepared, **settings(prepared)).take(3)
+    for one, other in zip(dataset, dataset, strict=True):
+        for x, y in zip(arrays(one), arrays(other), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_a_resumed_training_goes_on_with_the_same_batches(make_prepared):
+    prepared = make_prepared(4, (12, 15))
+    expected = memory.training_batches(prepared, **settings(prepared))
+    resumed = tfdata.training_batches(prepared, **settings(prepared), first_epoch=2).take(2)
+    assert_equal(resumed, [expected[4], expected[5]])
+
+
+def test_full_images_are_those_from_memory_and_end(make_prepared):
+    prepared = make_prepared(4, (12, 15))
+    shift, scale = channel_statistics(prepared)
+    expected = memory.full_images(prepared, shift=shift, scale=scale, batch=3)
+    dataset = tfdata.full_images(prepared, shift=shift, scale=scale, batch=3)
+    assert int(dataset.cardinality()) == 2
+    assert_equal(dataset, [expected[0], expected[1]])
+
+
+def test_the_batch_axis_is_open_and_the_others_are_known(make_prepared):
+    prepared = make_prepared(4, (12, 15))
+    (image, mask), truth = tfdata.training_batches(prepared, **settings(prepared)).element_spec
+    assert [tuple(spec.shape) for spec in (image, mask, truth)] == [
+        (None, 12, 15, 3),
+        (None, 8, 11, 1),
+        (None, 8, 11, 2),
+    ]
+
+
+def test_a_step_is_traced_once_over_epochs_folds_and_a_smaller_last_batch(make_prepared):
+    traces = []
+
+    def loss(truth, probability):
+        traces.append(truth.shape)
+        return keras.ops.mean(keras.ops.square(truth - probability), axis=(1, 2, 3))
+
+    prepared = make_prepared(4, (18, 27), margin=4, channels=2, labels=1)
+    net = models.unet_small(dimension=2, input_channels=2, filters=((2, 2), (2, 2), (2, 2)))
+    net.compile("sgd", loss, jit_compile=False)
+    for fold in range(2):
+        training = tfdata.training_batches(prepared[fold:], **settings(prepared, seed=fold))
+        net.fit(training, steps_per_epoch=2, epochs=2, shuffle=False, verbose=0)
+        if fold == 0:
+            first = len(traces)
+    assert len(traces) == first
+
+
+def test_one_setting_is_traced_once_for_all_data_sets(make_prepared):
+    prepared = make_prepared(4, (12, 15))
+    graph = tfdata._traced(Augmentation(noise_std=0.123))
+    for seed in range(3):
+        augmented = settings(prepared, augmentation=Augmentation(noise_std=0.123), seed=seed)
+        next(iter(tfdata.training_batches(prepared, **augmented)))
+    assert graph.experimental_get_tracing_count() == 1
+
+
+EXIT = """
+import numpy as np
+from kerasmetricloss.pipelines import Augmentation, Prepared, tfdata
+ones = np.ones((70, 60, 50, 1), "uint8")
+cases = [Prepared(str(i), np.ones((70, 60, 50, 2), "float32"), ones, ones, None) for i in range(4)]
+common = {"shift": np.zeros(2), "scale": np.ones(2), "batch": 2, "seed": 0}
+iterators = [iter(tfdata.training_batches(cases, **common, augmentation=a)) for a in (None, Augmentation())]
+for iterator in iterators:
+    next(iterator)
+"""
+
+
+def test_python_ends_while_batches_are_being_made():
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    subprocess.run([sys.executable, "-c", EXIT], env=environment, check=True, timeout=120, capture_output=True)
