@@ -1,0 +1,100 @@
+"""Losses in ``compile`` and ``fit``: training, saving, mixed precision, parts, weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasmetricloss.losses import (
+    CrossEntropy,
+    FocalTversky,
+    GeneralizedDice,
+    LovaszHinge,
+    LovaszSigmoid,
+    LovaszSoftmax,
+    SoftDice,
+    SoftJaccard,
+    SoftTversky,
+    WeightedCrossEntropy,
+)
+
+RNG = np.random.default_rng(6)
+TRUTH = (RNG.random((5, 6, 7, 2)) > 0.5).astype("uint8")
+IMAGES = (TRUTH + 0.3 * RNG.standard_normal(TRUTH.shape)).astype("float32")
+EVERY = [
+    CrossEntropy(),
+    WeightedCrossEntropy(prior=[0.3, 0.4]),
+    SoftDice(norm=2),
+    SoftJaccard(pool="batch"),
+    SoftTversky(alpha=0.3, beta=0.7),
+    FocalTversky(gamma=0.8),
+    GeneralizedDice(),
+    LovaszSigmoid(),
+    LovaszSigmoid(bins=50),
+    LovaszSoftmax(bins=50, from_logits=True),
+    LovaszHinge(),
+    0.5 * SoftDice() + CrossEntropy(),
+]
+
+
+def model_for(loss):
+    keras.utils.set_random_seed(1)
+    logits = getattr(getattr(loss, "layout", None), "from_logits", False)
+    return keras.Sequential(
+        [keras.Input((6, 7, 2)), keras.layers.Conv2D(2, 1, activation=None if logits else "sigmoid")]
+    )
+
+
+@pytest.mark.parametrize("loss", EVERY, ids=repr)
+def test_trains_and_comes_back_from_a_file(loss, tmp_path):
+    truth = TRUTH[..., 0] if isinstance(loss, LovaszSoftmax) else TRUTH
+    model = model_for(loss)
+    model.compile(keras.optimizers.Adam(0.05), loss=loss, jit_compile=False)
+    # 5 images in batches of 2: the last batch is smaller.
+    history = model.fit(IMAGES, truth, batch_size=2, epochs=4, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(copy.loss) is type(loss)
+    assert copy.loss.get_config() == loss.get_config()
+    expected = model.evaluate(IMAGES, truth, batch_size=2, verbose=0)
+    assert copy.evaluate(IMAGES, truth, batch_size=2, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [SoftDice(), CrossEntropy(), LovaszSigmoid(bins=50)], ids=repr)
+def test_compiles_with_xla(loss):
+    if keras.backend.backend() == "torch":
+        pytest.skip("XLA is TensorFlow's and JAX's")
+    model = model_for(loss)
+    model.compile("sgd", loss=loss, jit_compile=True)
+    found = model.fit(IMAGES, TRUTH, batch_size=5, epochs=1, verbose=0, shuffle=False).history["loss"][0]
+    assert found == pytest.approx(float(loss(TRUTH, model_for(loss).predict(IMAGES, verbose=0))), rel=1e-5)
+
+
+def test_weights_a_voxel_reach_the_loss_in_fit():
+    weight = RNG.random(TRUTH.shape[:-1]).astype("float32")
+    model = model_for(SoftDice())
+    model.compile("sgd", loss=SoftDice(), jit_compile=False)
+    expected = float(SoftDice()(TRUTH, model.predict(IMAGES, verbose=0), weight))
+    found = model.evaluate(IMAGES, TRUTH, sample_weight=weight, batch_size=5, verbose=0)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_parts_show_in_fit_and_add_up():
+    loss = 0.5 * SoftDice() + 2.0 * CrossEntropy()
+    model = model_for(loss)
+    model.compile("sgd", loss=loss, weighted_metrics=loss.part_metrics(), jit_compile=False)
+    logs = model.fit(IMAGES, TRUTH, batch_size=5, epochs=1, verbose=0).history
+    total = 0.5 * logs["soft_dice"][0] + 2 * logs["cross_entropy"][0]
+    assert logs["loss"][0] == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [SoftDice(), CrossEntropy(), LovaszSigmoid()], ids=repr)
+def test_mixed_precision_trains(loss):
+    keras.utils.set_random_seed(1)
+    policy = "mixed_bfloat16" if keras.backend.backend() == "torch" else "mixed_float16"
+    layer = keras.layers.Conv2D(2, 1, activation="sigmoid", dtype=policy)
+    model = keras.Sequential([keras.Input((6, 7, 2)), layer])
+    model.compile(keras.optimizers.SGD(0.5), loss=loss, jit_compile=False)
+    history = model.fit(IMAGES, TRUTH, batch_size=5, epochs=4, verbose=0).history["loss"]
+    assert np.isfinite(history).all()
+    assert history[-1] < history[0]
