@@ -36,6 +36,7 @@ def move(images, matrices, shifts, *, in_plane: bool = False):
         >>> [float(v) for v in moved[0, 0, :, 0]]
         [0.0, 1.0, 2.0]
     """
+    images, matrices, shifts = (ops.convert_to_tensor(x, "float32") for x in (images, matrices, shifts))
     size = tuple(images.shape[1:-1])
     if not in_plane or len(size) == 2:
         return _gather(images, size, matrices, shifts)
@@ -122,7 +123,7 @@ def _two_sides(position, n: int, stride: int) -> tuple:
 def _slide(images, shifts):
     """Move along the last spatial axis by one shift an image: a product with (batch, n, n) interpolation weights."""
     n = images.shape[-2]
-    index = np.arange(n, dtype="float32")
+    index = ops.arange(n, dtype="float32")
     source = ops.reshape(index, (1, n, 1)) + ops.reshape(shifts, (-1, 1, 1))
     weights = ops.relu(1.0 - ops.abs(source - index))
     return ops.matmul(ops.reshape(weights, (-1, 1, 1, n, n)), images)

@@ -44,7 +44,7 @@ def volume():
 def make_prepared():
     """Random prepared cases; the output box is smaller than the input box by the margin on each side."""
 
-    def make(count, size, *, margin=2, channels=3, labels=2):
+    def make(count, size=(9, 12), *, margin=2, channels=2, labels=2):
         random = np.random.default_rng(1)
         out = tuple(n - 2 * margin for n in size)
         return [
