@@ -10,7 +10,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, class_mean, decisions, read
+from kerasmetricloss.similarities import (
+    Batch,
+    Layout,
+    LayoutSettings,
+    class_mean,
+    decisions,
+    read,
+    spread_class_weights,
+)
 
 PerClass = bool | Sequence[str]
 
@@ -28,8 +36,10 @@ class CaseMetric(keras.metrics.Metric):
     """The mean over cases of a value a case.
 
     A case is one element of the batch axis. Its value is the mean over its classes (sum w v / sum w with
-    `class_weights`). A class whose value is NaN is left out of its case; a case without any value is left out of
-    the mean and counted in `left_out`. Before the first case, and where all are left out, the result is NaN.
+    `class_weights`). A class whose value is NaN is left out of its case, and a case without any value out of the
+    mean. `left_out` counts the cases that lack the value of any class of weight above 0, also where other classes
+    keep them in the mean; `left_out_per_class` counts them for each class. Before the first case, and where all are
+    left out, the result is NaN.
 
     A `sample_weight` of shape (batch,) weighs cases in the mean: sum w v / sum w. One a voxel enters the sums of
     each case, as in the losses. Keras hands weights to metrics in `compile(weighted_metrics=...)` only.
@@ -111,9 +121,14 @@ class CaseMetric(keras.metrics.Metric):
 
     @property
     def left_out(self) -> int:
-        """The number of cases left out of the mean because they have no value."""
+        """The number of cases in which a class of weight above 0 has no value; cases of weight 0 do not count."""
         # Adding 0 reads the variable as a tensor, summed over replicas where there are several.
         return round(float(self._left_out + 0)) if self._built else 0
+
+    @property
+    def left_out_per_class(self) -> list[int]:
+        """The number of cases in which each class that counts has no value; empty before the first case."""
+        return [round(x) for x in ops.convert_to_numpy(self._class_left_out + 0).tolist()] if self._built else []
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -162,8 +177,8 @@ class CaseMetric(keras.metrics.Metric):
             return
         self._class_names(classes)
         self._total, self._weight, self._left_out = (self._zeros((), name) for name in ("total", "weight", "left_out"))
-        self._class_total, self._class_weight = (
-            self._zeros((classes,), name) for name in ("class_total", "class_weight")
+        self._class_total, self._class_weight, self._class_left_out = (
+            self._zeros((classes,), name) for name in ("class_total", "class_weight", "class_left_out")
         )
         self._built = True
 
@@ -179,8 +194,11 @@ class CaseMetric(keras.metrics.Metric):
         case_values = class_mean(values, self._class_weights(), present=known)
         case_known = ops.cast(class_mean(known, self._class_weights()) > 0, self._state_dtype)
         weight = ops.ones_like(case_known) if case_weight is None else ops.cast(case_weight, self._state_dtype)
-        left_out = (1 - case_known) * ops.cast(weight > 0, self._state_dtype)
+        missing = (1 - known) * ops.cast(ops.expand_dims(weight > 0, -1), self._state_dtype)
+        counts = spread_class_weights(self._class_weights(), values) > 0
+        left_out = ops.max(ops.where(counts, missing, ops.zeros_like(missing)), axis=-1)
         self._left_out.assign(self._left_out + ops.sum(left_out))
+        self._class_left_out.assign(self._class_left_out + ops.sum(missing, axis=0))
         self._total.assign(self._total + ops.sum(case_values * case_known * weight))
         self._weight.assign(self._weight + ops.sum(case_known * weight))
         weight = ops.expand_dims(weight, -1)

@@ -23,7 +23,8 @@ class CountMetric(CaseMetric):
 
     With `pool="image"` (the default) it is the mean of a value a case. With `pool="batch"` the counts of all cases
     since the last reset are added up first, and the result is the value of the sums. That does not depend on how
-    the cases fall into batches or replicas.
+    the cases fall into batches or replicas. `left_out` is then 1 where the sums of a class of weight above 0 have no
+    value.
 
     Subclasses compute `_score(intersection, predicted, true, voxels)`.
 
@@ -65,6 +66,22 @@ class CountMetric(CaseMetric):
             return super().result_per_class()
         return self._pooled_values()[0]
 
+    @property
+    def left_out(self) -> int:
+        """The number of cases (or of pooled sums) in which a class of weight above 0 has no value."""
+        if self.layout.pool == "image" or not self._built:
+            return super().left_out
+        missing = self.left_out_per_class
+        weights = self._class_weights() or (1.0,) * len(missing)
+        return max(int(weight > 0) * n for weight, n in zip(weights, missing, strict=True))
+
+    @property
+    def left_out_per_class(self) -> list[int]:
+        """The number of cases (or of pooled sums) in which each class that counts has no value."""
+        if self.layout.pool == "image" or not self._built:
+            return super().left_out_per_class
+        return ops.convert_to_numpy(ops.isnan(self._pooled_values()[0])).astype(int).tolist()
+
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {**super().get_config(), **dataclasses.asdict(self.overlap)}
@@ -92,7 +109,7 @@ class CountMetric(CaseMetric):
             super()._build(classes)
         elif not self._built:
             self._class_names(classes)
-            self._left_out, self._pooled = self._zeros((), "left_out"), self._zeros((4, classes), "pooled_counts")
+            self._pooled = self._zeros((4, classes), "pooled_counts")
             self._built = True
 
     def _mean_over_cases(self) -> Any:

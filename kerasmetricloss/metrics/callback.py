@@ -19,7 +19,7 @@ class ScoreAfterEpoch(keras.callbacks.Callback):
         y: Truths, with the cases first; None where `x` holds batches.
         sample_weight: Weights as `update_state` takes them, with the cases first; None where `x` holds batches.
         metrics: Metrics to score with. They are reset each time. Beside each result, `NAME_left_out` is logged for
-            metrics that count the cases left out.
+            metrics that count the cases left out, and with `per_class` `NAME_CLASS_left_out` for each class.
         batch_size: Cases predicted at a time where `x` is arrays.
         prefix: Put before each name in the logs.
         every: Score after every so many epochs; the first to be scored is epoch `every`.
@@ -99,5 +99,7 @@ class ScoreAfterEpoch(keras.callbacks.Callback):
         results = result if isinstance(result, dict) else {metric.name: result}
         logged = {self.prefix + name: float(value) for name, value in results.items()}
         if hasattr(metric, "left_out"):
-            logged[f"{self.prefix}{metric.name}_left_out"] = float(metric.left_out)
+            # The first result is the mean, the others are those of the classes, if any.
+            counts = zip(results, [metric.left_out, *metric.left_out_per_class], strict=False)
+            logged |= {f"{self.prefix}{name}_left_out": float(count) for name, count in counts}
         return logged

@@ -118,7 +118,7 @@ class HausdorffDistance(SurfaceMetric):
     | not | not | the distance |
 
     A mean without the missed cases makes a model look better the more it misses: report `left_out` beside it, or set
-    `missed`.
+    `missed`. A case of several classes that lacks one of them has the mean of the others, and counts in `left_out`.
 
     Args:
         spacing_mm: Distance in mm between voxel centres along each space axis; None stands for 1 along each. A

@@ -91,6 +91,17 @@ def test_a_callback_behind_it_can_watch_the_score():
     assert len(history["val_hd"]) == 2
 
 
+def test_the_cases_left_out_are_logged_for_each_class():
+    y = np.concatenate([TRUTH, 0 * TRUTH], axis=-1)
+    model = keras.Sequential([keras.Input((4, 6, 2)), keras.layers.Activation("linear")])
+    scores = ScoreAfterEpoch(y, y, metrics=[DiceScore(empty=float("nan"), per_class=("organ", "lesion"), name="dice")])
+    scores.set_model(model)
+    logs = {}
+    scores.on_epoch_end(0, logs)
+    found = {name: value for name, value in logs.items() if name.endswith("left_out")}
+    assert found == {"val_dice_left_out": 5.0, "val_dice_organ_left_out": 0.0, "val_dice_lesion_left_out": 5.0}
+
+
 def test_inputs_in_a_dictionary_are_cut_into_batches():
     image = keras.Input((4, 6, 1), name="image")
     mask = keras.Input((4, 6, 1), name="mask")

@@ -51,6 +51,25 @@ def test_missed_cases_can_cost_the_diagonal_and_empty_ones_be_left_out():
     assert metric.left_out == 1
 
 
+def test_a_missed_class_counts_its_case_as_left_out_though_the_other_class_has_a_value():
+    y_true, y_pred = np.concatenate([voxels(HERE), voxels(HERE)], -1), np.concatenate([voxels(HERE), voxels([])], -1)
+    metric = HausdorffDistance()
+    assert metric.left_out_per_class == []
+    metric.update_state(y_true, y_pred)
+    metric.update_state(y_true, y_true)
+    assert float(metric.result()) == 0
+    assert (metric.left_out, metric.left_out_per_class) == (1, [0, 1])
+    metric.reset_state()
+    assert (metric.left_out, metric.left_out_per_class) == (0, [0, 0])
+
+
+def test_a_missed_class_of_weight_0_leaves_no_case_out():
+    y_true, y_pred = np.concatenate([voxels(HERE), voxels(HERE)], -1), np.concatenate([voxels(HERE), voxels([])], -1)
+    metric = HausdorffDistance(class_weights=[1, 0])
+    metric.update_state(y_true, y_pred)
+    assert (metric.left_out, metric.left_out_per_class) == (0, [0, 1])
+
+
 def test_only_missed_cases_give_no_value():
     metric = HausdorffDistance()
     metric.update_state(voxels(HERE), voxels([]))

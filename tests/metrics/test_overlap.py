@@ -96,7 +96,7 @@ def test_a_class_left_out_leaves_its_case_with_the_others():
     metric.update_state(y_true, y_pred)
     values = {name: float(value) for name, value in metric.result().items()}
     assert values == {"dice_score": 0.75, "dice_score_organ": 0.5, "dice_score_lesion": 1.0}  # (1 + 1/2) / 2
-    assert metric.left_out == 0
+    assert (metric.left_out, metric.left_out_per_class) == (1, [0, 1])
 
 
 def test_nothing_seen_has_no_value():
@@ -225,7 +225,9 @@ def test_pooled_counts_do_not_depend_on_how_cases_fall_into_batches():
 def test_pooled_classes_without_a_value_are_left_out_of_the_mean():
     y_true = np.zeros((2, 3, 4, 2), "float32")
     y_true[..., 0] = 1
-    assert score(DiceScore(pool="batch", empty=math.nan), y_true, y_true) == 1
+    metric = DiceScore(pool="batch", empty=math.nan)
+    assert score(metric, y_true, y_true) == 1
+    assert (metric.left_out, metric.left_out_per_class) == (1, [0, 1])
     assert math.isnan(score(DiceScore(pool="batch", empty=math.nan), 0 * y_true, 0 * y_true))
 
 
