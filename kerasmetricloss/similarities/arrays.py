@@ -145,15 +145,24 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
         )
     if len(shape) < len(expected):
         y_true = ops.expand_dims(y_true, axis)
+    label_map = not dense and expected[axis] > 1
+    if label_map or layout.ignore_label is not None:
+        y_true = _wide(y_true)
     known = None
     if layout.ignore_label is not None:
         known = ops.cast(ops.not_equal(y_true, ops.cast(layout.ignore_label, y_true.dtype)), y_pred.dtype)
         if layout.classes == "exclusive" and dense:
             known = ops.min(known, axis=axis, keepdims=True)
-    if not dense and expected[axis] > 1:
+    if label_map:
         labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
         return ops.cast(ops.equal(y_true, labels), y_pred.dtype), known
     return ops.cast(y_true, y_pred.dtype), known
+
+
+def _wide(labels: Any) -> Any:
+    """Return booleans and small integers as int32, which holds every label: 255 is True, and -1 is no uint8."""
+    small = ("bool", "uint8", "int8", "uint16", "int16")
+    return ops.cast(labels, "int32") if keras.backend.standardize_dtype(labels.dtype) in small else labels
 
 
 def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:

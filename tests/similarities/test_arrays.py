@@ -93,6 +93,20 @@ def test_ignored_voxels_have_weight_zero():
     np.testing.assert_array_equal(numpy(read(y_true, array(1, 2, 2), layout=exclusive).weight)[0], [[1], [0]])
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int32", "float32"])
+@pytest.mark.parametrize("ignore_label", [255, -1])
+def test_a_label_that_the_dtype_cannot_hold_ignores_nothing(dtype, ignore_label):
+    mask = np.array([[0, 1, 1]]).astype(dtype)
+    batch = read(mask, array(1, 3, 1), layout=Layout(ignore_label=ignore_label))
+    np.testing.assert_array_equal(numpy(batch.truth)[0, :, 0], [0, 1, 1])
+    np.testing.assert_array_equal(numpy(batch.weight)[0, :, 0], [1, 1, 1])
+
+
+def test_a_label_map_of_booleans_has_two_classes_whatever_the_prediction_has():
+    truth = numpy(read(np.array([[True, False]]), array(1, 2, 3), layout=Layout()).truth)
+    np.testing.assert_array_equal(truth[0], [[0, 1, 0], [1, 0, 0]])
+
+
 def test_decisions_are_strictly_above_one_half():
     p = np.array([[[0.5], [0.5000001], [0.2]]], dtype="float32")
     np.testing.assert_array_equal(numpy(decisions(ops.convert_to_tensor(p), 2, Layout()))[0, :, 0], [0, 1, 0])
