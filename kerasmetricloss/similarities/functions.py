@@ -2,8 +2,10 @@
 
 from typing import Any, Unpack
 
+import numpy as np
+
 from kerasmetricloss.similarities import ratios
-from kerasmetricloss.similarities.arrays import read
+from kerasmetricloss.similarities.arrays import Batch, read
 from kerasmetricloss.similarities.counts import Counts, count, divide, voxels
 from kerasmetricloss.similarities.settings import Layout, LayoutSettings, Overlap, OverlapSettings
 
@@ -17,13 +19,14 @@ def dice(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **settings: Unp
         y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1).
         y_pred: (batch, *space, classes), in [0, 1]; logits with from_logits=True.
         sample_weight: None, or weights a voxel: (batch, *space), (batch, *space, 1) or (batch, *space, classes).
+            Weights an image, (batch,), need pool="batch".
         **settings: the fields of :class:`Layout` and :class:`Overlap`.
 
     Returns:
         Shape (batch, classes), or (1, classes) with pool="batch"; two empty sets score 1 unless ``empty`` says else.
 
     Raises:
-        ValueError: shapes that do not fit, named in the message.
+        ValueError: shapes that do not fit, or weights an image for a value an image; the message names the shapes.
 
     Example:
         >>> import numpy as np
@@ -124,14 +127,25 @@ def _counts(y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tup
     """Return the counts and the keyword arguments of the ratios."""
     layout = Layout(**{key: value for key, value in settings.items() if key not in _OVERLAP})
     overlap = Overlap(**{key: value for key, value in settings.items() if key in _OVERLAP})
-    batch = read(y_true, y_pred, sample_weight, layout=layout)
+    batch = _read(y_true, y_pred, sample_weight, layout)
     return count(batch, overlap, pool=layout.pool), score_settings(overlap)
 
 
 def _all_counts(y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tuple[Counts, Any]:
     layout = Layout(**settings)
-    batch = read(y_true, y_pred, sample_weight, layout=layout)
+    batch = _read(y_true, y_pred, sample_weight, layout)
     return count(batch, pool=layout.pool), voxels(batch, pool=layout.pool)
+
+
+def _read(y_true: Any, y_pred: Any, sample_weight: Any, layout: Layout) -> Batch:
+    batch = read(y_true, y_pred, sample_weight, layout=layout)
+    if batch.image_weight is not None:
+        raise ValueError(
+            f"sample_weight has shape {np.shape(sample_weight)} but y_pred has {np.shape(y_pred)}: a value an image is "
+            "not scaled by a weight an image. Expected weights a voxel, (batch, *space), (batch, *space, 1) or "
+            '(batch, *space, classes). Weigh the images in the mean of their values, or use pool="batch".'
+        )
+    return batch
 
 
 def score_settings(overlap: Overlap) -> dict[str, Any]:

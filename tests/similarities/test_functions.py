@@ -51,6 +51,20 @@ def test_pooling_over_the_batch_gives_one_row():
     np.testing.assert_allclose(numpy(similarities.dice(y, p, pool="batch")), [[2 / 3]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [np.array([0.5, 2.0]), [[0.5], [2.0]]], ids=["array", "list"])
+def test_weights_of_images_scale_no_value_an_image_but_enter_pooled_sums(weight):
+    y = np.array([[[1.0], [1.0]], [[1.0], [1.0]]])
+    p = np.array([[[1.0], [1.0]], [[0.0], [0.0]]], dtype="float32")
+    message = r"sample_weight has shape \(2.*\) but y_pred has \(2, 2, 1\).*Expected weights a voxel, \(batch, \*space\)"
+    with pytest.raises(ValueError, match=message):
+        similarities.dice(y, p, sample_weight=weight)
+    with pytest.raises(ValueError, match=message):
+        similarities.hamming(y, p, sample_weight=weight)
+    # I = 0.5 * 2, P = 0.5 * 2, Y = 0.5 * 2 + 2 * 2
+    pooled = similarities.dice(y, p, sample_weight=weight, pool="batch")
+    np.testing.assert_allclose(numpy(pooled), [[2 / 6]], rtol=1e-6)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'cosine'"):
         _ = similarities.cosine
