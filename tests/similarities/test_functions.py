@@ -55,7 +55,9 @@ def test_pooling_over_the_batch_gives_one_row():
 def test_weights_of_images_scale_no_value_an_image_but_enter_pooled_sums(weight):
     y = np.array([[[1.0], [1.0]], [[1.0], [1.0]]])
     p = np.array([[[1.0], [1.0]], [[0.0], [0.0]]], dtype="float32")
-    message = r"sample_weight has shape \(2.*\) but y_pred has \(2, 2, 1\).*Expected weights a voxel, \(batch, \*space\)"
+    message = (
+        r"sample_weight has shape \(2.*\) but y_pred has \(2, 2, 1\).*Expected weights a voxel, \(batch, \*space\)"
+    )
     with pytest.raises(ValueError, match=message):
         similarities.dice(y, p, sample_weight=weight)
     with pytest.raises(ValueError, match=message):
