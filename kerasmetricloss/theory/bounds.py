@@ -64,7 +64,7 @@ def tversky_bounds(*, alpha: float, beta: float, other_alpha: float, other_beta:
         >>> round(f1_and_f2.absolute, 4), f1_and_f2.relative
         (0.2251, 1.5)
     """
-    _require_positive(alpha=alpha, beta=beta, other_alpha=other_alpha, other_beta=other_beta)
+    require_positive(alpha=alpha, beta=beta, other_alpha=other_alpha, other_beta=other_beta)
     ratios = (other_alpha / alpha, other_beta / beta)
     absolute = max(abs(math.sqrt(r) - 1) / (math.sqrt(r) + 1) for r in ratios)
     relative = max(max(r, 1 / r) for r in ratios) - 1
@@ -176,7 +176,7 @@ def weighted_hamming_bounds(gamma: float, other_gamma: float) -> Bounds:
         >>> weighted_hamming_bounds(0.5, 0.25)
         Bounds(absolute=0.25, relative=1.0)
     """
-    _require_share(gamma=gamma, other_gamma=other_gamma)
+    require_share(gamma=gamma, other_gamma=other_gamma)
     if gamma == other_gamma:
         return Bounds(0.0, 0.0)
     if {gamma, other_gamma} & {0, 1}:
@@ -204,7 +204,7 @@ def hamming_weighted_hamming_bounds(gamma: float) -> Bounds:
         >>> hamming_weighted_hamming_bounds(0.5)
         Bounds(absolute=0.5, relative=inf)
     """
-    _require_share(gamma=gamma)
+    require_share(gamma=gamma)
     return Bounds(max(gamma, 1 - gamma), math.inf)
 
 
@@ -235,8 +235,8 @@ def tversky_risk_bounds(risk: float, *, alpha: float, beta: float, other_alpha: 
         >>> round(low, 3), round(high, 3)
         (0.2, 0.333)
     """
-    _require_share(risk=risk)
-    _require_positive(alpha=alpha, beta=beta, other_alpha=other_alpha, other_beta=other_beta)
+    require_share(risk=risk)
+    require_positive(alpha=alpha, beta=beta, other_alpha=other_alpha, other_beta=other_beta)
     ratios = (1.0, other_alpha / alpha, other_beta / beta)
     lower, upper = (r * risk / (1 + (r - 1) * risk) for r in (min(ratios), max(ratios)))
     return RiskBounds(lower, upper)
@@ -283,13 +283,15 @@ def dice_risk_bounds(jaccard_risk: float) -> RiskBounds:
     return tversky_risk_bounds(jaccard_risk, alpha=1.0, beta=1.0, other_alpha=0.5, other_beta=0.5)
 
 
-def _require_positive(**weights: float) -> None:
+def require_positive(**weights: float) -> None:
+    """Raise a ValueError that names the first weight that is not a positive, finite number."""
     for name, weight in weights.items():
         if not (weight > 0 and math.isfinite(weight)):
             raise ValueError(f"{name} is {weight}: the bounds need a positive, finite weight (Eq. 6)")
 
 
-def _require_share(**shares: float) -> None:
+def require_share(**shares: float) -> None:
+    """Raise a ValueError that names the first number that is not from 0 to 1."""
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise ValueError(f"{name} is {share}: it must be between 0 and 1")

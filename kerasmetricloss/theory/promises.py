@@ -15,6 +15,8 @@ import numpy as np
 from kerasmetricloss.theory.bounds import (
     Bounds,
     hamming_weighted_hamming_bounds,
+    require_positive,
+    require_share,
     tversky_bounds,
     weighted_hamming_bounds,
     weighted_hamming_tversky_bounds,
@@ -70,23 +72,29 @@ class _Unbounded:
 _Measure = _Tversky | _Hamming | _Unbounded
 
 _DICE, _JACCARD = _Tversky("the Dice score"), _Tversky("the Jaccard index", 1.0, 1.0)
+# Numbers that make no sense are read too, so that the error can name them.
+_NUMBERED = re.compile(r"([a-z_]+?)-?({number}(?:/{number})*)".format(number=r"-?(?:\d*\.?\d+|\d+\.|nan|inf)"))
 _SURFACE = "it is set by the voxels that lie farthest off, however few they are"
 _VOLUME = "two masks of one volume need not overlap, and it grows with the size of the object"
 
 
 def _tversky(alpha: float = 0.5, beta: float = 0.5) -> _Tversky:
+    require_positive(alpha=alpha, beta=beta)
     return _Tversky(f"the Tversky index with alpha {alpha:g} and beta {beta:g}", alpha, beta)
 
 
 def _focal_tversky(alpha: float = 0.5, beta: float = 0.5, gamma: float = 0.75) -> _Tversky:
+    require_positive(gamma=gamma)
     return _Tversky(f"1 - (1 - T)^{gamma:g} with T {_tversky(alpha, beta).name}", alpha, beta, gamma)
 
 
 def _f_beta(beta: float = 1.0) -> _Tversky:
+    require_positive(beta=beta)
     return _Tversky(f"F{beta:g}", 1 / (1 + beta**2), beta**2 / (1 + beta**2))
 
 
 def _weighted_hamming(gamma: float = 0.5) -> _Hamming:
+    require_share(gamma=gamma)
     return _Hamming(f"the weighted Hamming similarity with gamma {gamma:g}", gamma)
 
 
@@ -156,7 +164,8 @@ def promise(loss_name: str, metric_name: str) -> Promise:
         The sentence and its two numbers.
 
     Raises:
-        ValueError: If a name is unknown; the message lists the known ones.
+        ValueError: If a name is unknown; the message lists the known ones. If a number after it is out of range:
+            those of Tversky and F-beta are above 0 and finite, that of weighted cross-entropy is from 0 to 1.
 
     Example:
         >>> found = promise("sDice", "jaccard")
@@ -176,7 +185,7 @@ def _read(name: str, known: dict[str, Callable[..., _Measure]], kind: str) -> _M
     by_lower_case = {key.lower(): make for key, make in known.items()}
     word, numbers = name.strip().lower(), []
     if word not in by_lower_case:
-        split = re.fullmatch(r"([a-z_]+)-?((?:\d*\.?\d+)(?:/\d*\.?\d+)*)", word)
+        split = _NUMBERED.fullmatch(word)
         word, numbers = (split[1], [float(n) for n in split[2].split("/")]) if split else ("", [])
     try:
         return by_lower_case[word](*numbers)

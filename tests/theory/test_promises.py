@@ -100,6 +100,40 @@ def test_unknown_names_list_the_known():
         promise("sTversky-0/1", "dice")
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "-inf"])
+@pytest.mark.parametrize("metric", ["dice", "accuracy", "hausdorff_mm"])
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("sTversky-{}/0.5", "alpha"),
+        ("SoftTversky-0.5/{}", "beta"),
+        ("FocalTversky-{}/0.5", "alpha"),
+        ("FocalTversky-0.5/{}", "beta"),
+        ("FocalTversky-0.5/0.5/{}", "gamma"),
+    ],
+)
+def test_a_weight_that_is_not_positive_and_finite_is_named(name, wrong, metric, number):
+    with pytest.raises(ValueError, match=rf"{wrong} is {float(number)}: the bounds need a positive, finite weight"):
+        promise(name.format(number), metric)
+
+
+@pytest.mark.parametrize("number", ["-0.1", "1.5", "nan", "inf"])
+@pytest.mark.parametrize("name", ["wCE-{}", "WeightedCrossEntropy-{}"])
+def test_a_share_that_is_not_from_0_to_1_is_named(name, number):
+    with pytest.raises(ValueError, match=rf"gamma is {float(number)}: it must be between 0 and 1"):
+        promise(name.format(number), "dice")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf"])
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("F-{}", "beta"), ("FBetaScore-{}", "beta"), ("tversky-0.5/{}", "beta"), ("TverskyIndex-{}/2", "alpha")],
+)
+def test_a_metrics_weight_that_is_not_positive_and_finite_is_named(name, wrong, number):
+    with pytest.raises(ValueError, match=rf"{wrong} is {float(number)}: the bounds need"):
+        promise("CE", name.format(number))
+
+
 def test_theory_needs_no_keras():
     code = "import sys; sys.modules['keras'] = None; from kerasmetricloss.theory import promise; promise('CE', 'dice')"
     subprocess.run([sys.executable, "-c", code], check=True)
