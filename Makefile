@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
-ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/test_wheel.py
+ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-backends lint bench-losses clean
 
@@ -20,7 +20,7 @@ $(STAMP): setup.cfg pyproject.toml
 setup: $(STAMP)  ## make .venv with everything that tests and studies need
 
 demo: $(STAMP)  ## phantoms, five folds, five losses, one marked table: ./demo/report.html (about 6 minutes)
-	$(BIN)/kerasmetricloss demo --out demo
+	KERAS_BACKEND=tensorflow $(BIN)/kerasmetricloss demo --out demo
 
 lint: $(STAMP)  ## ruff and the import contracts
 	$(BIN)/ruff check .
@@ -39,7 +39,7 @@ bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, on
 	$(BIN)/python benchmarks/bench_losses.py
 
 test: lint  ## lint and all tests, on the TensorFlow backend
-	$(BIN)/python -m pytest tests
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache *.egg-info

@@ -17,14 +17,16 @@ from kerasmetricloss._version import __version__ as __version__
 
 def _is_own_command() -> bool:
     program = Path(sys.argv[0]).name if getattr(sys, "argv", None) else ""
-    started = getattr(sys, "orig_argv", [])
-    module = started[started.index("-m") + 1 :][:1] if "-m" in started else []
-    return program == "kerasmetricloss" or module == ["kerasmetricloss"]
+    if program == "-m":  # while Python looks for the module to run
+        return sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] == ["kerasmetricloss"]
+    return program == "kerasmetricloss"
 
 
 _missing: ImportError | None = None
-# The command loads Keras when an experiment needs it, so that `--help` and `report` start at once.
-if not _is_own_command():
+# The command loads Keras when an experiment needs it, so that `--help` and `report` start at once; `__getattr__` serves
+# a loss of the user's own that imports from here.
+_on_demand = _is_own_command()
+if not _on_demand:
     try:
         from kerasmetricloss.losses import CrossEntropy as CrossEntropy
         from kerasmetricloss.losses import FocalTversky as FocalTversky
@@ -56,6 +58,12 @@ if not _is_own_command():
 
 def __getattr__(name: str) -> object:
     # Classes alone come from Keras; anything else may be a module that is not imported yet.
+    if _on_demand and name[:1].isupper():
+        from kerasmetricloss import losses, metrics
+
+        for module in (losses, metrics):
+            if hasattr(module, name):
+                return getattr(module, name)
     if _missing is not None and name[:1].isupper():
         raise ImportError(
             f"kerasmetricloss.{name} needs Keras 3 and a backend, and importing them failed: {_missing}. Install one, "

@@ -1,6 +1,7 @@
 """The built wheel, installed in an environment of its own with Keras, NumPy and JAX and nothing else."""
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -24,8 +25,12 @@ print(*sorted({'tensorflow', 'torch', 'nibabel', 'pandas', 'matplotlib', 'scipy.
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="installs JAX: part of make test-backends")
 def test_soft_dice_needs_keras_numpy_and_a_backend_and_nothing_else(tmp_path):
+    sources = tmp_path / "sources"
+    shutil.copytree(ROOT / "kerasmetricloss", sources / "kerasmetricloss", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(sources)],
         check=True,
         capture_output=True,
     )

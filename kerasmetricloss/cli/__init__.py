@@ -5,6 +5,7 @@ this package and shows its traceback.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -16,14 +17,20 @@ STOPPED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 something that the user can mend, 130 stopped with Ctrl-C."""
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = parser().parse_args(arguments, argparse.Namespace(command=shlex.join(["kerasmetricloss", *arguments])))
     try:
         options.handler(options)
     except KeyboardInterrupt:
         _say("stopped. The same command goes on from here; what was finished is kept.")
         sys.exit(STOPPED)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "kerasmetricloss":
+            raise
         _say(f"{error}. This command needs more than the base install: pip install 'kerasmetricloss[tensorflow,study]'")
+        sys.exit(2)
+    except OSError as error:
+        _say(f"{error.filename or ''}: {error.strerror or error}. Look at the path, its permissions and the room left.")
         sys.exit(2)
     except ValueError as error:
         if not type(error).__module__.startswith("kerasmetricloss."):

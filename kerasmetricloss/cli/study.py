@@ -1,7 +1,6 @@
 """`demo`, `run` and `report`: from files to the marked table."""
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +86,10 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     sizes.add_argument("--picture-size", type=_size, metavar="WxH", help="resize pictures to this width and height")
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
     sizes.add_argument("--filters", type=_positive, help="filters of the first level of the small network")
+    _add_training_arguments(run)
+
+
+def _add_training_arguments(run: argparse.ArgumentParser) -> None:
     training = run.add_argument_group("training (default: that of the scale)")
     training.add_argument("--batch", type=int, help="images a step")
     training.add_argument("--pretrain-epochs", type=int, help="epochs of cross-entropy pre-training at most")
@@ -100,7 +103,7 @@ def _demo(options: argparse.Namespace) -> None:
     arguments += ["--cases", str(options.cases), "--seed", str(options.seed)]
     from kerasmetricloss.cli import parser
 
-    _run(parser().parse_args(arguments))
+    _run(parser().parse_args(arguments, argparse.Namespace(command=options.command)))
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -122,12 +125,10 @@ def _run(options: argparse.Namespace) -> None:
         folds=options.folds,
         inner_validation=options.inner_validation,
         seed=options.seed,
-        phantom=options.root is None,
-        command=shlex.join(["kerasmetricloss", *sys.argv[1:]]),
+        phantoms=0 if options.root else options.cases,
+        command=options.command,
     )
     with watching() as observer:
-        if request.phantom:
-            _make_phantoms(request, options.cases, observer)
         studies.run(request, observer=observer)
         observer.stage("writing the report")
     _report(argparse.Namespace(directory=options.out))
@@ -155,18 +156,6 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         post_epochs=options.epochs,
         rate=options.rate,
         post_rate=options.post_rate,
-    )
-
-
-def _make_phantoms(request: Any, cases: int, observer: Any) -> None:
-    from kerasmetricloss import datasets
-
-    datasets.ensure_phantom(
-        request.setup.dataset,
-        request.root,
-        cases=cases,
-        seed=request.seed,
-        progress=lambda done, total, _: observer.stage("making phantoms", done, total),
     )
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,18 +54,41 @@ class Cell:
 
 
 class CellStore:
-    """The finished cells below `directory/cells`."""
+    """The finished cells below `directory/cells`.
 
-    def __init__(self, directory: Path):
+    Args:
+        directory: The study directory.
+        expected: Names of the files that every finished cell has.
+    """
+
+    def __init__(self, directory: Path, *, expected: Sequence[str] = ()):
         self.root = Path(directory) / "cells"
+        self.expected = tuple(expected)
 
     def path(self, cell: Cell) -> Path:
         """Where the cell lies, or will lie."""
         return self.root / cell.directory_name
 
     def has(self, cell: Cell) -> bool:
-        """Whether the cell is finished."""
-        return self.path(cell).is_dir()
+        """Whether the cell is finished.
+
+        Raises:
+            StudyError: It is there, but a file of it was lost.
+        """
+        path = self.path(cell)
+        if not path.is_dir():
+            return False
+        lost = [name for name in self.expected if not (path / name).is_file()]
+        if lost:
+            raise self.broken(cell, f"{', '.join(lost)} is missing")
+        return True
+
+    def broken(self, cell: Cell, problem: object) -> StudyError:
+        """The error of a finished cell that cannot be read."""
+        return StudyError(
+            f"{cell.title}: {self.path(cell)} is damaged ({problem}). "
+            "Delete that directory and run the same command again; only this training is repeated."
+        )
 
     def write(self, cell: Cell, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write the cell's files into a temporary directory, then put it in place in one step."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasmetricloss import datasets, pipelines
+from kerasmetricloss.pipelines import geometry
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.progress import Observer
@@ -56,31 +57,70 @@ class StudyData:
         }
 
 
-def load(setup: Setup, root: Path, *, cache: Path | None, observer: Observer) -> StudyData:
-    """Read, check and prepare every case below `root`.
+@dataclass(frozen=True)
+class Checked:
+    """Cases whose files were all decoded once, and the box that covers them.
 
-    Every file is decoded before anything else happens, so that a broken one is named even where there are too few
-    cases.
+    Attributes:
+        cases: The cases, in natural order of their ids.
+        box: Voxels an axis that cover every case on the grid of the study.
+    """
+
+    cases: list[datasets.Case]
+    box: tuple[int, ...]
+
+
+def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
+    """Decode every file below `root` once, before anything is written.
+
+    A broken file is named even where there are too few cases.
 
     Raises:
-        DataError: A file is missing or broken; the message names the case, the file and the mend.
+        DataError: A file is missing or broken, or no case has any foreground; the message names the mend.
     """
     cases = datasets.open_dataset(setup.dataset, root)
-    shapes = _shapes(cases, setup, observer)
-    wanted = setup.output_size or tuple(int(size) for size in np.max(shapes, axis=0))
-    output_size, margin = networks.boxes(setup.network, wanted)
+    sizes, foreground = [], np.zeros(len(cases[0].labels), np.int64)
+    for position, case in enumerate(cases):
+        observer.stage("checking files", position, len(cases))
+        volume = case.read()
+        sizes.append(_size_on_grid(volume, setup))
+        foreground += np.count_nonzero(volume.truth & volume.mask[..., None], axis=tuple(range(volume.mask.ndim)))
+    observer.stage("checking files", len(cases), len(cases))
+    for label, count in zip(cases[0].labels, foreground, strict=True):
+        if not count:
+            raise datasets.DataError(
+                f"no case has a voxel of label {label!r}, so there is nothing to learn or to score",
+                file=root,
+                mend="look at the truths, or ask for other labels",
+            )
+    return Checked(cases, setup.output_size or tuple(int(size) for size in np.max(sizes, axis=0)))
+
+
+def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Observer) -> StudyData:
+    """Bring every case to the grid and the box of the network.
+
+    Args:
+        checked: From `check`.
+        setup: Grid and network.
+        cache: Folder of the prepared cases; None keeps them in memory alone.
+        observer: Told of each case.
+
+    Raises:
+        DataError: A case cannot be read, or the cache not be written.
+    """
+    output_size, margin = networks.boxes(setup.network, checked.box)
     preparation = pipelines.Preparation(
         spacing_mm=setup.spacing_mm, picture_size=setup.picture_size, output_size=output_size, margin=margin
     )
     prepared = pipelines.prepare_all(
-        cases,
+        checked.cases,
         preparation,
         cache_dir=cache,
         progress=lambda done, total: observer.stage("preparing", done, total),
     )
     prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
-    fingerprints = {case.id: file_hash(case.files) for case in cases}
-    return StudyData(setup.dataset, cases, prepared, preparation, fingerprints, prior)
+    fingerprints = {case.id: file_hash(case.files) for case in checked.cases}
+    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior)
 
 
 def normalisation(data: StudyData, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
@@ -105,21 +145,9 @@ def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
     }
 
 
-def _shapes(cases: list[datasets.Case], setup: Setup, observer: Observer) -> list[tuple[int, ...]]:
-    shapes = []
-    for position, case in enumerate(cases):
-        observer.stage("checking files", position, len(cases))
-        volume = case.read()
-        if setup.picture_size is not None:
-            shapes.append(setup.picture_size[::-1])
-        elif setup.spacing_mm is not None and volume.spacing_mm is not None:
-            shapes.append(
-                tuple(
-                    round(size * step / setup.spacing_mm)
-                    for size, step in zip(volume.truth.shape[:-1], volume.spacing_mm, strict=True)
-                )
-            )
-        else:
-            shapes.append(volume.truth.shape[:-1])
-    observer.stage("checking files", len(cases), len(cases))
-    return shapes
+def _size_on_grid(volume: datasets.Volume, setup: Setup) -> tuple[int, ...]:
+    if setup.picture_size is not None:
+        return setup.picture_size[::-1]
+    if setup.spacing_mm is not None and volume.spacing_mm is not None:
+        return geometry.resampled_size(volume.mask.shape, volume.spacing_mm, setup.spacing_mm)
+    return volume.mask.shape

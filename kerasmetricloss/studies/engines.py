@@ -1,23 +1,12 @@
 """Where cells run: on this machine, one after the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 
-from kerasmetricloss.studies.cells import Cell
-from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.progress import Clock, Observer
 from kerasmetricloss.studies.work import Worker
-
-
-@dataclass(frozen=True)
-class Task:
-    """A cell with what it needs: its fold, and the cell whose weights it starts from (None starts from random ones)."""
-
-    cell: Cell
-    fold: Fold
-    pretrained: Cell | None
 
 
 def run_local(tasks: Sequence[Task], worker: Worker, observer: Observer) -> None:

@@ -7,26 +7,27 @@ the losses, the first loss takes its place, and the rule in the file says so.
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 
 from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.similarities import ratios
 from kerasmetricloss.studies import scoring
-from kerasmetricloss.studies.cells import CellStore
+from kerasmetricloss.studies.cells import Cell, CellStore
 from kerasmetricloss.studies.data import StudyData
-from kerasmetricloss.studies.work import PREDICTIONS
+from kerasmetricloss.studies.plan import Task
+from kerasmetricloss.studies.work import PREDICTIONS, read_prediction
 
 QUANTILES = ((0.5, "median"), (0.25, "first quartile"), (0.75, "third quartile"))
 
 
-def write(path: Path, scores: ScoreTable, data: StudyData, store: CellStore, tasks: Sequence[Any]) -> None:
+def write(file: BinaryIO, scores: ScoreTable, data: StudyData, store: CellStore, tasks: Sequence[Task]) -> None:
     """Write the example slices of every label as an `.npz` file.
 
     Args:
-        path: File to write.
+        file: File to write to.
         scores: Scores of the post-trained networks.
         data: The prepared cases.
         store: The finished cells.
@@ -42,8 +43,8 @@ def write(path: Path, scores: ScoreTable, data: StudyData, store: CellStore, tas
         dice = scores.values(dataset=data.dataset, metric="dice", label=label)[reference]
         chosen: set[str] = set()
         for quantile, word in QUANTILES:
-            case_id = _at_quantile(dice.drop(list(chosen)).to_dict(), quantile)
-            if case_id is None:
+            case_id = _at_quantile(dice.to_dict(), quantile)
+            if case_id in chosen:
                 continue
             chosen.add(case_id)
             position = next(i for i, case in enumerate(data.cases) if case.id == case_id)
@@ -57,18 +58,20 @@ def write(path: Path, scores: ScoreTable, data: StudyData, store: CellStore, tas
             meta.append(
                 {"dataset": data.dataset, "case": case_id, "label": label, "rule": rule, "losses": names, **entry}
             )
-    with path.open("wb") as file:
-        np.savez_compressed(file, meta=np.array(json.dumps(meta, ensure_ascii=False)), **arrays)
+    np.savez_compressed(file, meta=np.array(json.dumps(meta, ensure_ascii=False)), **arrays)
 
 
-def _at_quantile(dice: dict[str, float], quantile: float) -> str | None:
+def _at_quantile(dice: dict[str, float], quantile: float) -> str:
+    # The lower of the two cases in the middle, as a case is shown and not a mean of two.
     ranked = sorted(dice, key=lambda case: (dice[case], case))
-    return ranked[round(quantile * (len(ranked) - 1))] if ranked else None
+    return ranked[int(quantile * (len(ranked) - 1))]
 
 
-def _prediction(store: CellStore, cell: Any, case_id: str) -> np.ndarray:
-    with np.load(store.path(cell) / PREDICTIONS, allow_pickle=False) as file:
-        return scoring.restore(file[case_id])
+def _prediction(store: CellStore, cell: Cell, case_id: str) -> np.ndarray:
+    try:
+        return read_prediction(store.path(cell) / PREDICTIONS, case_id)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise store.broken(cell, error) from error
 
 
 def _example(
@@ -78,12 +81,13 @@ def _example(
     truth = prepared.truth[..., channel] > 0
     image = _inside(prepared.image, data.preparation.margin)
     index = None
+    in_colour = truth.ndim == 2 and image.shape[-1] == 3
     if truth.ndim == 3:
         index = _median_slice(truth, probabilities[reference])
         truth, image = truth[:, :, index], image[:, :, index]
         probabilities = {name: p[:, :, index] for name, p in probabilities.items()}
     dice = {name: _dice(truth, p) for name, p in probabilities.items()}
-    shown = {"image": _displayable(image), "truth": truth}
+    shown = {"image": _displayable(image if in_colour else image[..., 0]), "truth": truth}
     shown |= {f"pred/{name.replace('/', '_')}": p.astype(np.float16) for name, p in probabilities.items()}
     if index is not None:
         # Axial slices read with the face up: first axis left to right, second from the back to the face.
@@ -110,6 +114,5 @@ def _inside(image: np.ndarray, margin: int) -> np.ndarray:
 
 
 def _displayable(image: np.ndarray) -> np.ndarray:
-    picture = image if image.shape[-1] == 3 and image.ndim == 3 else image[..., 0]
-    low, high = np.percentile(picture, (0.5, 99.5))
-    return np.clip((picture - low) / max(high - low, 1e-6), 0, 1).astype(np.float16)
+    low, high = np.percentile(image, (0.5, 99.5))
+    return np.clip((image - low) / max(high - low, 1e-6), 0, 1).astype(np.float16)

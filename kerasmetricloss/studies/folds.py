@@ -36,11 +36,12 @@ def make_folds(
     `seed` shuffles among groups of equal size. With fewer groups than `folds` there are as many folds as groups.
 
     Args:
-        groups: The group of each case, in the order of the cases. folds: Number of folds asked for; the paper has
-        five. seed: Seed of the shuffle. by: `"group"` keeps cases of one group together; `"case"` ignores the groups.
+        groups: The group of each case, in the order of the cases.
+        folds: Number of folds asked for; the paper has five.
+        seed: Seed of the shuffle.
+        by: `"group"` keeps cases of one group together; `"case"` ignores the groups.
         inner_validation: 0 selects weights on the very fold that is tested, as the paper does. A fraction in (0, 1)
-        holds
-            out that share of the training groups (at least one) to select on instead.
+            holds out that share of the training groups (at least one) to select on instead.
 
     Returns:
         The folds. `validation` equals `test` where `inner_validation` is 0.

@@ -12,7 +12,8 @@ THRESHOLD = 0.5
 def case_scores(truth: np.ndarray, probability: np.ndarray, labels: Sequence[str]) -> Iterator[tuple[str, str, float]]:
     """Label, metric and value of every score of one case.
 
-    A voxel is foreground where its probability is above 0.5 (strictly). Counts are exact integers.
+    A voxel is foreground where its probability is above 0.5 (strictly). Counts are exact integers. The d of Eq. 4 is
+    the whole output box, what lies outside the mask included.
 
     Args:
         truth: (*space, labels), 0 or 1.

@@ -1,5 +1,6 @@
 """What a study is made of, as plain data: everything here ends up in `study.json` and in the identity of each cell."""
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -83,4 +84,9 @@ class Setup:
         for name in ("batch", "epochs", "post_epochs", "rate_patience", "stop_patience"):
             if getattr(training, name) < 1:
                 raise StudyError(f"{name.replace('_', ' ')} is {getattr(training, name)}; it must be 1 or more.")
+        for name in ("rate", "post_rate"):
+            if not 0 < getattr(training, name) < math.inf:
+                raise StudyError(
+                    f"{name.replace('_', ' ')} is {getattr(training, name)}; it must be positive and finite."
+                )
         return replace(self, training=training)

@@ -57,6 +57,7 @@ class Trainer:
         self,
         loss: keras.losses.Loss,
         *,
+        key: str,
         weights: Weights,
         settings: dict[str, Any],
         batches: Batches,
@@ -67,6 +68,7 @@ class Trainer:
 
         Args:
             loss: The loss, for training and for choosing the weights.
+            key: Names the loss with all its settings: equal keys share one compiled step.
             weights: Weights to start from.
             settings: One phase of `Training`.
             batches: Training and validation data.
@@ -76,7 +78,7 @@ class Trainer:
         Raises:
             StudyError: The training or validation loss became NaN or infinite.
         """
-        model = self._fresh(loss, settings)
+        model = self._fresh(loss, key, settings)
         keras.utils.set_random_seed(seed)
         self.network.set_weights(weights)
         best = _KeepBest(on_epoch)
@@ -117,17 +119,17 @@ class Trainer:
         self.network.set_weights(weights)
         self.network.save(path)
 
-    def _fresh(self, loss: keras.losses.Loss, settings: dict[str, Any]) -> keras.Model:
-        key = (repr(loss), settings["optimizer"])
-        if key not in self._compiled:
+    def _fresh(self, loss: keras.losses.Loss, key: str, settings: dict[str, Any]) -> keras.Model:
+        step = key, settings["optimizer"]
+        if step not in self._compiled:
             model = keras.Model(self.network.inputs, self.network.outputs)
             optimizer = _OPTIMIZERS[settings["optimizer"]]()
             optimizer.build(model.trainable_variables)
             # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
             jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
             model.compile(optimizer=optimizer, loss=loss, **jit)
-            self._compiled[key] = model, [keras.ops.convert_to_numpy(v.value) for v in optimizer.variables]
-        model, built = self._compiled[key]
+            self._compiled[step] = model, [keras.ops.convert_to_numpy(v.value) for v in optimizer.variables]
+        model, built = self._compiled[step]
         for variable, value in zip(model.optimizer.variables, built, strict=True):
             variable.assign(value)
         model.optimizer.learning_rate = settings["rate"]

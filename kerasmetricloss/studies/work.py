@@ -15,8 +15,8 @@ import numpy as np
 
 from kerasmetricloss import losses, pipelines
 from kerasmetricloss.scores import ScoreTable
-from kerasmetricloss.studies import networks, scoring
-from kerasmetricloss.studies.cells import Cell, CellStore
+from kerasmetricloss.studies import networks, provenance, scoring
+from kerasmetricloss.studies.cells import Cell, CellStore, digest
 from kerasmetricloss.studies.data import StudyData, normalisation
 from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.folds import Fold
@@ -27,6 +27,7 @@ SCORES = "scores.parquet"
 HISTORY = "history.json"
 PREDICTIONS = "predictions.npz"
 RESULT = "result.json"
+FILES = (MODEL, SCORES, HISTORY, PREDICTIONS, RESULT)
 
 
 @dataclass
@@ -63,15 +64,9 @@ class Worker:
         def fill(directory: Path) -> None:
             self.trainer.save(trained.weights, directory / MODEL)
             _write_json(directory / HISTORY, trained.history)
-            np.savez_compressed(directory / PREDICTIONS, **{k: scoring.quantise(p) for k, p in probabilities.items()})
+            write_predictions(directory / PREDICTIONS, probabilities)
             self._scores(cell, fold, probabilities).write(directory / SCORES)
-            result = {
-                "best_epoch": trained.best_epoch,
-                "epochs": len(trained.history),
-                "parameters": self.trainer.network.count_params(),
-                "peak_memory_mb": _peak_memory_mb(),
-            }
-            _write_json(directory / RESULT, result | {"seconds": round(time.monotonic() - started, 2)})
+            _write_json(directory / RESULT, self._result(trained, time.monotonic() - started))
 
         try:
             self.store.write(cell, fill)
@@ -80,18 +75,30 @@ class Worker:
                 f"{cell.title}: writing below {self.store.root} failed ({error.strerror or error}). "
                 "Make room or mend the permissions, then run the same command again: finished cells are kept."
             ) from error
+        except Exception as error:
+            raise StudyError(f"{cell.title}: {error}") from error
+
+    def _result(self, trained: Trained, seconds: float) -> dict[str, Any]:
+        return {
+            "best_epoch": trained.best_epoch,
+            "epochs": len(trained.history),
+            "parameters": self.trainer.network.count_params(),
+            "peak_memory_mb": _peak_memory_mb(),
+            "seconds": round(seconds, 2),
+            "versions": provenance.versions(),
+        }
 
     def _train(
         self, cell: Cell, fold: Fold, pretrained: Cell | None, on_epoch: Callable[[int, float], None]
     ) -> tuple[Trained, dict[str, np.ndarray]]:
-        seed = int(cell.identity[:7], 16)
+        # Losses are compared in pairs: within a fold and phase all see the same batches.
+        seed = int(np.random.SeedSequence([cell.seed, cell.fold, cell.phase == "post"]).generate_state(1)[0] >> 1)
         settings = cell.configuration["training"]
         shift, scale = normalisation(self.data, fold)
-        weights = (
-            self.trainer.initial_weights(seed) if pretrained is None else read_weights(self.store.path(pretrained))
-        )
+        weights = self.trainer.initial_weights(seed) if pretrained is None else self._weights_of(pretrained)
         trained = self.trainer.train(
             losses.from_name(cell.loss, prior=list(self.data.prior)),
+            key=digest(cell.configuration["loss"]),
             weights=weights,
             settings=settings,
             batches=self._batches(fold, shift, scale, settings, seed),
@@ -108,12 +115,18 @@ class Worker:
             for case in tested
         }
 
+    def _weights_of(self, cell: Cell) -> Weights:
+        try:
+            return keras.saving.load_model(self.store.path(cell) / MODEL, compile=False).get_weights()
+        except Exception as error:  # a broken archive surfaces as almost any exception
+            raise self.store.broken(cell, error) from error
+
     def _batches(
         self, fold: Fold, shift: np.ndarray, scale: np.ndarray, settings: dict[str, Any], seed: int
     ) -> Batches:
         train = [self.data.prepared[i] for i in fold.train]
         validation = [self.data.prepared[i] for i in fold.validation]
-        augmentation = pipelines.Augmentation() if settings["augmentation"] else None
+        augmentation = pipelines.Augmentation(**settings["augmentation"]) if settings["augmentation"] else None
         common = {"shift": shift, "scale": scale, "batch": settings["batch"]}
         source = _batch_source()
         training = source.training_batches(train, augmentation=augmentation, seed=seed, **common)
@@ -138,19 +151,16 @@ class Worker:
         return ScoreTable.from_rows(rows, source=cell.title)
 
 
-def read_weights(directory: Path) -> Weights:
-    """The weights of the model that a finished cell keeps.
+def write_predictions(path: Path, probabilities: dict[str, np.ndarray]) -> None:
+    """Write the probabilities of each case, to 1/255, each on its side of the threshold."""
+    arrays = {f"case/{case_id}": scoring.quantise(array) for case_id, array in probabilities.items()}
+    np.savez_compressed(path, **arrays)
 
-    Raises:
-        StudyError: The file is missing or broken.
-    """
-    path = directory / MODEL
-    try:
-        return keras.saving.load_model(path, compile=False).get_weights()
-    except Exception as error:  # a broken archive surfaces as almost any exception
-        raise StudyError(
-            f"{path} cannot be read ({error}). Delete the directory {directory} and run the same command again."
-        ) from error
+
+def read_prediction(path: Path, case_id: str) -> np.ndarray:
+    """The probabilities of one case, from the file that `write_predictions` wrote."""
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        return scoring.restore(file[f"case/{case_id}"])
 
 
 @functools.lru_cache(maxsize=4)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,22 @@ def test_run_goes_from_files_to_a_marked_table_and_report_rebuilds_it(frames, tm
     main(["report", str(out)])
     assert (out / "report.html").read_bytes() == page
     assert list((out / "figures").glob("*.png"))
+
+
+def test_a_loss_of_the_users_own_takes_part_by_module_and_name(frames, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from kerasmetricloss import CrossEntropy, SoftDice\n\nBOTH = 0.5 * SoftDice() + 0.5 * CrossEntropy()\n"
+    )
+    command = Path(sys.executable).with_name("kerasmetricloss")
+    done = subprocess.run(
+        [command, *run_table2(frames, "study", "--losses", "CE,mine:BOTH")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "mine:BOTH" in done.stdout
+    assert "node_def_util" not in done.stderr  # TensorFlow's own notes stay out
 
 
 def test_report_needs_neither_keras_nor_a_backend(tmp_path):
@@ -118,6 +135,12 @@ def test_an_unknown_recipe_or_data_set_lists_the_known(tmp_path, capsys):
     assert "known are table2" in capsys.readouterr().err
     assert refused("run", "table2", "--dataset", "po99", "--out", tmp_path / "study") == 2
     assert "po18 at --scale small" in capsys.readouterr().err
+
+
+def test_an_output_below_a_file_is_one_line_and_exit_status_2(frames, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert refused(*run_table2(frames, tmp_path / "file" / "study")) == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
 
 
 def test_report_of_a_folder_without_scores_says_what_is_missing(tmp_path, capsys):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,24 +109,70 @@ def test_a_finished_study_trains_nothing_again(uninterrupted, pictures, request_
     assert (uninterrupted / "scores.parquet").read_bytes() == before
 
 
-def test_a_loss_added_later_reuses_the_pre_training(uninterrupted, pictures, request_for):
-    observer = Watch()
-    studies.run(request_for(pictures, uninterrupted, losses=("CE", "sDice", "sJaccard")), observer=observer)
-    assert len(observer.started) == 3
-    assert all("post-training, sJaccard" in title for title in observer.started)
-    studies.run(request_for(pictures, uninterrupted))
+def test_a_loss_added_later_reuses_the_pre_training_and_joins_the_table(uninterrupted, pictures, tmp_path, request_for):
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    watch = Watch()
+    studies.run(request_for(pictures, tmp_path / "out", losses=("sJaccard",)), observer=watch)
+    assert len(watch.started) == 3
+    assert all("post-training, sJaccard" in title for title in watch.started)
+    assert ScoreTable.read(tmp_path / "out" / "scores.parquet").losses == ["CE", "sDice", "sJaccard"]
+    assert json.loads((tmp_path / "out" / "study.json").read_text())["losses"] == ["CE", "sDice", "sJaccard"]
+
+
+def test_other_settings_in_the_same_directory_are_refused(uninterrupted, pictures, request_for):
+    with pytest.raises(studies.StudyError, match=r"holds a study with other settings: seed was 0 and is now 1\."):
+        studies.run(request_for(pictures, uninterrupted, seed=1))
+    with pytest.raises(studies.StudyError, match=r'selection was "reported fold" and is now "inner validation 0\.3"'):
+        studies.run(request_for(pictures, uninterrupted, inner_validation=0.3))
+
+
+def test_an_interrupted_run_leaves_the_description_of_the_tables_that_stand(
+    uninterrupted, pictures, tmp_path, request_for
+):
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    before = (tmp_path / "out" / "study.json").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_for(pictures, tmp_path / "out", losses=("sJaccard",)), observer=Watch(1))
+    assert (tmp_path / "out" / "study.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["model.keras", "scores.parquet", "history.json", "predictions.npz", "result.json"])
+def test_a_damaged_cell_is_named_with_the_mend(uninterrupted, pictures, tmp_path, request_for, name):
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    for cell in (tmp_path / "out" / "cells").glob("*fold1*"):
+        (cell / name).write_bytes((cell / name).read_bytes()[:20])
+    losses = ("CE", "sDice", "sJaccard") if name == "model.keras" else ("CE", "sDice")
+    with pytest.raises(studies.StudyError, match=r"is damaged .*Delete that directory"):
+        studies.run(request_for(pictures, tmp_path / "out", losses=losses))
+    (cell / name).unlink()
+    with pytest.raises(studies.StudyError, match=f"{name} is missing"):
+        studies.run(request_for(pictures, tmp_path / "out", losses=losses))
+
+
+def test_a_damaged_description_is_named(uninterrupted, pictures, tmp_path, request_for):
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    (tmp_path / "out" / "study.json").write_text("{")
+    with pytest.raises(studies.StudyError, match=r"study\.json cannot be read"):
+        studies.run(request_for(pictures, tmp_path / "out"))
+
+
+def test_a_data_set_without_foreground_is_refused(pictures, tmp_path, request_for):
+    shutil.copytree(pictures, tmp_path / "data")
+    for path in (tmp_path / "data" / "Ground Truth").iterdir():
+        Image.new("L", (30, 22)).save(path)
+    with pytest.raises(DataError, match="no case has a voxel of label"):
+        studies.run(request_for(tmp_path / "data", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_changed_file_under_a_study_is_refused(pictures, tmp_path, request_for):
-    import shutil
-
     shutil.copytree(pictures, tmp_path / "data")
     changed = request_for(tmp_path / "data", tmp_path / "out")
     with pytest.raises(KeyboardInterrupt):
         studies.run(changed, observer=Watch(1))
     picture = tmp_path / "data" / "Original" / "3.png"
     Image.fromarray(np.zeros((22, 30, 3), "uint8")).save(picture)
-    with pytest.raises(studies.StudyError, match="the data changed since this study began: case 3"):
+    with pytest.raises(studies.StudyError, match=r"the data changed since this study began: case 3"):
         studies.run(changed)
 
 
@@ -137,12 +184,10 @@ def test_selection_on_an_inner_split_trains_on_fewer_cases(pictures, tmp_path, r
     assert not parts[0] & parts[1]
     assert not parts[1] & parts[2]
     assert set.union(*parts) == {str(i) for i in range(1, 8)}
-    assert json.loads((tmp_path / "study.json").read_text())["selection"] == "inner validation 0.3"
+    assert json.loads((tmp_path / "running.json").read_text())["selection"] == "inner validation 0.3"
 
 
 def test_a_broken_file_is_named_before_anything_is_written(pictures, tmp_path, request_for):
-    import shutil
-
     shutil.copytree(pictures, tmp_path / "data")
     picture = tmp_path / "data" / "Original" / "5.png"
     picture.write_bytes(picture.read_bytes()[:200])
@@ -154,9 +199,7 @@ def test_a_broken_file_is_named_before_anything_is_written(pictures, tmp_path, r
 def test_a_failure_names_its_cell(pictures, tmp_path, request_for):
     with pytest.raises(studies.StudyError, match="po18, unet-small, fold 1, pre-training, CE, seed 0"):
         studies.run(
-            request_for(
-                pictures, tmp_path, setup=request_for(pictures, tmp_path).setup.with_training(rate=float("inf"))
-            )
+            request_for(pictures, tmp_path, setup=request_for(pictures, tmp_path).setup.with_training(rate=1e30))
         )
 
 
@@ -164,10 +207,10 @@ def test_a_study_killed_with_sigkill_goes_on_to_the_same_table(uninterrupted, pi
     code = (
         "import sys, pathlib, importlib.util\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        f"spec = importlib.util.spec_from_file_location('helpers', {str(Path(__file__).parent / 'conftest.py')!r})\n"
-        "helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)\n"
+        f"spec = importlib.util.spec_from_file_location('fixtures', {str(Path(__file__).parent / 'conftest.py')!r})\n"
+        "fixtures = importlib.util.module_from_spec(spec); spec.loader.exec_module(fixtures)\n"
         "from kerasmetricloss import studies\n"
-        "studies.run(helpers.tiny_request(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])))\n"
+        "studies.run(fixtures.tiny_request(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])))\n"
     )
     out = tmp_path / "out"
     process = subprocess.Popen([sys.executable, "-c", code, str(pictures), str(out)], stderr=subprocess.DEVNULL)

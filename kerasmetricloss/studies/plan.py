@@ -1,0 +1,61 @@
+"""The cells of a study: for each fold one pre-training with cross-entropy, then every loss from its weights."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+
+from kerasmetricloss import pipelines
+from kerasmetricloss.studies.cells import Cell
+from kerasmetricloss.studies.data import StudyData, fold_configuration
+from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.request import Request, loss_configuration
+
+PRETRAINING_LOSS = "CE"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell with what it needs: its fold, and the cell whose weights it starts from (None starts from random ones)."""
+
+    cell: Cell
+    fold: Fold
+    pretrained: Cell | None
+
+
+def tasks(request: Request, data: StudyData, folds: Sequence[Fold], names: Sequence[str]) -> list[Task]:
+    """Every training of a study, in the order in which they run.
+
+    Args:
+        request: What is asked for.
+        data: The prepared cases.
+        folds: The folds.
+        names: The losses by the paper's names.
+
+    Returns:
+        Fold by fold: the pre-training, then one task a loss.
+    """
+    planned = []
+    for fold in folds:
+        first = _cell(request, data, fold, "pre", PRETRAINING_LOSS)
+        planned.append(Task(first, fold, None))
+        planned += [Task(_cell(request, data, fold, "post", name, first), fold, first) for name in names]
+    return planned
+
+
+def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, pretrained: Cell | None = None) -> Cell:
+    training = request.setup.training.phase(phase)
+    if training["augmentation"]:
+        training["augmentation"] = asdict(pipelines.Augmentation())
+    configuration: dict[str, Any] = {
+        "data": fold_configuration(data, fold),
+        "network": request.setup.network,
+        "seed": request.seed,
+        "backend": keras.backend.backend(),
+        "phase": phase,
+        "loss": loss_configuration(loss, prior=data.prior),
+        "training": training,
+        "pretrained": pretrained and pretrained.identity,
+    }
+    return Cell(data.dataset, request.setup.network["name"], loss, request.seed, fold.index, phase, configuration)

@@ -1,0 +1,99 @@
+"""What a run is asked to do, checked before any file is read."""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasmetricloss import losses
+from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.folds import check_folds
+from kerasmetricloss.studies.recipes import Recipe
+from kerasmetricloss.studies.settings import Setup
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run: which recipe, on which folder, into which directory.
+
+    Attributes:
+        recipe: The experiment.
+        setup: Data set, network and training.
+        root: Folder of the data set.
+        out: Directory of the study.
+        losses: Losses to compare, by any name that `losses.from_name` takes; the recipe's where empty.
+        folds: Folds asked for.
+        inner_validation: 0 selects weights on the reported fold, as the paper does; else the share of training cases.
+        seed: Seed of folds, weights, order and augmentation.
+        phantoms: Number of phantoms to make at `root` first; 0 takes what is there.
+        command: The command that was typed.
+
+    Raises:
+        StudyError: A loss, the folds or the inner validation cannot be.
+    """
+
+    recipe: Recipe
+    setup: Setup
+    root: Path
+    out: Path
+    losses: tuple[str, ...] = ()
+    folds: int = 5
+    inner_validation: float = 0.0
+    seed: int = 0
+    phantoms: int = 0
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        check_folds(self.folds, self.setup.folds_by, self.inner_validation)
+        names = self.names
+        if len(set(names)) < len(names):
+            raise StudyError(f"--losses {','.join(names)}: a loss is named twice.")
+        for name in names:
+            loss_configuration(name, prior=[0.5])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The losses by the paper's names, in the order asked for."""
+        return tuple(_paper_name(name) for name in self.losses or self.recipe.losses)
+
+    @property
+    def selection(self) -> str:
+        """Which images the weights are selected on, in words."""
+        return f"inner validation {self.inner_validation:g}" if self.inner_validation else "reported fold"
+
+
+def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
+    """Everything that the value of a loss depends on, as JSON holds it.
+
+    A loss of the user's own brings the hash of the file it stands in: its body counts, not its settings alone.
+
+    Raises:
+        StudyError: There is no such loss, or its `get_config` holds what JSON cannot.
+    """
+    try:
+        loss = losses.from_name(name, prior=list(prior))
+        settings = _without_names(json.loads(json.dumps(loss.get_config())))
+    except (ValueError, TypeError) as error:
+        raise StudyError(f"--losses {name}: {error}") from error
+    configuration = {"name": name, "class": type(loss).__name__, "settings": settings}
+    if ":" in name:
+        source = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
+        configuration["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else None
+    return configuration
+
+
+def _paper_name(name: str) -> str:
+    try:
+        return losses.paper_name(name)
+    except (ValueError, TypeError) as error:
+        raise StudyError(f"--losses {name}: {error}") from error
+
+
+def _without_names(value: Any) -> Any:
+    # Keras numbers the names of losses as they are made, in the order of the process.
+    if isinstance(value, dict):
+        return {key: _without_names(inner) for key, inner in value.items() if key != "name"}
+    return [_without_names(inner) for inner in value] if isinstance(value, list) else value
