@@ -14,6 +14,7 @@ from kerasmetricloss.similarities.settings import Layout as Layout
 from kerasmetricloss.similarities.settings import LayoutSettings as LayoutSettings
 from kerasmetricloss.similarities.settings import Overlap as Overlap
 from kerasmetricloss.similarities.settings import OverlapSettings as OverlapSettings
+from kerasmetricloss.similarities.settings import from_keywords as from_keywords
 
 _WITH_KERAS = {
     "Batch": "arrays",

@@ -7,7 +7,7 @@ import numpy as np
 from kerasmetricloss.similarities import ratios
 from kerasmetricloss.similarities.arrays import Batch, read
 from kerasmetricloss.similarities.counts import Counts, count, divide, voxels
-from kerasmetricloss.similarities.settings import Layout, LayoutSettings, Overlap, OverlapSettings
+from kerasmetricloss.similarities.settings import Layout, LayoutSettings, Overlap, OverlapSettings, from_keywords
 
 _OVERLAP = tuple(Overlap.__dataclass_fields__)
 
@@ -35,7 +35,7 @@ def dice(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **settings: Unp
         >>> round(float(dice(y_true, y_pred)[0, 0]), 3)  # 2 * 1 / (2 + 1)
         0.667
     """
-    counts, rule = _counts(y_true, y_pred, sample_weight, settings)
+    counts, rule = _counts("dice", y_true, y_pred, sample_weight, settings)
     return ratios.dice(*counts, **rule)
 
 
@@ -49,7 +49,7 @@ def jaccard(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **settings: 
         >>> round(float(jaccard(y_true, y_pred)[0, 0]), 3)
         0.5
     """
-    counts, rule = _counts(y_true, y_pred, sample_weight, settings)
+    counts, rule = _counts("jaccard", y_true, y_pred, sample_weight, settings)
     return ratios.jaccard(*counts, **rule)
 
 
@@ -71,7 +71,7 @@ def tversky(
         >>> round(float(tversky(y_true, y_pred, alpha=0.3, beta=0.7)[0, 0]), 3)  # 1 / (1 + 0.7)
         0.588
     """
-    counts, rule = _counts(y_true, y_pred, sample_weight, settings)
+    counts, rule = _counts("tversky", y_true, y_pred, sample_weight, settings)
     return ratios.tversky(*counts, alpha=alpha, beta=beta, **rule)
 
 
@@ -87,7 +87,7 @@ def f_beta(
         >>> round(float(f_beta(y_true, y_pred, beta=2.0)[0, 0]), 3)  # 5 * 1 / (1 + 4 * 2)
         0.556
     """
-    counts, rule = _counts(y_true, y_pred, sample_weight, settings)
+    counts, rule = _counts("f_beta", y_true, y_pred, sample_weight, settings)
     return ratios.f_beta(*counts, beta=beta, **rule)
 
 
@@ -101,7 +101,7 @@ def hamming(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **layout: Un
         >>> round(float(hamming(y_true, y_pred)[0, 0]), 3)
         0.667
     """
-    counts, every = _all_counts(y_true, y_pred, sample_weight, layout)
+    counts, every = _all_counts("hamming", y_true, y_pred, sample_weight, layout)
     return ratios.hamming(*counts, every, divide=divide)
 
 
@@ -119,20 +119,20 @@ def weighted_hamming(
         >>> round(float(weighted_hamming(y_true, y_pred, gamma=0.4)[0, 0]), 3)  # 1 - 0.4 / 2
         0.8
     """
-    counts, every = _all_counts(y_true, y_pred, sample_weight, layout)
+    counts, every = _all_counts("weighted_hamming", y_true, y_pred, sample_weight, layout)
     return ratios.weighted_hamming(*counts, every, gamma=gamma, divide=divide)
 
 
-def _counts(y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tuple[Counts, dict]:
-    """Return the counts and the keyword arguments of the ratios."""
-    layout = Layout(**{key: value for key, value in settings.items() if key not in _OVERLAP})
+def _counts(name: str, y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tuple[Counts, dict]:
+    """Return the counts and the keyword arguments of the ratios; errors name the function ``name``."""
+    layout = from_keywords(Layout, name, {key: value for key, value in settings.items() if key not in _OVERLAP})
     overlap = Overlap(**{key: value for key, value in settings.items() if key in _OVERLAP})
     batch = _read(y_true, y_pred, sample_weight, layout)
     return count(batch, overlap, pool=layout.pool), score_settings(overlap)
 
 
-def _all_counts(y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tuple[Counts, Any]:
-    layout = Layout(**settings)
+def _all_counts(name: str, y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tuple[Counts, Any]:
+    layout = from_keywords(Layout, name, settings, no_overlap="it is a share of voxels, with no 0/0 and no norm")
     batch = _read(y_true, y_pred, sample_weight, layout)
     return count(batch, pool=layout.pool), voxels(batch, pool=layout.pool)
 

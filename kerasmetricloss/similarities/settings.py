@@ -1,8 +1,9 @@
 """The settings that every loss and metric shares, checked once. Nothing here imports Keras."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypedDict
 
 Classes = Literal["independent", "exclusive"]
 Pool = Literal["image", "batch"]
@@ -73,8 +74,10 @@ class Layout:
                 raise ValueError(f"include={self.include}, expected different class indices from 0 on.")
         if self.class_weights is not None:
             object.__setattr__(self, "class_weights", tuple(float(w) for w in self.class_weights))
-            if not self.class_weights or min(self.class_weights) < 0 or sum(self.class_weights) <= 0:
+            if not all(0 <= w < math.inf for w in self.class_weights) or not any(self.class_weights):
                 raise ValueError(f"class_weights={self.class_weights}, expected numbers >= 0, one of them > 0.")
+        if self.ignore_label is not None and not float(self.ignore_label).is_integer():
+            raise ValueError(f"ignore_label={self.ignore_label}, expected a whole number or None.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +90,7 @@ class Overlap:
             for fractional truths: only p = y then scores 1.
         smooth_nr: added to the numerator.
         smooth_dr: added to the denominator.
-        empty: the score of two empty sets.
+        empty: the score of two empty sets; NaN leaves them out of a metric, and is no value of a loss.
 
     Raises:
         ValueError: a setting is out of its range.
@@ -102,7 +105,31 @@ class Overlap:
     def __post_init__(self) -> None:
         """Check every field."""
         choose("intersection", self.intersection, ("product", "semimetric"))
-        if self.norm < 1:
+        if not 1 <= self.norm < math.inf:
             raise ValueError(f"norm={self.norm}, expected a number >= 1.")
-        if self.smooth_nr < 0 or self.smooth_dr < 0:
+        if not all(0 <= smooth < math.inf for smooth in (self.smooth_nr, self.smooth_dr)):
             raise ValueError(f"smooth_nr={self.smooth_nr}, smooth_dr={self.smooth_dr}, expected numbers >= 0.")
+        if math.isinf(self.empty):
+            raise ValueError(f"empty={self.empty}, expected a number, or NaN for a metric to leave empty sets out.")
+
+
+def from_keywords(form: type, owner: str, keywords: Mapping[str, Any], *, no_overlap: str = "") -> Any:
+    """Build a :class:`Layout` or :class:`Overlap` from the keyword arguments of a public class or function.
+
+    Args:
+        form: the dataclass.
+        owner: name of the class or function, for the error.
+        keywords: the arguments.
+        no_overlap: why the fields of :class:`Overlap` are none of them, for the error.
+
+    Returns:
+        The dataclass.
+
+    Raises:
+        TypeError: an argument that ``form`` does not have.
+        ValueError: a setting is out of its range.
+    """
+    for name in keywords.keys() - {field.name for field in fields(form)}:
+        reason = f": {no_overlap}" if no_overlap and name in Overlap.__dataclass_fields__ else ""
+        raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{reason}")
+    return form(**keywords)

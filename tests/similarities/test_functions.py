@@ -67,6 +67,14 @@ def test_weights_of_images_scale_no_value_an_image_but_enter_pooled_sums(weight)
     np.testing.assert_allclose(numpy(pooled), [[2 / 6]], rtol=1e-6)
 
 
+def test_an_unknown_argument_is_an_error_that_names_the_function():
+    y = np.ones((1, 2, 1))
+    with pytest.raises(TypeError, match=r"^dice\(\) got an unexpected keyword argument 'smoothing'$"):
+        similarities.dice(y, y, smoothing=1)
+    with pytest.raises(TypeError, match=r"^hamming\(\) got .* 'smooth_nr': it is a share of voxels"):
+        similarities.hamming(y, y, smooth_nr=1)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'cosine'"):
         _ = similarities.cosine

@@ -1,11 +1,14 @@
 """Settings are checked once, and their two spellings (dataclass and keyword arguments) agree."""
 
 import json
+import math
 from dataclasses import asdict, fields
 
 import pytest
 
 from kerasmetricloss.similarities import Layout, LayoutSettings, Overlap, OverlapSettings
+
+NAN, INF = math.nan, math.inf
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,10 @@ from kerasmetricloss.similarities import Layout, LayoutSettings, Overlap, Overla
         ({"include": [-1]}, "from 0 on"),
         ({"class_weights": [0, 0]}, "class_weights="),
         ({"class_weights": [1, -1]}, "numbers >= 0"),
+        ({"class_weights": [1, NAN]}, "numbers >= 0"),
+        ({"class_weights": [1, INF]}, "numbers >= 0"),
+        ({"ignore_label": NAN}, "ignore_label=nan, expected a whole number"),
+        ({"ignore_label": 0.5}, "a whole number"),
     ],
     ids=str,
 )
@@ -28,11 +35,23 @@ def test_a_layout_out_of_range_is_refused(setting, message):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"norm": 0.5}, {"intersection": "min"}, {"smooth_nr": -1}, {"smooth_dr": -1}], ids=str
+    "setting",
+    [
+        *({"norm": number} for number in (0.5, NAN, INF)),
+        *({"smooth_nr": number} for number in (-1, NAN, INF)),
+        *({"smooth_dr": number} for number in (-1, NAN, INF)),
+        {"intersection": "min"},
+        {"empty": INF},
+    ],
+    ids=str,
 )
 def test_an_overlap_out_of_range_is_refused(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))}="):
         Overlap(**setting)
+
+
+def test_two_empty_sets_may_have_no_value():
+    assert Overlap(empty=NAN).empty is NAN
 
 
 def test_a_layout_survives_json():
