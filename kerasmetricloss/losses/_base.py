@@ -1,12 +1,21 @@
 """What every loss does: read a batch, take the mean over classes, reduce over images, keep its arguments."""
 
 from dataclasses import asdict, fields
-from typing import Any, Self, Unpack
+from typing import Any, ClassVar, Self, Unpack
 
 import keras
 from keras import ops
 
-from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, Overlap, class_mean, probabilities, read
+from kerasmetricloss.similarities import (
+    Batch,
+    Layout,
+    LayoutSettings,
+    Overlap,
+    class_mean,
+    from_keywords,
+    probabilities,
+    read,
+)
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
@@ -53,7 +62,14 @@ class SegmentationLoss(ArgumentsKept):
     Args:
         **settings: ``name``, ``reduction`` and ``dtype`` as for ``keras.losses.Loss``; the fields of
             :class:`kerasmetricloss.similarities.Layout` say how y_true and y_pred are read.
+
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range.
     """
+
+    # Why the loss has no norm, intersection, smoothing or rule for empty sets: for the error.
+    no_overlap: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -64,7 +80,7 @@ class SegmentationLoss(ArgumentsKept):
         **layout: Unpack[LayoutSettings],
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        self.layout = Layout(**layout)
+        self.layout = from_keywords(Layout, type(self).__name__, layout, no_overlap=self.no_overlap)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

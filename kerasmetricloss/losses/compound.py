@@ -1,5 +1,6 @@
 """Sums and multiples of losses: losses again, with a metric for each part."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ class WeightedSum(ArgumentsKept):
         dtype: dtype of the result.
 
     Raises:
-        ValueError: no part, weights that are not one a part, or parts that reduce differently.
+        ValueError: no part, weights that are not one a part or not finite, or parts that reduce differently.
 
     Example:
         >>> import numpy as np
@@ -45,6 +46,8 @@ class WeightedSum(ArgumentsKept):
     ):
         if not losses or len(losses) != len(weights):
             raise ValueError(f"{len(losses)} losses and {len(weights)} weights, expected one weight for each loss.")
+        if not all(map(math.isfinite, weights)):
+            raise ValueError(f"weights={list(weights)}, expected finite numbers.")
         reductions = {loss.reduction for loss in losses}
         if len(reductions) > 1:
             raise ValueError(f"the losses reduce differently ({reductions}): give all of them the same reduction.")

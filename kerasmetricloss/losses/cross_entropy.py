@@ -1,7 +1,7 @@
 """Cross-entropy and weighted cross-entropy (Eq. 10), binary or categorical."""
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import keras
 import numpy as np
@@ -26,7 +26,8 @@ class CrossEntropy(SegmentationLoss):
 
     Args:
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
-            ``class_weights`` are normalised to the mean 1.
+            ``class_weights`` are normalised to the mean 1. There is no smoothing and no rule for empty sets: the
+            loss is no ratio of sums.
 
     Example:
         >>> import numpy as np
@@ -35,6 +36,8 @@ class CrossEntropy(SegmentationLoss):
         >>> round(float(CrossEntropy()(y_true, y_pred)), 3)  # (log 2 + log 4/3) / 2
         0.49
     """
+
+    no_overlap: ClassVar[str] = "cross-entropy is a mean over voxels, no ratio of sums that could be smoothed or 0/0"
 
     def activation(self, y_pred: Any, class_axis: int, layout: Layout) -> Any:
         """Return logits as they are (independent), and log-probabilities for exclusive classes."""
@@ -106,7 +109,8 @@ class WeightedCrossEntropy(CrossEntropy):
         **settings: as for :class:`CrossEntropy`.
 
     Raises:
-        ValueError: neither ``prior`` nor weights, or both, or a prior outside (0, 1).
+        ValueError: neither ``prior`` nor weights, or both, a prior outside (0, 1), or a weight that is negative or
+            not finite.
 
     Example:
         >>> import numpy as np
@@ -136,6 +140,10 @@ class WeightedCrossEntropy(CrossEntropy):
             raise ValueError("give either prior=p, or both weights foreground=w1 and background=w0.")
         if self.prior is not None and not all(0 < p < 1 for p in np.atleast_1d(self.prior)):
             raise ValueError(f"prior={self.prior}, expected shares of the voxels, above 0 and below 1.")
+        for key in ("foreground", "background"):
+            weight = getattr(self, key)
+            if weight is not None and not all(0 <= w < np.inf for w in np.atleast_1d(weight)):
+                raise ValueError(f"{key}={weight}, expected weights of at least 0.")
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

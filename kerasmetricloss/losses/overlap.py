@@ -1,5 +1,6 @@
 """Soft Dice, soft Jaccard and soft Tversky: one minus the ratio of soft counts (Eqs. 11-14)."""
 
+import math
 from dataclasses import asdict, fields
 from typing import Any, Unpack
 
@@ -33,6 +34,8 @@ class OverlapLoss(SegmentationLoss):
     def __init__(self, **settings: Unpack[OverlapSettings]):
         super().__init__(**{key: value for key, value in settings.items() if key not in _OVERLAP})
         self.overlap = Overlap(**{key: value for key, value in settings.items() if key in _OVERLAP})
+        if math.isnan(self.overlap.empty):
+            raise ValueError("empty=nan, expected a number: a loss that is NaN for one image is NaN for its batch.")
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -70,7 +73,7 @@ class SoftTversky(OverlapLoss):
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Raises:
-        ValueError: alpha or beta is not above 0.
+        ValueError: alpha or beta is not above 0 and finite.
 
     Example:
         >>> import numpy as np
@@ -82,7 +85,7 @@ class SoftTversky(OverlapLoss):
 
     def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapSettings]):
         super().__init__(**settings)
-        if not (alpha > 0 and beta > 0):
+        if not all(0 < weight < math.inf for weight in (alpha, beta)):
             raise ValueError(f"alpha={alpha}, beta={beta}, expected numbers > 0.")
         self.alpha, self.beta = float(alpha), float(beta)
 
@@ -163,7 +166,7 @@ class FocalTversky(SoftTversky):
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Raises:
-        ValueError: gamma, alpha or beta is not above 0.
+        ValueError: gamma, alpha or beta is not above 0 and finite.
 
     Source: Abraham and Khan, ISBI 2019, https://arxiv.org/abs/1810.07842.
 
@@ -179,7 +182,7 @@ class FocalTversky(SoftTversky):
         self, *, gamma: float = 0.75, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapSettings]
     ):
         super().__init__(alpha=alpha, beta=beta, **settings)
-        if not gamma > 0:
+        if not 0 < gamma < math.inf:
             raise ValueError(f"gamma={gamma}, expected a number > 0.")
         self.gamma = float(gamma)
 

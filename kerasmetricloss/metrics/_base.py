@@ -16,6 +16,7 @@ from kerasmetricloss.similarities import (
     LayoutSettings,
     class_mean,
     decisions,
+    from_keywords,
     read,
     spread_class_weights,
 )
@@ -71,7 +72,7 @@ class CaseMetric(keras.metrics.Metric):
         super().__init__(name=name or self.default_name, dtype=dtype)
         if not 0 < threshold < 1:
             raise ValueError(f"threshold={threshold}, expected a number between 0 and 1.")
-        self.layout = Layout(**settings)
+        self.layout = from_keywords(Layout, type(self).__name__, settings)
         self.threshold = float(threshold)
         self.per_class = per_class if isinstance(per_class, bool) else tuple(per_class)
         self._state_dtype = "float64" if self.dtype == "float64" else "float32"

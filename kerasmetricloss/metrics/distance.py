@@ -35,7 +35,7 @@ class SurfaceMetric(CaseMetric):
         super().__init__(**settings)
         check_pool(self.layout, type(self).__name__)
         self.spacing_mm = None if spacing_mm is None else tuple(float(step) for step in spacing_mm)
-        if self.spacing_mm is not None and not all(step > 0 for step in self.spacing_mm):
+        if self.spacing_mm is not None and not all(0 < step < np.inf for step in self.spacing_mm):
             raise ValueError(f"spacing_mm={self.spacing_mm}, expected positive numbers, one a space axis.")
 
     def update_state(
@@ -156,8 +156,10 @@ class HausdorffDistance(SurfaceMetric):
     ) -> None:
         super().__init__(spacing_mm=spacing_mm, **settings)
         check_definition(percentile, definition)
-        if isinstance(missed, str) and missed != "diagonal":
+        if missed not in (None, "diagonal") and (isinstance(missed, str) or not 0 <= missed < np.inf):
             raise ValueError(f"missed={missed!r}, expected a number of mm, 'diagonal' or None.")
+        if empty < 0 or np.isinf(empty):
+            raise ValueError(f"empty={empty}, expected a number of mm, or NaN to leave empty masks out.")
         self.percentile, self.definition = float(percentile), definition
         self.empty, self.missed = float(empty), missed
 
@@ -215,8 +217,10 @@ class NormalizedSurfaceDistance(SurfaceMetric):
         **settings: Unpack[CaseSettings],
     ) -> None:
         super().__init__(spacing_mm=spacing_mm, **settings)
-        if not tolerance_mm >= 0:
+        if not 0 <= tolerance_mm < np.inf:
             raise ValueError(f"tolerance_mm={tolerance_mm}, expected a distance of at least 0.")
+        if np.isinf(empty):
+            raise ValueError(f"empty={empty}, expected a score, or NaN to leave empty masks out.")
         self.tolerance_mm, self.empty = float(tolerance_mm), float(empty)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Dice, Jaccard, Tversky and F-beta of thresholded predictions (Eqs. 2, 3 and 6)."""
 
+import math
 from typing import Any, Unpack
 
 import keras
@@ -105,7 +106,7 @@ class TverskyIndex(CountMetric):
 
     def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[CountSettings]) -> None:
         super().__init__(**settings)
-        if not (alpha > 0 and beta > 0):
+        if not all(0 < weight < math.inf for weight in (alpha, beta)):
             raise ValueError(f"alpha={alpha}, beta={beta}, expected weights above 0.")
         self.alpha, self.beta = float(alpha), float(beta)
 
@@ -148,7 +149,7 @@ class FBetaScore(CountMetric):
 
     def __init__(self, *, beta: float = 1.0, **settings: Unpack[CountSettings]) -> None:
         super().__init__(**settings)
-        if not beta > 0:
+        if not 0 < beta < math.inf:
             raise ValueError(f"beta={beta}, expected a number above 0.")
         self.beta = float(beta)
 

@@ -195,7 +195,7 @@ def _checked(
             "surface distances compare two masks of one shape"
         )
     spacing = np.ones(y_true.ndim) if spacing_mm is None else np.asarray(spacing_mm, np.float64)
-    if spacing.shape != (y_true.ndim,) or not (spacing > 0).all():
+    if spacing.shape != (y_true.ndim,) or not ((spacing > 0) & np.isfinite(spacing)).all():
         raise ValueError(
             f"spacing_mm is {spacing_mm} for masks of shape {y_true.shape}: "
             f"expected {y_true.ndim} positive numbers, one an axis"

@@ -1,5 +1,6 @@
 """The difference of volumes, in ml."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -42,7 +43,7 @@ class AbsoluteVolumeDifference(CaseMetric):
     def __init__(self, *, voxel_volume_ml: float, **settings: Unpack[CaseSettings]) -> None:
         super().__init__(**settings)
         check_pool(self.layout, type(self).__name__)
-        if not voxel_volume_ml > 0:
+        if not 0 < voxel_volume_ml < math.inf:
             raise ValueError(f"voxel_volume_ml={voxel_volume_ml}, expected a volume above 0.")
         self.voxel_volume_ml = float(voxel_volume_ml)
 

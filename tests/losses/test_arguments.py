@@ -1,0 +1,57 @@
+"""Arguments that make no sense are refused, in words of the loss that was asked for."""
+
+import math
+
+import pytest
+
+from kerasmetricloss.losses import (
+    CrossEntropy,
+    FocalTversky,
+    GeneralizedDice,
+    SoftDice,
+    SoftJaccard,
+    SoftTversky,
+    WeightedCrossEntropy,
+    WeightedSum,
+)
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments"),
+    [
+        (SoftDice, {"smooth_nr": NAN}),
+        (SoftDice, {"empty": NAN}),
+        (SoftJaccard, {"empty": INF}),
+        (SoftJaccard, {"norm": NAN}),
+        (GeneralizedDice, {"class_weights": (1.0, NAN)}),
+        (SoftTversky, {"alpha": NAN}),
+        (SoftTversky, {"beta": INF}),
+        (FocalTversky, {"gamma": NAN}),
+        (FocalTversky, {"gamma": INF}),
+        (WeightedCrossEntropy, {"prior": NAN}),
+        (WeightedCrossEntropy, {"prior": (0.5, NAN)}),
+        (WeightedCrossEntropy, {"foreground": NAN, "background": 1.0}),
+        (WeightedCrossEntropy, {"foreground": (1.0, -1.0), "background": 1.0}),
+        (WeightedCrossEntropy, {"background": INF, "foreground": 1.0}),
+        (WeightedSum, {"weights": [NAN], "losses": [SoftDice()]}),
+    ],
+    ids=str,
+)
+def test_numbers_without_a_meaning_are_named(loss, arguments):
+    with pytest.raises(ValueError, match=rf"{next(iter(arguments))}=.*expected"):
+        loss(**arguments)
+
+
+@pytest.mark.parametrize("loss", [SoftDice, FocalTversky, CrossEntropy, WeightedCrossEntropy])
+def test_an_unknown_argument_names_the_loss(loss):
+    with pytest.raises(TypeError, match=rf"^{loss.__name__}\(\) got an unexpected keyword argument 'smoothing'$"):
+        loss(smoothing=1)
+
+
+@pytest.mark.parametrize("argument", ["smooth_nr", "smooth_dr", "empty", "norm", "intersection"])
+@pytest.mark.parametrize("loss", [CrossEntropy, WeightedCrossEntropy])
+def test_cross_entropy_says_why_it_has_no_smoothing_and_no_empty_set(loss, argument):
+    with pytest.raises(TypeError, match=rf"^{loss.__name__}\(\) got .* '{argument}': cross-entropy is a mean over"):
+        loss(**{argument: 0.5})
