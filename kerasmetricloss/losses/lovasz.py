@@ -22,8 +22,8 @@ class LovaszLoss(SegmentationLoss):
 
     def __init__(self, *, bins: int | None = None, **settings: Unpack[LayoutSettings]):
         super().__init__(**settings)
-        if bins is not None and bins < 1:
-            raise ValueError(f"bins={bins}, expected None or a whole number > 0.")
+        if bins is not None and bins < 2:
+            raise ValueError(f"bins={bins}, expected None or a whole number >= 2.")
         self.bins = bins if bins is None else int(bins)
 
     def get_config(self) -> dict[str, Any]:
@@ -47,10 +47,11 @@ class LovaszLoss(SegmentationLoss):
             weight = weight * ops.ones_like(errors)
         if self.bins is not None:
             rows, number = _row_numbers(batch, pool)
-            shares = binned_extension(errors, batch.truth, weight, rows, number, self.bins)
-            return total(shares, None, batch, pool=pool)
-        arrays = (x if x is None else _as_rows(x, batch, pool) for x in (errors, batch.truth, weight))
-        return ops.reshape(sorted_extension(*arrays), (-1, errors.shape[batch.class_axis]))
+            flat = binned_extension(errors, batch.truth, weight, rows, number, self.bins)
+        else:
+            arrays = (x if x is None else _as_rows(x, batch, pool) for x in (errors, batch.truth, weight))
+            flat = sorted_extension(*arrays)
+        return ops.reshape(flat, (-1, errors.shape[batch.class_axis]))
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -60,7 +61,7 @@ class LovaszSigmoid(LovaszLoss):
     On hard predictions it is the Jaccard loss. With an empty truth it is the largest p: only that voxel learns.
 
     Args:
-        bins: None for the exact value by sorting. A number (1000, say) puts the errors into that many bins: the value
+        bins: None for the exact value by sorting. A number (1000, say) rounds the errors to that many levels: the value
             differs by at most 1 / bins, and takes a fraction of the time under XLA.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
@@ -70,7 +71,7 @@ class LovaszSigmoid(LovaszLoss):
         >>> y_pred = np.array([[[0.5], [0.8], [0.9]]])
         >>> round(float(LovaszSigmoid()(y_true, y_pred)), 3)  # 0.9 / 3 + 0.5 / 3 + 0.2 / 3
         0.533
-        >>> round(float(LovaszSigmoid(bins=10)(y_true, y_pred)), 3)  # the same: no two errors share a bin
+        >>> round(float(LovaszSigmoid(bins=11)(y_true, y_pred)), 3)  # the same: these errors are levels
         0.533
     """
 

@@ -43,11 +43,10 @@ def divide(numerator: Any, denominator: Any, otherwise: float) -> Any:
     Returns:
         The quotient.
     """
-    zero = denominator < SMALLEST
-    safe = ops.where(zero, ops.ones_like(denominator), denominator)
+    safe = ops.maximum(denominator, SMALLEST)
     scale = ops.stop_gradient(1 / safe)
     quotient = (numerator * scale) / (safe * scale)
-    return ops.where(zero, ops.cast(otherwise, quotient.dtype), quotient)
+    return ops.where(denominator < SMALLEST, ops.cast(otherwise, quotient.dtype), quotient)
 
 
 def count(batch: Batch, overlap: Overlap = Overlap(), *, pool: str = "image") -> Counts:  # noqa: B008 - frozen

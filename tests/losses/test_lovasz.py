@@ -52,6 +52,14 @@ def test_binned_differs_by_at_most_one_over_bins(example, bins):
     assert abs(exact - binned) <= 1 / bins + 1e-6
 
 
+@given(arrays.arrays(bool, (2, 6, 1)), arrays.arrays(bool, (2, 6, 1)))
+@settings(max_examples=30, deadline=None)
+def test_is_the_jaccard_loss_on_hard_predictions_binned_or_not(y, p):
+    expected = np.mean([jaccard_loss((a != b)[:, 0], a[:, 0]) for a, b in zip(y, p, strict=True)])
+    for bins in (None, 2, 10):
+        assert float(LovaszSigmoid(bins=bins)(y, p.astype("float32"))) == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize("pool", ["image", "batch"])
 @pytest.mark.parametrize("form", ["channels_last", "channels_first"])
 def test_binned_is_close_for_every_layout_and_weight(pool, form):
@@ -67,11 +75,11 @@ def test_binned_is_close_for_every_layout_and_weight(pool, form):
             assert float(binned) == pytest.approx(float(exact), abs=1 / 5000)
 
 
-@pytest.mark.parametrize("bins", [None, 1000])
+@pytest.mark.parametrize("bins", [None, 1001])
 def test_gradient_equals_finite_differences_away_from_ties(bins, gradient):
     rng = np.random.default_rng(11)
     y = (rng.random((2, 6, 2)) > 0.5).astype("float32")
-    # Errors 0.04 apart, so that no step of 0.01 changes their order, nor a bin of 0.001 holds two.
+    # Errors 0.04 apart, so that no step of 0.01 changes their order; all are levels of 1001 bins.
     p = (0.02 + 0.04 * rng.permutation(24).reshape(2, 6, 2)).astype("float32")
     p = np.where(y == 1, 1 - p, p).astype("float32")
     loss = LovaszSigmoid(bins=bins)
@@ -84,7 +92,7 @@ def test_gradient_equals_finite_differences_away_from_ties(bins, gradient):
         assert slope[index] == pytest.approx(estimate, abs=1e-4)
 
 
-@pytest.mark.parametrize("bins", [None, 50])
+@pytest.mark.parametrize("bins", [None, 51])
 def test_gradients_of_a_truth_without_foreground_reach_the_largest_probabilities(bins, gradient):
     y = np.zeros((1, 4, 1), dtype="float32")
     p = np.array([[[0.2], [0.9], [0.4], [0.0]]], dtype="float32")
@@ -105,7 +113,7 @@ def test_two_hundred_thousand_voxels_keep_their_digits():
     # All errors one half: the value is one half. Differences of J would be lost in float32.
     y = (np.arange(200_000) % 10 == 0).reshape(1, -1, 1)
     p = np.full(y.shape, 0.5, dtype="float32")
-    for bins in (None, 1000):
+    for bins in (None, 1001):
         assert float(LovaszSigmoid(bins=bins)(y, p)) == pytest.approx(0.5, rel=2e-5)
 
 
@@ -156,7 +164,7 @@ def test_rows_of_the_function_are_independent():
         (lambda: LovaszSigmoid(classes="exclusive"), "use LovaszSoftmax"),
         (lambda: LovaszSoftmax(classes="independent"), "use LovaszSigmoid"),
         (lambda: LovaszSoftmax(classes_in_mean="some"), "classes_in_mean='some'"),
-        (lambda: LovaszSigmoid(bins=0), "bins=0"),
+        (lambda: LovaszSigmoid(bins=1), "bins=1"),
         (lambda: LovaszHinge(bins=100), "not bounded"),
         (lambda: LovaszHinge(from_logits=False), "takes logits"),
     ],
