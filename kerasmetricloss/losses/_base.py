@@ -171,11 +171,4 @@ def _weighted_sum(terms: list[tuple[float, Any]]) -> Any:
 
     if not all(isinstance(factor, int | float) and isinstance(loss, keras.losses.Loss) for factor, loss in terms):
         return NotImplemented
-    flat = [
-        (factor * weight, part)
-        for factor, loss in terms
-        for weight, part in (
-            zip(loss.weights, loss.losses, strict=True) if isinstance(loss, WeightedSum) else [(1.0, loss)]
-        )
-    ]
-    return WeightedSum(losses=[part for _, part in flat], weights=[weight for weight, _ in flat])
+    return WeightedSum(losses=[loss for _, loss in terms], weights=[factor for factor, _ in terms])

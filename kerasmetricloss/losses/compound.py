@@ -15,7 +15,8 @@ class WeightedSum(ArgumentsKept):
     """Weighted sum of losses: sum_k w_k l_k. What ``0.5 * SoftDice() + 0.5 * CrossEntropy()`` builds.
 
     Args:
-        losses: the parts l_k: losses of this package or any other ``keras.losses.Loss``.
+        losses: the parts l_k: losses of this package or any other ``keras.losses.Loss``. A part that is a sum is
+            replaced by its parts.
         weights: the factors w_k, one a part.
         name: name of the loss.
         dtype: dtype of the result.
@@ -48,12 +49,13 @@ class WeightedSum(ArgumentsKept):
             raise ValueError(f"{len(losses)} losses and {len(weights)} weights, expected one weight for each loss.")
         if not all(map(math.isfinite, weights)):
             raise ValueError(f"weights={list(weights)}, expected finite numbers.")
-        reductions = {loss.reduction for loss in losses}
+        parts = [part for weight, loss in zip(weights, losses, strict=True) for part in _parts(weight, loss)]
+        self.weights = [weight for weight, _ in parts]
+        self.losses = [loss for _, loss in parts]
+        reductions = {loss.reduction for loss in self.losses}
         if len(reductions) > 1:
             raise ValueError(f"the losses reduce differently ({reductions}): give all of them the same reduction.")
-        super().__init__(name=name, reduction=losses[0].reduction, dtype=dtype)
-        self.losses = list(losses)
-        self.weights = [float(weight) for weight in weights]
+        super().__init__(name=name, reduction=self.losses[0].reduction, dtype=dtype)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the weighted sum of the parts; each reduces and scales for replicas itself."""
@@ -119,6 +121,12 @@ class PartMetric(keras.metrics.Mean):
     def from_config(cls, config: dict[str, Any]) -> "PartMetric":
         """Build the metric from its config."""
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
+
+
+def _parts(weight: float, loss: keras.losses.Loss) -> list[tuple[float, keras.losses.Loss]]:
+    """Return a part with its factor, or those of the sum that it is."""
+    inner = zip(loss.weights, loss.losses, strict=True) if isinstance(loss, WeightedSum) else [(1.0, loss)]
+    return [(float(weight) * factor, part) for factor, part in inner]
 
 
 def _plain_name(loss: keras.losses.Loss) -> str:

@@ -28,6 +28,15 @@ def test_sums_of_sums_are_flat():
     assert repr(total) == "1.0 * SoftDice() + 4.0 * CrossEntropy() + 1.0 * SoftJaccard() + 1.0 * SoftDice(norm=2)"
 
 
+def test_a_sum_given_as_a_part_is_flat_and_shows_its_parts():
+    total = WeightedSum(losses=[COMPOUND, SoftJaccard()], weights=[2, 3.0])
+    assert total.weights == [1.0, 4.0, 3.0]
+    assert [metric.name for metric in total.part_metrics()] == ["soft_dice", "cross_entropy", "soft_jaccard"]
+    assert float(total(Y, P)) == pytest.approx(2 * float(COMPOUND(Y, P)) + 3 * float(SoftJaccard()(Y, P)), rel=1e-6)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(total))
+    assert copy.get_config() == total.get_config()
+
+
 def test_a_loss_of_keras_can_be_a_part():
     mixed = SoftDice() + 0.1 * (keras.losses.BinaryFocalCrossentropy() + SoftDice())
     focal = float(keras.losses.BinaryFocalCrossentropy()(Y, P))
