@@ -41,10 +41,15 @@ def sorted_extension(errors: Any, truth: Any, weight: Any = None) -> Any:
     errors, order = ops.top_k(errors, ops.shape(errors)[-1])
     foreground = ops.take_along_axis(truth, order, axis=-1)
     background = 1 - foreground
-    if weight is not None:
+    if weight is None:
+        missed = _sum_before(foreground)
+        # The k-th voxel has k before it: no second cumulative sum.
+        invented = ops.arange(ops.shape(errors)[-1], dtype=errors.dtype) - missed
+    else:
         weight = ops.take_along_axis(weight, order, axis=-1)
         foreground, background = foreground * weight, background * weight
-    true, missed, invented = _before(foreground, background)
+        missed, invented = _sum_before(foreground), _sum_before(background)
+    true = ops.sum(foreground, axis=-1, keepdims=True)
     union = true + invented
     # J grows by (I b + U f) / (U (U + b)) from I / U. A difference of neighbouring values of J would lose all its
     # digits for a million voxels.
@@ -119,19 +124,17 @@ def binned_extension(errors: Any, truth: Any, weight: Any, rows: Any, number: in
 
 def _shares(f: Any, b: Any) -> tuple[Any, Any]:
     """Return what each voxel of foreground, and of background, adds to J: shape (rows, bins)."""
-    true, missed, invented = _before(f, b)
-    union = true + invented
+    left = ops.sum(f, axis=-1, keepdims=True) - _sum_before(f)
+    union = ops.sum(f, axis=-1, keepdims=True) + _sum_before(b)
     after = union + b
     each_foreground = (divide(ops.ones_like(f), union, 0.0) + divide(ops.ones_like(f), after, 0.0)) / 2
-    each_background = divide(2 * (true - missed) - f, union * after, 0.0) / 2
+    each_background = divide(2 * left - f, union * after, 0.0) / 2
     return each_foreground, each_background + divide(_first(union, b), b, 0.0)
 
 
-def _before(foreground: Any, background: Any) -> tuple[Any, Any, Any]:
-    """Return |y|, and the foreground and background before each position of the last axis."""
-    missed = ops.cumsum(foreground, axis=-1) - foreground
-    invented = ops.cumsum(background, axis=-1) - background
-    return ops.sum(foreground, axis=-1, keepdims=True), missed, invented
+def _sum_before(x: Any) -> Any:
+    """Return the sum of what stands before each position of the last axis."""
+    return ops.cumsum(x, axis=-1) - x
 
 
 def _first(union: Any, background: Any) -> Any:
