@@ -13,6 +13,7 @@ from kerasmetricloss.similarities import (
     Overlap,
     class_mean,
     from_keywords,
+    keras_mask,
     probabilities,
     read,
 )
@@ -100,8 +101,9 @@ class SegmentationLoss(ArgumentsKept):
 
     def weighted_values(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         """Return the loss of each image, weights a voxel applied, and the weights of the images or None."""
+        mask = keras_mask(y_pred)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
-        batch = read(y_true, y_pred, sample_weight, layout=self.layout, activation=self.activation)
+        batch = read(y_true, y_pred, sample_weight, layout=self.layout, activation=self.activation, mask=mask)
         return self.image_values(batch), batch.image_weight
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -113,7 +115,7 @@ class SegmentationLoss(ArgumentsKept):
 
         Args:
             y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1).
-            y_pred: (batch, *space, classes).
+            y_pred: (batch, *space, classes). Voxels that its implicit Keras mask leaves out have weight 0.
             sample_weight: (batch,) scales the loss of an image; (batch, *space), (batch, *space, 1) or
                 (batch, *space, classes) enters the sums over voxels.
 

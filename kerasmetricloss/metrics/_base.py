@@ -17,6 +17,7 @@ from kerasmetricloss.similarities import (
     class_mean,
     decisions,
     from_keywords,
+    keras_mask,
     read,
     spread_class_weights,
 )
@@ -83,7 +84,8 @@ class CaseMetric(keras.metrics.Metric):
 
         Args:
             y_true: (batch, *space, classes) in [0, 1], or a label map (batch, *space) or (batch, *space, 1).
-            y_pred: (batch, *space, classes): probabilities, or logits with `from_logits=True`.
+            y_pred: (batch, *space, classes): probabilities, or logits with `from_logits=True`. Voxels that its
+                implicit Keras mask leaves out have weight 0.
             sample_weight: None, (batch,) a case, (batch, *space) or (batch, *space, 1) a voxel.
         """
         self._update(y_true, y_pred, sample_weight)
@@ -163,9 +165,10 @@ class CaseMetric(keras.metrics.Metric):
         return self.layout.class_weights
 
     def _read(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Batch:
+        mask = keras_mask(y_pred)
         if self._state_dtype == "float64":
             y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float64")
-        return read(y_true, y_pred, sample_weight, layout=self.layout, activation=self._decide)
+        return read(y_true, y_pred, sample_weight, layout=self.layout, activation=self._decide, mask=mask)
 
     def _decide(self, y_pred: Any, class_axis: int, layout: Layout) -> Any:
         if layout.classes == "exclusive" or self.threshold == 0.5:

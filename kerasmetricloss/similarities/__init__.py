@@ -19,6 +19,7 @@ from kerasmetricloss.similarities.settings import from_keywords as from_keywords
 _WITH_KERAS = {
     "Batch": "arrays",
     "decisions": "arrays",
+    "keras_mask": "arrays",
     "probabilities": "arrays",
     "read": "arrays",
     "Counts": "counts",

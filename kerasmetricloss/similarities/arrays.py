@@ -52,6 +52,7 @@ def read(
     *,
     layout: Layout,
     activation: Callable[[Any, int, Layout], Any] = probabilities,
+    mask: Any = None,
 ) -> Batch:
     """Check and align a batch.
 
@@ -62,6 +63,8 @@ def read(
         sample_weight: None; (batch,) an image; (batch, *space) or (batch, *space, 1) a voxel; or one a voxel and class.
         layout: how to read them. With channels first the class axis is the second everywhere.
         activation: maps (y_pred, class axis, layout) to what is compared with the truth, before ``include``.
+        mask: None, or what :func:`keras_mask` gives: (batch, *space), the first axes of it, or with a class axis too.
+            Voxels where it is False have weight 0.
 
     Returns:
         The batch in float32, or in float64 where y_pred is float64.
@@ -79,8 +82,10 @@ def read(
     _check_classes(y_pred, axis, layout)
     truth, known = _truth(y_true, y_pred, axis, layout)
     weight, image_weight = _weights(sample_weight, y_pred, axis)
-    if known is not None:
-        weight = known if weight is None else weight * known
+    kept = None if mask is None else _mask_weight(mask, y_pred, axis)
+    for factor in (known, kept):
+        if factor is not None:
+            weight = factor if weight is None else weight * factor
     if layout.pool == "batch" and image_weight is not None:
         # There is no value an image to scale: the image's weight enters the sums.
         as_voxels = ops.reshape(image_weight, (-1,) + (1,) * (rank - 1))
@@ -90,6 +95,16 @@ def read(
         truth, prediction = (_select(x, layout.include, axis) for x in (truth, prediction))
         weight = weight if weight is None or weight.shape[axis] == 1 else _select(weight, layout.include, axis)
     return Batch(truth, prediction, weight, image_weight, axis, space)
+
+
+def keras_mask(y_pred: Any) -> Any:
+    """Return the implicit mask that Keras layers such as ``Masking`` hang on a tensor, or None.
+
+    Converting or casting the tensor loses it.
+    """
+    # Keras has no public name for it; under JAX the tensor itself does not hold it.
+    find = getattr(keras.src.backend, "get_keras_mask", lambda tensor: getattr(tensor, "_keras_mask", None))
+    return find(y_pred)
 
 
 def _float(x: Any) -> Any:
@@ -157,6 +172,24 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
         labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
         return ops.cast(ops.equal(y_true, labels), y_pred.dtype), known
     return ops.cast(y_true, y_pred.dtype), known
+
+
+def _mask_weight(mask: Any, y_pred: Any, axis: int) -> Any:
+    """Return an implicit mask as a weight a voxel that broadcasts to y_pred."""
+    shape, expected = tuple(mask.shape), tuple(y_pred.shape)
+    without = expected[:axis] + expected[axis + 1 :]
+    single = (*expected[:axis], 1, *expected[axis + 1 :])
+    mask = ops.cast(mask, y_pred.dtype)
+    if _fits(shape, expected) or _fits(shape, single):
+        return mask
+    if not _fits(shape, without[: len(shape)]):
+        raise ValueError(
+            f"y_pred has shape {expected} and carries a Keras mask of shape {shape}: expected {without}, its first "
+            "axes, or a class axis too. Remove the mask, or give sample_weight instead."
+        )
+    for _ in range(len(without) - len(shape)):
+        mask = ops.expand_dims(mask, -1)
+    return ops.expand_dims(mask, axis)
 
 
 def _wide(labels: Any) -> Any:

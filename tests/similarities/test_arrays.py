@@ -107,6 +107,22 @@ def test_a_label_map_of_booleans_has_two_classes_whatever_the_prediction_has():
     np.testing.assert_array_equal(truth[0], [[0, 1, 0], [1, 0, 0]])
 
 
+@pytest.mark.parametrize("form", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("shape", [(2,), (2, 4), (2, 4, 5)], ids=str)
+def test_a_keras_mask_of_the_first_axes_is_a_weight_a_voxel(form, shape):
+    mask = array(*shape) > 0.4
+    expected = np.broadcast_to(mask.reshape(*shape, *(1,) * (3 - len(shape))), (2, 4, 5))
+    size = (2, 4, 5, 3) if form == "channels_last" else (2, 3, 4, 5)
+    given = array(2, 4, 5)
+    batch = read(array(*size), array(*size), given, layout=Layout(data_format=form), mask=mask)
+    np.testing.assert_array_equal(np.squeeze(numpy(batch.weight), batch.class_axis), expected * given)
+
+
+def test_a_keras_mask_that_does_not_fit_is_named():
+    with pytest.raises(ValueError, match=r"y_pred has shape \(2, 4, 5, 3\) and carries a Keras mask of shape \(2, 5\)"):
+        read(array(2, 4, 5, 3), array(2, 4, 5, 3), layout=Layout(), mask=np.ones((2, 5), bool))
+
+
 def test_decisions_are_strictly_above_one_half():
     p = np.array([[[0.5], [0.5000001], [0.2]]], dtype="float32")
     np.testing.assert_array_equal(numpy(decisions(ops.convert_to_tensor(p), 2, Layout()))[0, :, 0], [0, 1, 0])
