@@ -1,7 +1,7 @@
 """The Lovász losses: for sigmoid, softmax and hinge. See ``extension`` for the function they share."""
 
 import math
-from typing import Any, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 import keras
 from keras import ops
@@ -15,20 +15,28 @@ from kerasmetricloss.similarities.settings import choose
 class LovaszLoss(SegmentationLoss):
     """Base of the Lovász losses.
 
+    The empty-set rule: where the truth of an image and class is empty and no voxel has an error, the loss is
+    ``1 - empty``. Where the truth is empty and any voxel has an error, it is the largest error.
+
     Args:
         bins: None sorts the errors; a number puts them into that many bins.
+        empty: the score of two empty sets.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
     """
 
-    def __init__(self, *, bins: int | None = None, **settings: Unpack[LayoutSettings]):
+    no_overlap: ClassVar[str] = "the Lovász extension is no ratio of soft sums, so it takes empty= only"
+
+    def __init__(self, *, bins: int | None = None, empty: float = 1.0, **settings: Unpack[LayoutSettings]):
         super().__init__(**settings)
-        if bins is not None and bins < 2:
+        if bins is not None and not (bins >= 2 and float(bins).is_integer()):
             raise ValueError(f"bins={bins}, expected None or a whole number >= 2.")
-        self.bins = bins if bins is None else int(bins)
+        if not math.isfinite(empty):
+            raise ValueError(f"empty={empty}, expected a number.")
+        self.bins, self.empty = bins if bins is None else int(bins), float(empty)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
-        return {**super().get_config(), "bins": self.bins}
+        return {**super().get_config(), "bins": self.bins, "empty": self.empty}
 
     def errors(self, batch: Batch) -> Any:
         """Return the error of each voxel, of the shape of the prediction."""
@@ -51,18 +59,25 @@ class LovaszLoss(SegmentationLoss):
         else:
             arrays = (x if x is None else _as_rows(x, batch, pool) for x in (errors, batch.truth, weight))
             flat = sorted_extension(*arrays)
-        return ops.reshape(flat, (-1, errors.shape[batch.class_axis]))
+        values = ops.reshape(flat, (-1, errors.shape[batch.class_axis]))
+        if self.empty == 1:
+            # Without any error the extension is 0 already.
+            return values
+        nothing = total(errors + batch.truth, weight, batch, pool=pool) <= 0
+        return ops.where(nothing, ops.cast(1 - self.empty, values.dtype), values)
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
 class LovaszSigmoid(LovaszLoss):
     """Lovász extension of the Jaccard loss for independent classes, with errors |y - p|.
 
-    On hard predictions it is the Jaccard loss. With an empty truth it is the largest p: only that voxel learns.
+    On hard predictions it is the Jaccard loss. With an empty truth it is the largest p: only that voxel learns; but
+    if all p are 0 too, it is ``1 - empty``. There is no smoothing, no norm and no intersection to choose.
 
     Args:
         bins: None for the exact value by sorting. A number (1000, say) rounds the errors to that many levels: the value
             differs by at most 1 / bins, and takes a fraction of the time under XLA.
+        empty: the score of two empty sets: of an empty truth where every p is 0.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Example:
@@ -75,8 +90,8 @@ class LovaszSigmoid(LovaszLoss):
         0.533
     """
 
-    def __init__(self, *, bins: int | None = None, **settings: Unpack[LayoutSettings]):
-        super().__init__(bins=bins, **settings)
+    def __init__(self, *, bins: int | None = None, empty: float = 1.0, **settings: Unpack[LayoutSettings]):
+        super().__init__(bins=bins, empty=empty, **settings)
         if self.layout.classes != "independent":
             raise ValueError("LovaszSigmoid is for independent classes: use LovaszSoftmax for exclusive ones.")
 
@@ -89,6 +104,7 @@ class LovaszSoftmax(LovaszLoss):
         classes_in_mean: "present" takes the mean over the classes in the truth of an image, "all" over all classes.
             An image without any (all of it ignored) has loss 0.
         bins: as for :class:`LovaszSigmoid`.
+        empty: as for :class:`LovaszSigmoid`; it matters with classes_in_mean="all" only.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Example:
@@ -104,9 +120,10 @@ class LovaszSoftmax(LovaszLoss):
         *,
         classes_in_mean: Literal["present", "all"] = "present",
         bins: int | None = None,
+        empty: float = 1.0,
         **settings: Unpack[LayoutSettings],
     ):
-        super().__init__(bins=bins, **{"classes": "exclusive", **settings})
+        super().__init__(bins=bins, empty=empty, **{"classes": "exclusive", **settings})
         if self.layout.classes != "exclusive":
             raise ValueError("LovaszSoftmax is for exclusive classes: use LovaszSigmoid for independent ones.")
         choose("classes_in_mean", classes_in_mean, ("present", "all"))
@@ -131,6 +148,7 @@ class LovaszHinge(LovaszLoss):
     y_pred holds logits z. Errors have no upper bound, so there is no binned form.
 
     Args:
+        empty: the score of two empty sets: of an empty truth where every z is at most -1.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Example:
@@ -141,10 +159,10 @@ class LovaszHinge(LovaszLoss):
         0.5
     """
 
-    def __init__(self, **settings: Unpack[LayoutSettings]):
+    def __init__(self, *, empty: float = 1.0, **settings: Unpack[LayoutSettings]):
         if settings.pop("bins", None) is not None:
             raise ValueError("LovaszHinge has no bins: its errors are not bounded.")
-        super().__init__(**{"from_logits": True, **settings})
+        super().__init__(empty=empty, **{"from_logits": True, **settings})
         if not self.layout.from_logits or self.layout.classes != "independent":
             raise ValueError("LovaszHinge takes logits of independent classes: from_logits=True.")
 

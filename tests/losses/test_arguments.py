@@ -8,6 +8,9 @@ from kerasmetricloss.losses import (
     CrossEntropy,
     FocalTversky,
     GeneralizedDice,
+    LovaszHinge,
+    LovaszSigmoid,
+    LovaszSoftmax,
     SoftDice,
     SoftJaccard,
     SoftTversky,
@@ -35,6 +38,10 @@ NAN, INF = math.nan, math.inf
         (WeightedCrossEntropy, {"foreground": NAN, "background": 1.0}),
         (WeightedCrossEntropy, {"foreground": (1.0, -1.0), "background": 1.0}),
         (WeightedCrossEntropy, {"background": INF, "foreground": 1.0}),
+        (LovaszSigmoid, {"empty": NAN}),
+        (LovaszSoftmax, {"empty": INF}),
+        (LovaszSigmoid, {"bins": NAN}),
+        (LovaszSoftmax, {"bins": 2.5}),
         (WeightedSum, {"weights": [NAN], "losses": [SoftDice()]}),
     ],
     ids=str,
@@ -44,7 +51,7 @@ def test_numbers_without_a_meaning_are_named(loss, arguments):
         loss(**arguments)
 
 
-@pytest.mark.parametrize("loss", [SoftDice, FocalTversky, CrossEntropy, WeightedCrossEntropy])
+@pytest.mark.parametrize("loss", [SoftDice, FocalTversky, CrossEntropy, WeightedCrossEntropy, LovaszSigmoid])
 def test_an_unknown_argument_names_the_loss(loss):
     with pytest.raises(TypeError, match=rf"^{loss.__name__}\(\) got an unexpected keyword argument 'smoothing'$"):
         loss(smoothing=1)
@@ -54,4 +61,12 @@ def test_an_unknown_argument_names_the_loss(loss):
 @pytest.mark.parametrize("loss", [CrossEntropy, WeightedCrossEntropy])
 def test_cross_entropy_says_why_it_has_no_smoothing_and_no_empty_set(loss, argument):
     with pytest.raises(TypeError, match=rf"^{loss.__name__}\(\) got .* '{argument}': cross-entropy is a mean over"):
+        loss(**{argument: 0.5})
+
+
+@pytest.mark.parametrize("argument", ["smooth_nr", "smooth_dr", "norm", "intersection"])
+@pytest.mark.parametrize("loss", [LovaszSigmoid, LovaszSoftmax, LovaszHinge])
+def test_a_lovasz_loss_says_why_it_has_no_smoothing(loss, argument):
+    message = rf"^{loss.__name__}\(\) got .* '{argument}': the Lovász extension is no ratio"
+    with pytest.raises(TypeError, match=message):
         loss(**{argument: 0.5})
