@@ -83,7 +83,8 @@ class CaseMetric(keras.metrics.Metric):
         """Add the cases of a batch.
 
         Args:
-            y_true: (batch, *space, classes) in [0, 1], or a label map (batch, *space) or (batch, *space, 1).
+            y_true: (batch, *space, classes) in [0, 1], or a label map (batch, *space) or (batch, *space, 1). Masks of
+                0 and 255 are an error where they are NumPy arrays of integers; values of tensors are not looked at.
             y_pred: (batch, *space, classes): probabilities, or logits with `from_logits=True`. Voxels that its
                 implicit Keras mask leaves out have weight 0.
             sample_weight: None, (batch,) a case, (batch, *space) or (batch, *space, 1) a voxel.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasmetricloss.similarities.settings import Layout
@@ -58,7 +59,9 @@ def read(
 
     Args:
         y_true: (batch, *space, classes) in [0, 1], or a label map of integers, (batch, *space) or (batch, *space, 1).
-            With a single class a label map is the mask of that class.
+            With a single class a label map is the mask of that class. Masks of integers that are NumPy arrays are
+            checked to hold 0, 1 and ``ignore_label`` only; the values of tensors are not looked at, nor can they be
+            inside a compiled step.
         y_pred: (batch, *space, classes), probabilities, or logits with ``layout.from_logits``.
         sample_weight: None; (batch,) an image; (batch, *space) or (batch, *space, 1) a voxel; or one a voxel and class.
         layout: how to read them. With channels first the class axis is the second everywhere.
@@ -70,9 +73,9 @@ def read(
         The batch in float32, or in float64 where y_pred is float64.
 
     Raises:
-        ValueError: shapes that do not fit; the message names them.
+        ValueError: shapes that do not fit, or masks such as those of 0 and 255; the message names them.
     """
-    y_pred, y_true = _float(y_pred), ops.convert_to_tensor(y_true)
+    given, y_pred, y_true = y_true, _float(y_pred), ops.convert_to_tensor(y_true)
     rank = len(y_pred.shape)
     if rank < 2:
         raise ValueError(f"y_pred has shape {_text(y_pred)}, expected (batch, *space, classes).")
@@ -81,6 +84,8 @@ def read(
     space = tuple(a for a in range(1, rank) if a != axis)
     _check_classes(y_pred, axis, layout)
     truth, known = _truth(y_true, y_pred, axis, layout)
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
+        _check_masks(given, y_pred, axis, layout)
     weight, image_weight = _weights(sample_weight, y_pred, axis)
     kept = None if mask is None else _mask_weight(mask, y_pred, axis)
     for factor in (known, kept):
@@ -196,6 +201,22 @@ def _wide(labels: Any) -> Any:
     """Return booleans and small integers as int32, which holds every label: 255 is True, and -1 is no uint8."""
     small = ("bool", "uint8", "int8", "uint16", "int16")
     return ops.cast(labels, "int32") if keras.backend.standardize_dtype(labels.dtype) in small else labels
+
+
+def _check_masks(y_true: np.ndarray, y_pred: Any, axis: int, layout: Layout) -> None:
+    """Refuse masks of 0 and 255 and the like; a label map of several classes may hold any number."""
+    if y_pred.shape[axis] > 1 and y_true.shape != tuple(y_pred.shape):
+        return
+    if y_true.min() >= 0 and y_true.max() <= 1:
+        return
+    outside = y_true[(y_true < 0) | (y_true > 1)]
+    others = np.unique(outside[outside != layout.ignore_label]).tolist()
+    if others:
+        raise ValueError(
+            f"y_true, shape {y_true.shape}, holds {', '.join(map(str, others[:5]))}: expected masks of 0 and 1"
+            f"{'' if layout.ignore_label is None else f', and {layout.ignore_label} for voxels to ignore'}. Give "
+            f"y_true > 0, or y_true / {others[-1]} for shares of a voxel, or ignore_label={others[-1]}."
+        )
 
 
 def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:

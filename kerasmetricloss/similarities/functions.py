@@ -16,7 +16,8 @@ def dice(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **settings: Unp
     """Dice score: 2 |y and p| / (|y| + |p|), Eq. 2.
 
     Args:
-        y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1).
+        y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1). Masks that are NumPy
+            arrays of integers are checked to hold 0 and 1 only; the values of tensors are not looked at.
         y_pred: (batch, *space, classes), in [0, 1]; logits with from_logits=True.
         sample_weight: None, or weights a voxel: (batch, *space), (batch, *space, 1) or (batch, *space, classes).
             Weights an image, (batch,), need pool="batch".

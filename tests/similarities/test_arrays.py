@@ -107,6 +107,27 @@ def test_a_label_map_of_booleans_has_two_classes_whatever_the_prediction_has():
     np.testing.assert_array_equal(truth[0], [[0, 1, 0], [1, 0, 0]])
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1)], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_a_mask_of_0_and_255_is_an_error_that_names_the_value_and_the_mend(shape, dtype):
+    mask = np.array([0, 255, 255]).reshape(shape).astype(dtype)
+    with pytest.raises(ValueError, match=r"y_true, shape .* holds 255: expected masks of 0 and 1\. Give y_true > 0"):
+        read(mask, array(1, 3, 1), layout=Layout())
+    with pytest.raises(ValueError, match="holds 255: expected masks of 0 and 1, and -1 for voxels to ignore"):
+        read(mask, array(1, 3, 1), layout=Layout(ignore_label=-1))
+    np.testing.assert_array_equal(numpy(read(mask > 0, array(1, 3, 1), layout=Layout()).truth)[0, :, 0], [0, 1, 1])
+    np.testing.assert_array_equal(numpy(read(mask / 255, array(1, 3, 1), layout=Layout()).truth)[0, :, 0], [0, 1, 1])
+    ignored = read(mask, array(1, 3, 1), layout=Layout(ignore_label=255))
+    np.testing.assert_array_equal(numpy(ignored.weight)[0, :, 0], [1, 0, 0])
+
+
+def test_masks_of_several_classes_are_checked_and_label_maps_are_not():
+    with pytest.raises(ValueError, match="holds -1, 2, 255"):
+        read(np.array([[[0, 255], [-1, 2], [1, 0]]]), array(1, 3, 2), layout=Layout())
+    read(np.array([[0, 255, -1]]), array(1, 3, 2), layout=Layout())
+    read(np.array([[[0], [255], [-1]]]), array(1, 3, 2), layout=Layout())
+
+
 @pytest.mark.parametrize("form", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("shape", [(2,), (2, 4), (2, 4, 5)], ids=str)
 def test_a_keras_mask_of_the_first_axes_is_a_weight_a_voxel(form, shape):
