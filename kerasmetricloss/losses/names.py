@@ -88,7 +88,8 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
         The loss.
 
     Raises:
-        ValueError: an unknown name, or weighted cross-entropy without a prior.
+        ValueError: an unknown name, a module that cannot be imported, whatever it raises, or weighted cross-entropy
+            without a prior.
         TypeError: "package.module:Name" is not a loss.
 
     Example:
@@ -148,9 +149,16 @@ def _classes() -> dict[str, type[keras.losses.Loss]]:
 def _own(name: str, settings: dict[str, Any]) -> keras.losses.Loss:
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name!r} cannot be imported ({error}): expected package.module:Name.") from error
+        imported = import_module(module)
+    except (Exception, SystemExit) as error:
+        # The module is the user's: importing it can raise anything.
+        raise ValueError(
+            f"{name!r} cannot be imported ({type(error).__name__}: {error}): expected package.module:Name, with a "
+            "module that Python finds and runs."
+        ) from error
+    if not hasattr(imported, attribute):
+        raise ValueError(f"{name!r} cannot be found: module {module} has no {attribute!r}.")
+    found = getattr(imported, attribute)
     loss = found if isinstance(found, keras.losses.Loss) else found(**settings) if callable(found) else found
     if not isinstance(loss, keras.losses.Loss):
         raise TypeError(f"{name!r} gives {type(loss).__name__}, expected a keras.losses.Loss or a class of one.")

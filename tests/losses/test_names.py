@@ -75,10 +75,29 @@ def test_a_loss_of_ones_own():
         ("dice", "there is no loss 'dice': expected one of CE, wCE, sDice, sJaccard, Lovasz, sTversky-A/B"),
         ("sTversky-0.3", "there is no loss"),
         ("wCE", "wCE needs the share of the foreground: pass prior="),
-        ("no.such:Loss", "cannot be imported"),
-        ("kerasmetricloss.losses:Nothing", "cannot be imported"),
+        ("no.such:Loss", r"'no.such:Loss' cannot be imported \(ModuleNotFoundError: No module named 'no'\)"),
+        (":Loss", r"':Loss' cannot be imported \(ValueError"),
+        ("kerasmetricloss.losses:Nothing", "module kerasmetricloss.losses has no 'Nothing'"),
     ],
 )
 def test_errors_say_what_was_expected(name, message):
     with pytest.raises(ValueError, match=message):
         from_name(name)
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("def loss(:", "SyntaxError"),
+        ("Loss = undefined", "NameError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ("from keras import no_such_loss", "ImportError"),
+    ],
+)
+def test_what_a_module_raises_while_it_is_imported_is_said_with_its_type(tmp_path, monkeypatch, source, error):
+    module = f"own_{error.lower()}"
+    (tmp_path / f"{module}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=rf"'{module}:Loss' cannot be imported \({error}: "):
+        from_name(f"{module}:Loss")
