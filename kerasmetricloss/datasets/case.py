@@ -46,7 +46,8 @@ class Volume:
         image: float32, shape ``(*space, channels)``; every value finite.
         truth: uint8 in {0, 1}, shape ``(*space, labels)``.
         mask: bool, shape ``space``: where a prediction counts, by the rule of the data set (e.g. FLAIR > 0).
-        ignore: bool, shape ``space``, or None: where the truth is unknown, left out of training and scoring.
+        ignore: bool, shape ``space``, or None: where the truth is unknown, left out of training and scoring. There the
+            prepared truth and mask are 0, whatever ``truth`` holds.
         spacing_mm: Size of a voxel along each axis in mm, or None where the pictures have no known scale.
         affine: ``(4, 4)`` from voxel indices to mm, or None for pictures.
 

@@ -7,6 +7,9 @@ import numpy as np
 from kerasmetricloss.datasets import Case, DataError, Volume
 from kerasmetricloss.pipelines import geometry
 
+# Shares of a new voxel below this are rounding of its place.
+ROUNDING = 1e-4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
@@ -58,7 +61,7 @@ class Prepared:
     Args:
         case_id: Name of the case.
         image: float32 (*input, channels), not normalised, zero where the field of view ends.
-        truth: uint8 (*output, labels), 0 or 1.
+        truth: uint8 (*output, labels), 0 or 1; 0 where it is unknown.
         mask: uint8 (*output, 1), 1 where an output counts.
         voxel_mm: Size of a voxel along each axis in mm; None for pictures without a scale.
     """
@@ -74,8 +77,9 @@ def prepare(case: Case, preparation: Preparation) -> Prepared:
     """Read one case and bring it to the grid and the box of a preparation.
 
     Volumes are resampled linearly, image and truth to the same grid; pictures are resized with an antialiased image and
-    an area-averaged truth. Truth and mask are then 1 where they are above one half. Voxels whose truth is unknown
-    leave the mask. Last comes the centred crop, or fill with zeros.
+    an area-averaged truth. Truth and mask are then 1 where they are above one half. Voxels whose truth is unknown, in
+    whole or in part, leave the mask and are no foreground in the truth: they are right for any network, which gives
+    0 outside the mask. Last comes the centred crop, or fill with zeros.
 
     Args:
         case: What to read.
@@ -112,13 +116,13 @@ def _on_new_grid(
             f"{len(preparation.output_size)}",
             mend="choose an output box of as many axes",
         )
-    counts = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
     image, voxel_mm = np.asarray(volume.image, np.float32), volume.spacing_mm
-    binary = np.concatenate([volume.truth, counts[..., None].astype(np.uint8)], axis=-1)
+    labels = volume.truth.shape[-1]
+    binary = _stacked(volume)
     if preparation.spacing_mm is not None:
         if voxel_mm is None:
             raise DataError("the voxel size is unknown, so the image cannot be resampled", mend="set spacing_mm=None")
-        binary = geometry.binarise(geometry.resample(binary, voxel_mm, preparation.spacing_mm))
+        binary = _binary(geometry.resample(binary, voxel_mm, preparation.spacing_mm), labels)
         image = geometry.resample(image, voxel_mm, preparation.spacing_mm)
         voxel_mm = (float(preparation.spacing_mm),) * axes
     if preparation.picture_size is not None:
@@ -127,6 +131,23 @@ def _on_new_grid(
         if voxel_mm is not None:
             height_width = preparation.picture_size[::-1]
             voxel_mm = tuple(mm * n / m for mm, n, m in zip(voxel_mm, image.shape[:2], height_width, strict=True))
-        binary = geometry.binarise(geometry.average_area(binary, preparation.picture_size))
+        binary = _binary(geometry.average_area(binary, preparation.picture_size), labels)
         image = geometry.resize_picture(image, preparation.picture_size)
-    return image, binary[..., :-1], binary[..., -1:], voxel_mm
+    # What is unknown is neither foreground, where no prediction could meet it, nor in the mask of the predictions.
+    known = 1 - binary[..., labels + 1 :].max(axis=-1, keepdims=True, initial=0)
+    return image, binary[..., :labels] * known, binary[..., labels : labels + 1] * known, voxel_mm
+
+
+def _stacked(volume: Volume) -> np.ndarray:
+    """Return truth, mask and, where there is one, ignore as channels of one uint8 array."""
+    layers = [volume.truth, volume.mask[..., None]]
+    if volume.ignore is not None:
+        layers.append(volume.ignore[..., None])
+    return np.concatenate(layers, axis=-1, dtype=np.uint8)
+
+
+def _binary(shares: np.ndarray, labels: int) -> np.ndarray:
+    """Return interpolated layers as 0 and 1: truth and mask above one half, ignore wherever it has a share."""
+    binary = geometry.binarise(shares)
+    binary[..., labels + 1 :] = shares[..., labels + 1 :] > ROUNDING
+    return binary

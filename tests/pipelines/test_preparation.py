@@ -6,6 +6,7 @@ import pytest
 
 from kerasmetricloss.datasets import DataError, Volume
 from kerasmetricloss.pipelines import Preparation, Prepared, channel_statistics, foreground_prior, prepare
+from kerasmetricloss.similarities import ratios
 
 
 def picture(**changes):
@@ -48,6 +49,39 @@ def test_voxels_of_unknown_truth_leave_the_mask(make_case):
     ignore[:, :5] = True
     prepared = prepare(make_case(picture(ignore=ignore)), Preparation(output_size=(8, 12)))
     assert np.array_equal(prepared.mask[..., 0], ~ignore)
+
+
+@pytest.mark.parametrize(
+    "preparation",
+    [
+        Preparation(output_size=(8, 12)),
+        Preparation(picture_size=(6, 4), output_size=(4, 6)),
+        Preparation(picture_size=(17, 11), output_size=(12, 20)),
+    ],
+    ids=["as it is", "smaller", "larger"],
+)
+def test_a_perfect_prediction_of_what_is_known_scores_1(make_case, preparation):
+    ignore = np.zeros((8, 12), bool)
+    ignore[4:, 4:6] = True  # cuts through the truth, rows 2:6 and columns 3:9
+    prepared = prepare(make_case(picture(ignore=ignore)), preparation)
+    known = prepare(make_case(picture(), "all known"), preparation)
+    assert prepared.truth.sum() > 0
+    assert prepared.truth.sum() < known.truth.sum()
+    # A network gives 0 outside the mask, and here the truth inside it.
+    prediction = known.truth * prepared.mask
+    assert ratios.dice((prediction & prepared.truth).sum(), prediction.sum(), prepared.truth.sum()) == 1
+    assert not (prepared.truth * (1 - prepared.mask)).any()
+
+
+def test_a_new_voxel_is_unknown_as_soon_as_a_part_of_it_is(make_case, volume):
+    # 6 rows of 1 mm become 3 of 2 mm; row 2 is half of the second.
+    ignore = np.zeros((6, 5, 4), bool)
+    ignore[2] = True
+    changed = dataclasses.replace(volume, ignore=ignore)
+    prepared = prepare(make_case(changed), Preparation(spacing_mm=2.0, output_size=(3, 2, 4)))
+    assert prepared.mask[..., 0].all(axis=(1, 2)).tolist() == [True, False, True]
+    assert not prepared.mask[1].any()
+    assert not prepared.truth[1].any()
 
 
 def test_a_preparation_survives_json():
