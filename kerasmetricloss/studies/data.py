@@ -84,7 +84,8 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
         observer.stage("checking files", position, len(cases))
         volume = case.read()
         sizes.append(_size_on_grid(volume, setup))
-        foreground += np.count_nonzero(volume.truth & volume.mask[..., None], axis=tuple(range(volume.mask.ndim)))
+        counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
+        foreground += np.count_nonzero(volume.truth & counted[..., None], axis=tuple(range(counted.ndim)))
     observer.stage("checking files", len(cases), len(cases))
     for label, count in zip(cases[0].labels, foreground, strict=True):
         if not count:
