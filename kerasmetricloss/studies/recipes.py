@@ -42,7 +42,7 @@ RECIPES = {
 }
 
 # Early stopping follows the paper's rule with shorter patience: small networks converge in tens of epochs.
-_SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=40, post_epochs=16, rate_patience=5, stop_patience=10)
+_SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=10, rate_patience=4, stop_patience=8)
 _SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=30, post_epochs=12)
 _SMALL_2D, _SMALL_3D = networks.small_network(2), networks.small_network(3)
 _UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}
