@@ -12,7 +12,8 @@ from kerasmetricloss.studies.work import Worker
 def run_local(tasks: Sequence[Task], worker: Worker, observer: Observer) -> None:
     """Run the tasks that are not finished, in order, in this process.
 
-    The same seeds give the same weights on the same machine: TensorFlow is told to keep to deterministic kernels.
+    The same seeds give the same weights on the same machine: TensorFlow is told to keep to deterministic kernels,
+    and keeps to them in this process from then on.
     """
     waiting = [task for task in tasks if not worker.store.has(task.cell)]
     observer.planned(len(tasks), len(tasks) - len(waiting))

@@ -64,10 +64,18 @@ def test_trains_and_comes_back_from_a_file(loss, tmp_path):
 def test_compiles_with_xla(loss):
     if keras.backend.backend() == "torch":
         pytest.skip("XLA is TensorFlow's and JAX's")
-    model = model_for(loss)
-    model.compile("sgd", loss=loss, jit_compile=True)
-    found = model.fit(IMAGES, TRUTH, batch_size=5, epochs=1, verbose=0, shuffle=False).history["loss"][0]
-    assert found == pytest.approx(float(loss(TRUTH, model_for(loss).predict(IMAGES, verbose=0))), rel=1e-5)
+    prediction = model_for(loss).predict(IMAGES, verbose=0)
+    assert float(_with_xla(loss)(TRUTH, prediction)) == pytest.approx(float(loss(TRUTH, prediction)), rel=1e-5)
+
+
+def _with_xla(function):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
 
 
 def test_weights_a_voxel_reach_the_loss_in_fit():
