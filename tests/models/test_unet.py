@@ -167,7 +167,8 @@ def test_mixed_precision_gives_float32_probabilities_near_those_of_float32(polic
     mixed.set_weights(plain.get_weights())
     y = mixed(batch)
     assert keras.backend.standardize_dtype(y.dtype) == "float32"
-    np.testing.assert_allclose(ops.convert_to_numpy(y), ops.convert_to_numpy(plain(batch)), atol=0.06)
+    error = np.abs(ops.convert_to_numpy(y) - ops.convert_to_numpy(plain(batch)))
+    assert error.mean() < 0.02 and error.max() < 0.15  # 8 bits of mantissa (bfloat16), normalised over a few pixels
 
 
 def test_trains():
