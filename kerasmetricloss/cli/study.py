@@ -1,12 +1,14 @@
-"""`demo`, `run` and `report`: from files to the marked table."""
+"""`demo` and `run`: from files to the marked table."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
+from kerasmetricloss.cli.arguments import natural, positive
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
+from kerasmetricloss.cli.report import write_report
 
 DEMO_CASES = 60
 
@@ -19,9 +21,9 @@ def add_commands(commands: Any) -> None:
         description="Make phantom polyps, compare five losses on them in five folds, and write OUT/report.html.",
     )
     demo.add_argument("--out", type=Path, default=Path("demo"), help="directory of the study (default: ./demo)")
-    demo.add_argument("--cases", type=_positive, default=DEMO_CASES, help=f"phantoms to make (default: {DEMO_CASES})")
+    demo.add_argument("--cases", type=positive, default=DEMO_CASES, help=f"phantoms to make (default: {DEMO_CASES})")
     demo.add_argument(
-        "--seed", type=_natural, default=0, help="seed of phantoms, folds, weights and augmentation (default: 0)"
+        "--seed", type=natural, default=0, help="seed of phantoms, folds, weights and augmentation (default: 0)"
     )
     demo.set_defaults(handler=_demo)
 
@@ -32,14 +34,6 @@ def add_commands(commands: Any) -> None:
     )
     _add_run_arguments(run)
     run.set_defaults(handler=_run)
-
-    report = commands.add_parser(
-        "report",
-        help="rebuild every table and figure from the scores (needs no Keras)",
-        description="Rebuild report.html, report.md and the figures of a study from its scores.",
-    )
-    report.add_argument("directory", type=Path, help="directory of the study")
-    report.set_defaults(handler=_report)
 
 
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
@@ -74,18 +68,18 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         help="select weights on this share of the training cases, not on the reported fold (default: 0, as the paper)",
     )
     run.add_argument(
-        "--seed", type=_natural, default=0, help="seed of folds, weights, order and augmentation (default: 0)"
+        "--seed", type=natural, default=0, help="seed of folds, weights, order and augmentation (default: 0)"
     )
     run.add_argument(
         "--cases",
-        type=_positive,
+        type=positive,
         default=DEMO_CASES,
         help=f"phantoms to make where there is no --root (default: {DEMO_CASES})",
     )
     sizes = run.add_argument_group("sizes (default: those of the scale)")
     sizes.add_argument("--picture-size", type=_size, metavar="WxH", help="resize pictures to this width and height")
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
-    sizes.add_argument("--filters", type=_positive, help="filters of the first level of the small network")
+    sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
     _add_training_arguments(run)
 
 
@@ -131,7 +125,7 @@ def _run(options: argparse.Namespace) -> None:
     with watching() as observer:
         studies.run(request, observer=observer)
         observer.stage("writing the report")
-    _report(argparse.Namespace(directory=options.out))
+    write_report(options.out, recipe.name)
 
 
 def _changed(setup: Any, options: argparse.Namespace) -> Any:
@@ -157,26 +151,6 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         rate=options.rate,
         post_rate=options.post_rate,
     )
-
-
-def _report(options: argparse.Namespace) -> None:
-    from kerasmetricloss import reports
-
-    page = reports.build_report(options.directory)
-    print(reports.terminal_table(options.directory))
-    print(f"\nThe report is {page}")
-
-
-def _natural(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -49,11 +49,12 @@ def build_report(directory: str | Path, **settings: object) -> Path:
     return study.path / "report.html"
 
 
-def terminal_table(directory: str | Path, **settings: object) -> str:
+def terminal_table(directory: str | Path, recipe: str | None = None, **settings: object) -> str:
     """The main table of a study and its answer, as plain text.
 
     Args:
         directory: the study directory.
+        recipe: whose table; None for that of the last recipe.
         settings: as for `build_report`.
     """
     findings = find(read_study(directory), **settings)

@@ -1,0 +1,67 @@
+"""`report`: every table and figure again, from the scores alone."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kerasmetricloss.cli.arguments import level, natural, positive
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module."""
+    report = commands.add_parser(
+        "report",
+        help="rebuild every table and figure from the scores (needs no Keras)",
+        description="Rebuild report.html, report.md, the tables and the figures of a study from its scores.",
+    )
+    report.add_argument("directory", type=Path, help="directory of the study")
+    report.add_argument(
+        "--method",
+        choices=("bootstrap", "permutation"),
+        default="bootstrap",
+        help="the paired test: resampled cases, as in the paper, or swapped pairs (default: bootstrap)",
+    )
+    report.add_argument(
+        "--resamples",
+        type=positive,
+        metavar="N",
+        help="resamples a test (default: 10,000 for the bootstrap, 100,000 for the permutation test)",
+    )
+    report.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of the resampling (default: 0)")
+    report.add_argument(
+        "--by-group",
+        action="store_true",
+        help="resample whole groups (sequences, patients), not cases; without it the page shows what they would give",
+    )
+    report.add_argument("--holm", action="store_true", help="correct for multiple comparisons (default: as the paper)")
+    report.add_argument(
+        "--alpha", type=level, default=0.05, metavar="A", help="one-sided level of the marks (default: 0.05)"
+    )
+    report.set_defaults(handler=_report)
+
+
+def write_report(directory: Path, recipe: str | None = None, **settings: object) -> None:
+    """Write the report of a study; print a table of it and where the page is.
+
+    Args:
+        directory: the study directory.
+        recipe: whose table is printed; None for that of the last recipe.
+        settings: how to test, as `statistics.compare` takes it.
+    """
+    from kerasmetricloss import reports
+
+    page = reports.build_report(directory, **settings)
+    print(reports.terminal_table(directory, recipe, **settings))
+    print(f"\nThe report is {page}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    write_report(
+        options.directory,
+        method=options.method,
+        resamples=options.resamples,
+        seed=options.seed,
+        by_group=options.by_group,
+        correction="holm" if options.holm else None,
+        alpha=options.alpha,
+    )
