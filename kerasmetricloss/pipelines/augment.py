@@ -26,6 +26,7 @@ class Augmentation:
         noise_std: Standard deviation of Gaussian noise, a voxel and channel, in units of the normalised image.
         intensity_shift_std: Standard deviation of an offset, a channel, in units of the normalised image.
         intensity_scale_std: Standard deviation of a factor about 1, a channel.
+        nearest_truth: Move truth and mask by the nearest voxel, not by a linear interpolation that is then binarised.
 
     Raises:
         ValueError: For a negative standard deviation, or a probability outside 0 to 1.
@@ -42,6 +43,7 @@ class Augmentation:
     noise_std: float = 0.05
     intensity_shift_std: float = 0.05
     intensity_scale_std: float = 0.05
+    nearest_truth: bool = False
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -117,20 +119,26 @@ def draw_batch(
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
 class Augment(keras.layers.Layer):
-    """Move image, truth and mask alike, normalise the image, vary its intensity, add noise.
+    """Move image, truth, mask and weights alike, normalise the image, vary its intensity, add noise.
 
         image -> (moved - shift) / scale * gain + offset + noise_std * noise
 
-    All spatial steps are one linear interpolation; truth and mask are then 1 where they are above one half. What enters
-    from outside is 0 before normalisation, and outside the mask.
+    All spatial steps are one interpolation, linear for image and weights; truth and mask are then 1 where they are above
+    one half. What enters from outside is 0 before normalisation, and outside the mask.
+
+    The layer holds no random state: run it inside tf.data, inside a model or under the just-in-time compiler of any
+    backend, on whatever device, and the same parameters give the same numbers.
 
     Args:
         settings: An `Augmentation`, or its fields as a dictionary; None only normalises.
+        slack: Voxels, an axis, by which all arrays reach further on each side than is wanted, so that a motion brings
+            in what lies beside a patch. They are cut off.
         **options: As for any Keras layer; `dtype` is float32 unless given.
 
     Call: a dictionary with `image` (batch, *input, channels), `truth` (batch, *output, labels), `mask`
-        (batch, *output, 1), `shift` and `scale` (channels,), and, with settings, the arrays of `draw_batch`. Gives
-        ((image, mask), truth), all float32.
+        (batch, *output, 1), `shift` and `scale` (channels,), with settings the arrays of `draw_batch`, and where there
+        are any `weights` (batch, *output, k). Gives ((image, mask), truth), or ((image, mask), truth, weights), all
+        float32.
 
     Example:
         >>> raw = {"image": np.full((1, 4, 5, 1), 3.0), "truth": np.zeros((1, 2, 3, 1)), "mask": np.ones((1, 2, 3, 1))}
@@ -139,33 +147,54 @@ class Augment(keras.layers.Layer):
         (0.5, (1, 2, 3, 1))
     """
 
-    def __init__(self, settings: Augmentation | dict | None, **options):
+    def __init__(self, settings: Augmentation | dict | None, *, slack: Sequence[int] = (), **options):
         super().__init__(**{"dtype": "float32", **options})
         self.settings = Augmentation(**settings) if isinstance(settings, dict) else settings
+        self.slack = tuple(int(n) for n in slack)
 
     def call(self, inputs):
         """Apply the parameters that came with the batch."""
-        image, truth, mask = (ops.cast(inputs[name], "float32") for name in ("image", "truth", "mask"))
+        names = [name for name in ("image", "truth", "mask", "weights") if name in inputs]
+        arrays = {name: ops.cast(inputs[name], "float32") for name in names}
         if self.settings is None:
-            return (_normalise(image, inputs), mask), truth
-        motion = (inputs["matrix"], inputs["motion"])
-        in_plane = self.settings.in_plane
-        image = move(image, *motion, in_plane=in_plane)
-        binary = move(ops.concatenate([truth, mask], axis=-1), *motion, in_plane=in_plane)
-        binary = ops.cast(binary > THRESHOLD, "float32")
-        image = _normalise(image, inputs) * _per_channel(inputs["gain"], image) + _per_channel(inputs["offset"], image)
+            arrays = {name: self._cut(array) for name, array in arrays.items()}
+            arrays["image"] = (arrays["image"] - inputs["shift"]) / inputs["scale"]
+        else:
+            arrays = self._vary(self._move(arrays, inputs), inputs)
+        result = (arrays["image"], arrays["mask"]), arrays["truth"]
+        return (*result, arrays["weights"]) if "weights" in arrays else result
+
+    def _wanted(self, array) -> tuple[int, ...]:
+        space = array.shape[1:-1]
+        return tuple(n - 2 * slack for n, slack in zip(space, self.slack or (0,) * len(space), strict=True))
+
+    def _cut(self, array):
+        slack = self.slack or (0,) * (len(array.shape) - 2)
+        inside = (slice(n, n + wanted) for n, wanted in zip(slack, self._wanted(array), strict=True))
+        return array[(slice(None), *inside)]
+
+    def _move(self, arrays: dict, inputs: dict) -> dict:
+        def moved(array, nearest: bool = False):
+            settings = {"in_plane": self.settings.in_plane, "nearest": nearest, "size": self._wanted(array)}
+            return move(array, inputs["matrix"], inputs["motion"], **settings)
+
+        binary = ops.concatenate([arrays["truth"], arrays["mask"]], axis=-1)
+        binary = ops.cast(moved(binary, self.settings.nearest_truth) > THRESHOLD, "float32")
+        rest = {name: moved(arrays[name]) for name in ("image", "weights") if name in arrays}
+        return {**rest, "truth": binary[..., :-1], "mask": binary[..., -1:]}
+
+    def _vary(self, arrays: dict, inputs: dict) -> dict:
+        image, factor = arrays["image"], inputs["gain"] / inputs["scale"]
+        image = (image - inputs["shift"]) * _per_channel(factor, image) + _per_channel(inputs["offset"], image)
         if self.settings.noise_std > 0:
             noise = gaussian_noise(inputs["noise_seed"], math.prod(image.shape[1:]))
             image = image + self.settings.noise_std * ops.reshape(noise, ops.shape(image))
-        return (image, binary[..., -1:]), binary[..., :-1]
+        return {**arrays, "image": image}
 
     def get_config(self):
         """Return the arguments that rebuild the layer."""
-        return {**super().get_config(), "settings": None if self.settings is None else asdict(self.settings)}
-
-
-def _normalise(image, inputs):
-    return (image - inputs["shift"]) / inputs["scale"]
+        settings = None if self.settings is None else asdict(self.settings)
+        return {**super().get_config(), "settings": settings, "slack": list(self.slack)}
 
 
 def _per_channel(values, image):

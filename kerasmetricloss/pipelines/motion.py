@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from keras import ops
@@ -10,10 +10,12 @@ from keras import ops
 FRACTION = 2.0**14
 
 
-def move(images, matrices, shifts, *, in_plane: bool = False):
+def move(
+    images, matrices, shifts, *, in_plane: bool = False, nearest: bool = False, size: Sequence[int] | None = None
+):
     """Move each image of a batch; what comes from outside is 0.
 
-        moved[x] = image[A (x - c) + b + c], c = (size - 1) / 2
+        moved[x] = image[A (x - c') + b + c], c = (size of the image - 1) / 2, c' = (size - 1) / 2
 
     Boxes of different size move alike where their centres coincide, as an input box and its output box do.
 
@@ -26,9 +28,11 @@ def move(images, matrices, shifts, *, in_plane: bool = False):
         shifts: float32, shape (batch, axes): b, in voxels; minus A times the translation wanted.
         in_plane: Promise that A leaves the last of three axes alone; then whole columns of voxels move together, which
             is several times faster.
+        nearest: Take the nearest voxel instead of the linear interpolation; half way, the higher index.
+        size: Voxels an axis of what is wanted; None keeps the size of the images.
 
     Returns:
-        float32, the shape of the images.
+        float32, shape (batch, *size, channels).
 
     Example:
         >>> image = np.array([[[[1.0], [2.0], [3.0]]]], "float32")  # one row, moved right by one pixel
@@ -37,11 +41,14 @@ def move(images, matrices, shifts, *, in_plane: bool = False):
         [0.0, 1.0, 2.0]
     """
     images, matrices, shifts = (ops.convert_to_tensor(x, "float32") for x in (images, matrices, shifts))
-    size = tuple(images.shape[1:-1])
-    if not in_plane or len(size) == 2:
-        return _gather(images, size, matrices, shifts)
-    moved = _gather(images, size[:2], matrices[:, :2, :2], shifts[:, :2])
-    return _slide(moved, shifts[:, 2])
+    source = tuple(images.shape[1:-1])
+    wanted = source if size is None else tuple(size)
+    sides = _nearest_side if nearest else _two_sides
+    if not in_plane or len(source) == 2:
+        return _gather(images, wanted, matrices, shifts, sides)
+    # The order is that in which XLA keeps the smaller of the two results in its caches.
+    slid = _slide(images, wanted[2], shifts[:, 2], sides)
+    return _gather(slid, wanted[:2], matrices[:, :2, :2], shifts[:, :2], sides)
 
 
 def source_motion(
@@ -80,26 +87,27 @@ def source_motion(
     return tuple((np.round(part * FRACTION) / FRACTION + 0.0).astype(np.float32) for part in (inverse, shift))
 
 
-def _gather(images, size: tuple[int, ...], matrices, shifts):
+def _gather(images, wanted: tuple[int, ...], matrices, shifts, sides: Callable):
     """Interpolate over the first axes; the axes after them are copied as whole rows."""
-    shape, count = ops.shape(images), math.prod(size)
-    rows = ops.reshape(images, (-1, math.prod(images.shape[1 + len(size) :])))
-    first_row = ops.expand_dims(ops.arange(shape[0], dtype="int32") * count, 1)
-    positions, strides = _positions(size, matrices, shifts), np.cumprod([1, *size[:0:-1]])[::-1]
-    sides = [_two_sides(x, n, int(stride)) for x, n, stride in zip(positions, size, strides, strict=True)]
+    shape, size = ops.shape(images), tuple(images.shape[1 : 1 + len(wanted)])
+    rest = images.shape[1 + len(wanted) :]
+    rows = ops.reshape(images, (-1, math.prod(rest)))
+    first_row = ops.expand_dims(ops.arange(shape[0], dtype="int32") * math.prod(size), 1)
+    positions, strides = _positions(size, wanted, matrices, shifts), np.cumprod([1, *size[:0:-1]])[::-1]
+    taps = [sides(x, n, int(stride)) for x, n, stride in zip(positions, size, strides, strict=True)]
     moved = 0.0
-    for corner in itertools.product(*sides):
+    for corner in itertools.product(*taps):
         row = first_row + sum(offset for offset, _ in corner)
         weight = math.prod(weight for _, weight in corner)
         moved = moved + ops.expand_dims(weight, 2) * ops.take(rows, row, axis=0)
-    return ops.reshape(moved, shape)
+    return ops.reshape(moved, (-1, *wanted, *rest))
 
 
-def _positions(size: tuple[int, ...], matrices, shifts) -> list:
+def _positions(size: tuple[int, ...], wanted: tuple[int, ...], matrices, shifts) -> list:
     """Return where each voxel comes from: one (batch, voxels) array an axis."""
     centre = (np.array(size, "float32") - 1) / 2
-    grid = [axis.ravel() for axis in np.meshgrid(*(np.arange(n, dtype="float32") for n in size), indexing="ij")]
-    grid = [ops.convert_to_tensor(axis - c) for axis, c in zip(grid, centre, strict=True)]
+    grid = np.meshgrid(*(np.arange(n, dtype="float32") - (n - 1) / 2 for n in wanted), indexing="ij")
+    grid = [ops.convert_to_tensor(axis.ravel(), "float32") for axis in grid]
     # Sums of products, not matmul: accelerators may round the factors of a matmul.
     return [
         sum(matrices[:, axis, other, None] * grid[other] for other in range(len(size)))
@@ -108,22 +116,34 @@ def _positions(size: tuple[int, ...], matrices, shifts) -> list:
     ]
 
 
+def _slide(images, wanted: int, shifts, sides: Callable):
+    """Move along the last spatial axis, by one shift an image."""
+    *space, size, channels = images.shape[1:]
+    columns = math.prod(space)
+    rows = ops.reshape(images, (-1, channels))
+    first_row = ops.arange(ops.shape(images)[0] * columns, dtype="int32") * size
+    grid = np.arange(wanted, dtype="float32") + ((size - 1) / 2 - (wanted - 1) / 2)
+    position = ops.expand_dims(shifts, 1) + ops.convert_to_tensor(grid, "float32")
+    moved = 0.0
+    for offset, weight in sides(position, size, 1):
+        row = ops.reshape(first_row, (-1, columns, 1)) + ops.expand_dims(offset, 1)
+        moved = moved + ops.reshape(weight, (-1, 1, wanted, 1)) * ops.take(rows, row, axis=0)
+    return ops.reshape(moved, (-1, *space, wanted, channels))
+
+
 def _two_sides(position, n: int, stride: int) -> tuple:
     """Return (row offset, weight) of the voxel below and of the voxel above each position; weight 0 outside."""
     low = ops.floor(position)
-    sides = []
-    for voxel, weight in ((low, low + 1.0 - position), (low + 1.0, position - low)):
-        inside = ops.logical_and(voxel >= 0.0, voxel <= n - 1.0)
-        # Clipped before the cast: a position far outside has no int32.
-        offset = ops.cast(ops.clip(voxel, 0.0, n - 1.0), "int32") * stride
-        sides.append((offset, ops.where(inside, weight, 0.0)))
-    return tuple(sides)
+    return _side(low, low + 1.0 - position, n, stride), _side(low + 1.0, position - low, n, stride)
 
 
-def _slide(images, shifts):
-    """Move along the last spatial axis by one shift an image: a product with (batch, n, n) interpolation weights."""
-    n = images.shape[-2]
-    index = ops.arange(n, dtype="float32")
-    source = ops.reshape(index, (1, n, 1)) + ops.reshape(shifts, (-1, 1, 1))
-    weights = ops.relu(1.0 - ops.abs(source - index))
-    return ops.matmul(ops.reshape(weights, (-1, 1, 1, n, n)), images)
+def _nearest_side(position, n: int, stride: int) -> tuple:
+    """Return (row offset, weight) of the voxel nearest to each position; weight 0 outside."""
+    return (_side(ops.floor(position + 0.5), ops.ones_like(position), n, stride),)
+
+
+def _side(voxel, weight, n: int, stride: int) -> tuple:
+    inside = ops.logical_and(voxel >= 0.0, voxel <= n - 1.0)
+    # Clipped before the cast: a position far outside has no int32.
+    offset = ops.cast(ops.clip(voxel, 0.0, n - 1.0), "int32") * stride
+    return offset, ops.where(inside, weight, 0.0)
