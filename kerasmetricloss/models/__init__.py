@@ -11,6 +11,7 @@ from kerasmetricloss.models.presets import unet_is18 as unet_is18
 from kerasmetricloss.models.presets import unet_mo17 as unet_mo17
 from kerasmetricloss.models.presets import unet_small as unet_small
 from kerasmetricloss.models.presets import unet_wm17 as unet_wm17
+from kerasmetricloss.models.released import ReleasedWeightsError as ReleasedWeightsError
 from kerasmetricloss.models.unet import unet as unet
 from kerasmetricloss.models.unet import unet_input_size as unet_input_size
 from kerasmetricloss.models.unet import unet_output_size as unet_output_size

@@ -1,0 +1,189 @@
+"""The authors' released weights, read into the U-Net of this package.
+
+The files are HDF5 as Keras 2 wrote them, weights alone or a whole model. Only names and numbers are read: a stored
+model holds Lambda layers with Python code, which is never looked at.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasmetricloss.models.presets import PRESETS
+from kerasmetricloss.models.unet import unet
+
+_LEVELS_MEND = (
+    "the released networks have 15 convolutions: two a level down, two at the bottom, two a level up, one last"
+)
+
+
+class ReleasedWeightsError(ValueError):
+    """A file does not hold the weights of one of the authors' networks; the message names the first layer at fault."""
+
+
+@dataclass(frozen=True)
+class _Convolution:
+    """A stored convolution; its arrays are read when their shapes have been checked."""
+
+    name: str
+    kernel: Any
+    bias: Any
+
+
+def load(path: Path | str) -> keras.Model:
+    """Build the network of a weights file of github.com/JeroenBertels/optimizingdice and fill it.
+
+    Which network it is follows from the file. The first kernel gives the dimension, the channels and the filters, the
+    last the outputs, their number the levels. The names of the layers tell max from average pooling and instance
+    normalisation from none; where they are silent, the published network of those channels and filters decides.
+    Every kernel and bias is then checked, shape by shape, in the order in which Keras 2 listed the layers (not in the
+    order of their names, where conv3d_10 comes before conv3d_2).
+
+    Args:
+        path: A `.hdf5` file, of `save_weights` or of `save`.
+
+    Returns:
+        The model of `models.unet`: [image (batch, *input, channels), mask (batch, *output, 1)] -> probability. It takes
+        any size that fits; the authors' is 162x162x108 to 136x136x82. Images are normalised with the authors' constants
+        (`datasets.CATALOG`).
+
+    Raises:
+        ReleasedWeightsError: The file is missing, no HDF5, or does not hold this network; the message names the first
+            layer that does not fit, what it has and what was expected.
+        ImportError: h5py is not installed.
+
+    Example:
+        >>> model = load("ISLES_2018/CE-SD_Round_0_Fold_0.hdf5")  # doctest: +SKIP
+        >>> model.count_params()  # doctest: +SKIP
+        969441
+
+    Source: Eelbode, Bertels et al., IEEE TMI 2020, arXiv 2010.13499, and the repository named above.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        try:
+            return _filled(file, path)
+        except (KeyError, OSError, TypeError, RuntimeError) as error:  # what h5py raises on a damaged file
+            raise ReleasedWeightsError(f"{path}: the file is damaged ({error}); fetch it again.") from error
+
+
+def _opened(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: reading released weights needs h5py, which Keras brings; pip install h5py", name="h5py"
+        ) from error
+    if not path.is_file():
+        raise ReleasedWeightsError(f"{path}: no such file; name one of the authors' .hdf5 files.")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise ReleasedWeightsError(f"{path}: this is no HDF5 file, or it was cut short; fetch it again.") from error
+
+
+def _filled(file: Mapping, path: Path) -> keras.Model:
+    root = file.get("model_weights", file)
+    names = _names(root.attrs, "layer_names")
+    if not names:
+        raise ReleasedWeightsError(
+            f"{path}: the file lists no layers (no attribute layer_names), so Keras 2 did not write it; "
+            "a .keras file is loaded with keras.saving.load_model."
+        )
+    stored = list(_convolutions(root, names, path))
+    model = unet(**_settings(stored, names, path))
+    wanted = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv3D)]
+    _check(stored, wanted, path)
+    for convolution, layer in zip(stored, wanted, strict=True):
+        values = [np.asarray(array, np.float32) for array in (convolution.kernel, convolution.bias)]
+        if not all(np.isfinite(value).all() for value in values):
+            raise ReleasedWeightsError(f"{path}: layer {convolution.name} holds NaN or infinity; fetch the file again.")
+        layer.set_weights(values)
+    return model
+
+
+def _names(attributes: Mapping, key: str) -> list[str]:
+    """Return a list of names; Keras 2 splits one too long for an attribute over key0, key1, ..."""
+    if key in attributes:
+        parts = [attributes[key]]
+    else:
+        parts = []
+        while f"{key}{len(parts)}" in attributes:
+            parts.append(attributes[f"{key}{len(parts)}"])
+    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+
+
+def _convolutions(root: Mapping, names: Sequence[str], path: Path) -> Iterator[_Convolution]:
+    """Yield kernel and bias of each convolution in the order of the layers, those of nested models included."""
+    for layer in names:
+        group = root[layer]
+        weights = _names(group.attrs, "weight_names")
+        for place in range(0, len(weights), 2):
+            pair = weights[place : place + 2]
+            # A nested model lists the weights of all its layers; their own names stand before the last stroke.
+            name = pair[0].rpartition("/")[0] or layer
+            arrays = [group[weight] for weight in pair]
+            shapes = [tuple(array.shape) for array in arrays]
+            if len(arrays) < 2 or len(shapes[0]) not in (4, 5) or shapes[1] != shapes[0][-1:]:
+                raise ReleasedWeightsError(
+                    f"{path}: layer {name} has weights of shape {' and '.join(map(str, shapes))}, expected a kernel of "
+                    "2 or 3 spatial axes and its bias; the released networks learn in convolutions alone."
+                )
+            if any(array.dtype.kind != "f" for array in arrays):
+                raise ReleasedWeightsError(f"{path}: layer {name} does not hold real numbers; fetch the file again.")
+            yield _Convolution(name, *arrays)
+
+
+def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) -> dict[str, Any]:
+    """Return the settings of `unet` that the file asks for."""
+    if len(stored) < 3:
+        raise ReleasedWeightsError(f"{path}: the file has {len(stored)} convolutions; {_LEVELS_MEND}.")
+    *kernel, channels, filters = stored[0].kernel.shape
+    network = {
+        "dimension": len(kernel),
+        "input_channels": channels,
+        "filters": filters,
+        "levels": round((len(stored) + 1) / 4),
+    }
+    published = [name for name, preset in PRESETS.items() if all(preset[key] == network[key] for key in network)]
+    kinds = {re.sub(r"[\d_]+", "", name.lower()) for name in names}
+    if any("pooling" in kind for kind in kinds):
+        pooling = "max" if any("maxpooling" in kind for kind in kinds) else "average"
+        normalisation = "instance" if any("lambda" in k or "instancenorm" in k for k in kinds) else None
+    elif published:
+        preset = PRESETS[published[0]]
+        pooling, normalisation = preset.get("pooling", "max"), preset.get("normalisation", "instance")
+    else:
+        raise ReleasedWeightsError(
+            f"{path}: layer {stored[0].name} has {channels} channels and {filters} filters, which no published network "
+            "has, and no layer's name tells how it pools; expected names such as max_pooling3d_1."
+        )
+    return {
+        **network,
+        "outputs": stored[-1].kernel.shape[-1],
+        "pooling": pooling,
+        "normalisation": normalisation,
+        "l2": 1e-5 if normalisation else None,
+        "name": f"unet_{published[0]}" if published else "unet",
+    }
+
+
+def _check(stored: Sequence[_Convolution], wanted: Sequence[keras.Layer], path: Path) -> None:
+    """Raise where a stored kernel has not the shape of the layer in its place, naming the first."""
+    for number, (convolution, layer) in enumerate(zip(stored, wanted, strict=False), start=1):
+        came, expected = tuple(convolution.kernel.shape), tuple(layer.kernel.shape)
+        if came != expected:
+            raise ReleasedWeightsError(
+                f"{path}: layer {convolution.name} does not fit: it is convolution {number}, with a kernel of shape "
+                f"{came}, but {layer.name} of the U-Net has {expected}."
+            )
+    if len(stored) != len(wanted):
+        extra = stored[len(wanted) :] or wanted[len(stored) :]
+        what = "is one too many" if len(stored) > len(wanted) else "is missing"
+        raise ReleasedWeightsError(
+            f"{path}: layer {extra[0].name} {what}: the file has {len(stored)} convolutions, the U-Net {len(wanted)}."
+        )

@@ -1,0 +1,297 @@
+"""Weights files as Keras 2 wrote them, made here; the authors' own where KML_DATA names the folder that holds them."""
+
+import functools
+import itertools
+import json
+import os
+import pickle
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from kerasmetricloss import models
+from kerasmetricloss.models import released
+from kerasmetricloss.models.released import ReleasedWeightsError
+
+FLAT, FULL = (3, 3, 1), (3, 3, 3)
+
+
+def shapes(*, channels=2, filters=2, outputs=1, dimension=3):
+    """Kernels of the published four levels, written out: kernel, channels in, channels out."""
+    f = filters
+    kernels = [FLAT, FULL] * 3 + [FULL, FULL] + [FULL, FLAT] * 3 + [(1, 1, 1)]
+    widths = [f, 2 * f, 2 * f, 4 * f, 4 * f, 8 * f, 8 * f, 8 * f, 8 * f, 4 * f, 4 * f, 2 * f, 2 * f, f, outputs]
+    sources = [channels, f, 2 * f, 2 * f, 4 * f, 4 * f, 8 * f, 8 * f, 16 * f, 8 * f, 8 * f, 4 * f, 4 * f, 2 * f, f]
+    found = list(zip(kernels, sources, widths, strict=True))
+    return [((*kernel[:dimension], source), width) for kernel, source, width in found]
+
+
+def layer_names(*, pooling="max", norm=True, first=1, convolution="conv3d"):
+    """Names as Keras 2 counts them up, by the order in which the authors' code makes the layers."""
+    counts = dict.fromkeys((f"{pooling}_pooling3d", "average_pooling3d", "lambda", "leaky_re_lu"), first - 1)
+    counts |= dict.fromkeys((convolution, "cropping3d", "concatenate", "up_sampling3d"), first - 1)
+
+    def name(kind):
+        counts[kind] += 1
+        return f"{kind}_{counts[kind]}"
+
+    before = [*(["lambda"] if norm else []), "leaky_re_lu", convolution]
+    names = ["input_1", name(f"{pooling}_pooling3d"), name(convolution), *map(name, before)]
+    for _ in range(3):
+        names += map(name, [f"{pooling}_pooling3d", *before, *before])
+    for _ in range(3):
+        names += map(name, ["up_sampling3d", "average_pooling3d", "cropping3d", "concatenate", *before, *before])
+    return [*names, *map(name, before), "input_2", "multiply_1", "main"]
+
+
+def arrays_of(found, seed=0):
+    random = np.random.default_rng(seed)
+    pairs = []
+    for kernel, width in found:
+        scale = (2 / np.prod(kernel)) ** 0.5
+        pairs.append((random.normal(0, scale, (*kernel, width)), random.normal(0, 0.1, width)))
+    return [(kernel.astype("float32"), bias.astype("float32")) for kernel, bias in pairs]
+
+
+def write(path, arrays, names, *, whole=False, chunks=1):
+    """Write what `save_weights` of Keras 2.2 writes, or `save` with a config and a pickled, hostile Lambda."""
+    pairs = iter(arrays)
+    with h5py.File(path, "w") as file:
+        root = file.create_group("model_weights") if whole else file
+        if whole:
+            code = [pickle.dumps(print).decode("latin1"), None, None]
+            layers = [{"class_name": "Lambda", "name": "lambda_1", "config": {"function": code}}]
+            file.attrs["model_config"] = json.dumps({"class_name": "Model", "config": {"layers": layers}}).encode()
+        encoded = [name.encode() for name in names]
+        if chunks == 1:
+            root.attrs["layer_names"] = encoded
+        else:
+            for number, part in enumerate(np.array_split(np.array(encoded), chunks)):
+                root.attrs[f"layer_names{number}"] = part
+        for name in names:
+            group = root.create_group(name)
+            if not name.startswith("conv"):
+                group.attrs["weight_names"] = []
+                continue
+            group.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
+            for key, array in zip(("kernel:0", "bias:0"), next(pairs), strict=True):
+                group.create_dataset(f"{name}/{key}", data=array)
+    return path
+
+
+def convolve(x, kernel, bias):
+    """Same-padded correlation, channels last, float64."""
+    size = kernel.shape[:-2]
+    padded = np.pad(x, [*((n // 2, n // 2) for n in size), (0, 0)])
+    y = np.zeros((*x.shape[:-1], kernel.shape[-1])) + bias
+    for offset in itertools.product(*map(range, size)):
+        window = tuple(slice(o, o + n) for o, n in zip(offset, x.shape[:-1], strict=True))
+        y += padded[window] @ kernel[offset].astype("float64")
+    return y
+
+
+def pool(x, kind):
+    """Three voxels an axis to one."""
+    blocks = x.reshape(*itertools.chain(*((n // 3, 3) for n in x.shape[:-1])), x.shape[-1])
+    return getattr(blocks, "max" if kind == "max" else "mean")(axis=tuple(range(1, 2 * x.ndim - 2, 2)))
+
+
+def enlarge(x):
+    """Repeat each voxel three times an axis, then average over three with stride one."""
+    for axis in range(x.ndim - 1):
+        x = np.lib.stride_tricks.sliding_window_view(np.repeat(x, 3, axis), 3, axis).mean(axis=-1)
+    return x
+
+
+def reference(arrays, image, mask, *, kind="max", norm=True):
+    """The network of the authors' description in NumPy, straight from the arrays in the file's order."""
+    pairs = iter(arrays)
+
+    def step(x):
+        if norm:
+            space = tuple(range(x.ndim - 1))
+            x = (x - x.mean(axis=space)) / (x.std(axis=space) + 1e-7)
+        return convolve(np.where(x > 0, x, 0.01 * x), *next(pairs))
+
+    x = step(convolve(image.astype("float64"), *next(pairs)))
+    skips = []
+    for _ in range(3):
+        skips.append(x)
+        x = step(step(pool(x, kind)))
+    for crop, skip in zip((1, 4, 13), reversed(skips), strict=True):
+        inner = skip[(slice(crop, -crop),) * (image.ndim - 1)]
+        x = step(step(np.concatenate([inner, enlarge(x)], axis=-1)))
+    return mask / (1 + np.exp(-step(x)))
+
+
+def compare(path, arrays, size, **settings):
+    model = released.load(path)
+    random = np.random.default_rng(3)
+    coarse = random.normal(0, 3, (*(n // 9 for n in size), model.input_shape[0][-1]))
+    image = np.kron(coarse, np.ones((9,) * len(size) + (1,))) + random.normal(size=(*size, coarse.shape[-1]))
+    image = image.astype("float32")
+    mask = (random.random((*(n - 26 for n in size), 1)) > 0.2).astype("float32")
+    run = model.predict_on_batch if keras.backend.backend() == "jax" else model  # JAX compiles op by op else
+    y = keras.ops.convert_to_numpy(run([image[None], mask[None]]))[0]
+    expected = reference(arrays, image, mask, **settings)
+    assert expected[mask[..., 0] > 0].std() > 100 * 2e-5  # far more than what is let through below
+    np.testing.assert_allclose(y, expected, atol=2e-5)
+    return model
+
+
+@functools.cache
+def small():
+    return arrays_of(shapes())
+
+
+@pytest.mark.parametrize(("kind", "norm"), [("max", True), ("average", False), ("max", False)])
+def test_the_loaded_network_is_the_authors_description_in_numpy(tmp_path, kind, norm):
+    path = write(tmp_path / "w.hdf5", small(), layer_names(pooling=kind, norm=norm))
+    compare(path, small(), (54, 27, 54), kind=kind, norm=norm)
+
+
+def test_two_dimensions_and_three_outputs(tmp_path):
+    arrays = arrays_of(shapes(channels=1, outputs=3, dimension=2))
+    arrays = [(kernel[:, :3] if kernel.shape[0] > 1 else kernel, bias) for kernel, bias in arrays]
+    path = write(tmp_path / "w.hdf5", arrays, layer_names(convolution="conv2d"))
+    assert compare(path, arrays, (54, 81)).output_shape == (None, None, None, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "filters", "parameters"),
+    [
+        ("br18", 4, 20, 3_875_501),
+        ("is17", 6, 20, 3_875_861),
+        ("is18", 5, 10, 969_441),
+        ("wm17", 2, 20, 3_875_141),
+    ],
+)
+def test_every_published_network_is_told_by_its_shapes(tmp_path, name, channels, filters, parameters):
+    arrays = arrays_of(shapes(channels=channels, filters=filters))
+    half = name == "is18"
+    path = write(tmp_path / "w.hdf5", arrays, layer_names(pooling="average" if half else "max", norm=not half))
+    model = released.load(path)
+    assert (model.name, model.count_params()) == (f"unet_{name}", parameters)
+    published = getattr(models, f"unet_{name}")()
+    assert [type(layer).__name__ for layer in model.layers] == [type(layer).__name__ for layer in published.layers]
+
+
+def test_the_order_is_that_of_the_file_whatever_numbers_the_names_bear(tmp_path):
+    # A second network of one Keras 2 session: conv3d_16 to conv3d_30; sorted names would run 16..30 by luck,
+    # conv3d_8 to conv3d_22 would not.
+    path = write(tmp_path / "w.hdf5", small(), layer_names(first=8))
+    weights = released.load(path).get_weights()
+    for kernel, (expected, _) in zip(weights[::2], small(), strict=True):
+        np.testing.assert_array_equal(kernel, expected)
+
+
+@pytest.mark.parametrize("form", [{"whole": True}, {"chunks": 3}])
+def test_a_saved_model_and_a_split_list_of_names_are_read_too(tmp_path, form):
+    path = write(tmp_path / "w.hdf5", small(), layer_names(), **form)
+    np.testing.assert_array_equal(released.load(path).get_weights()[0], small()[0][0])
+
+
+def test_a_nested_model_is_read_in_its_own_order(tmp_path):
+    # keras.utils.multi_gpu_model puts the whole network into one layer, model_1.
+    path = tmp_path / "w.hdf5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"input_1", b"max_pooling3d_1", b"lambda_1", b"model_1"]
+        for name in ("input_1", "max_pooling3d_1", "lambda_1"):
+            file.create_group(name).attrs["weight_names"] = []
+        names = [f"conv3d_{i}/{part}:0" for i in range(1, 16) for part in ("kernel", "bias")]
+        group = file.create_group("model_1")
+        group.attrs["weight_names"] = [name.encode() for name in names]
+        for name, array in zip(names, itertools.chain(*small()), strict=True):
+            group.create_dataset(name, data=array)
+    for array, expected in zip(released.load(path).get_weights(), itertools.chain(*small()), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch):
+    path = write(tmp_path / "w.hdf5", small(), layer_names(), whole=True)
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, lambda *_, **__: pytest.fail("unpickled"))
+    monkeypatch.setattr("marshal.loads", lambda *_: pytest.fail("code was loaded"))
+    assert released.load(path).count_params() > 0
+
+
+def test_without_names_of_pools_the_published_network_of_those_shapes_decides(tmp_path):
+    names = [f"conv3d_{i}" for i in range(1, 16)]
+    arrays = arrays_of(shapes(channels=5, filters=10))
+    model = released.load(write(tmp_path / "w.hdf5", arrays, names))
+    assert not any("norm" in layer.name for layer in model.layers)
+    with pytest.raises(ReleasedWeightsError, match="conv3d_1 has 2 channels and 2 filters, which no published network"):
+        released.load(write(tmp_path / "v.hdf5", small(), names))
+
+
+@pytest.mark.parametrize("number", [1, 7, 12, 15])
+def test_the_first_layer_that_does_not_fit_is_named(tmp_path, number):
+    arrays = list(small())
+    for place in (number, min(number + 1, 15)):
+        kernel, bias = arrays[place - 1]
+        arrays[place - 1] = (np.concatenate([kernel, kernel], axis=1), bias)
+    path = write(tmp_path / "w.hdf5", arrays, layer_names(first=3))
+    with pytest.raises(
+        ReleasedWeightsError, match=rf"w.hdf5: layer conv3d_{number + 2} .* it is convolution {number},"
+    ):
+        released.load(path)
+
+
+def test_a_missing_and_an_extra_convolution_are_named(tmp_path):
+    names = layer_names()
+    without = [name for name in names if name != "conv3d_15"]
+    with pytest.raises(ReleasedWeightsError, match="layer logit is missing: the file has 14"):
+        released.load(write(tmp_path / "less.hdf5", small()[:14], without))
+    with pytest.raises(ReleasedWeightsError, match="layer conv3d_16 is one too many"):
+        released.load(write(tmp_path / "more.hdf5", [*small(), small()[-1]], [*names, "conv3d_16"]))
+
+
+def test_a_layer_of_another_kind_is_named(tmp_path):
+    path = write(tmp_path / "w.hdf5", small(), layer_names())
+    with h5py.File(path, "r+") as file:
+        file["lambda_4"].attrs["weight_names"] = [b"lambda_4/gamma:0", b"lambda_4/beta:0"]
+        for part in ("gamma:0", "beta:0"):
+            file["lambda_4"].create_dataset(f"lambda_4/{part}", data=np.ones(3, "float32"))
+    with pytest.raises(
+        ReleasedWeightsError, match=r"layer lambda_4 has weights of shape \(3,\) and \(3,\), expected a"
+    ):
+        released.load(path)
+
+
+def test_what_is_no_weights_file_is_said(tmp_path):
+    with pytest.raises(ReleasedWeightsError, match="no such file"):
+        released.load(tmp_path / "none.hdf5")
+    (tmp_path / "text.hdf5").write_text("weights")
+    with pytest.raises(ReleasedWeightsError, match="no HDF5 file"):
+        released.load(tmp_path / "text.hdf5")
+    with h5py.File(tmp_path / "other.hdf5", "w") as file:
+        file["a"] = np.zeros(3)
+    with pytest.raises(ReleasedWeightsError, match="lists no layers"):
+        released.load(tmp_path / "other.hdf5")
+    whole = write(tmp_path / "w.hdf5", small(), layer_names()).read_bytes()
+    (tmp_path / "cut.hdf5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ReleasedWeightsError, match="cut short"):
+        released.load(tmp_path / "cut.hdf5")
+    with h5py.File(tmp_path / "w.hdf5", "r+") as file:
+        del file["conv3d_4/conv3d_4/bias:0"]
+    with pytest.raises(ReleasedWeightsError, match="the file is damaged"):
+        released.load(tmp_path / "w.hdf5")
+    arrays = [(kernel, np.full_like(bias, np.nan)) for kernel, bias in small()]
+    with pytest.raises(ReleasedWeightsError, match="layer conv3d_1 holds NaN"):
+        released.load(write(tmp_path / "nan.hdf5", arrays, layer_names()))
+
+
+def test_the_authors_file_equals_numpy_on_its_own_weights():
+    root = Path(os.environ.get("KML_DATA", "/nonexistent")) / "optimizingdice"
+    if not root.is_dir():
+        pytest.skip("KML_DATA names no folder with optimizingdice")
+    for path in sorted(root.rglob("*.hdf5")):
+        with h5py.File(path, "r") as file:
+            names = [f"conv3d_{i}" for i in range(1, 16)]
+            arrays = [tuple(file[f"{n}/{n}/{part}:0"][()] for part in ("kernel", "bias")) for n in names]
+        half = arrays[0][0].shape[-1] == 10
+        model = compare(path, arrays, (54, 54, 54), kind="average" if half else "max", norm=not half)
+        assert model.count_params() == sum(array.size for pair in arrays for array in pair)
