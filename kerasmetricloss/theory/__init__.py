@@ -1,4 +1,4 @@
-"""The paper's propositions as functions, a checker that counts all masks, and Bayes decisions. No Keras."""
+"""The paper's propositions as functions, a checker that counts all masks, loss surfaces, Bayes decisions. No Keras."""
 
 from kerasmetricloss.theory.bounds import Bounds as Bounds
 from kerasmetricloss.theory.bounds import RiskBounds as RiskBounds
@@ -25,3 +25,8 @@ from kerasmetricloss.theory.posterior import expected_dice as expected_dice
 from kerasmetricloss.theory.posterior import ratio_of_expectations as ratio_of_expectations
 from kerasmetricloss.theory.promises import Promise as Promise
 from kerasmetricloss.theory.promises import promise as promise
+from kerasmetricloss.theory.surfaces import SURFACE_LOSSES as SURFACE_LOSSES
+from kerasmetricloss.theory.surfaces import TWO_PIXEL_TRUTHS as TWO_PIXEL_TRUTHS
+from kerasmetricloss.theory.surfaces import Surface as Surface
+from kerasmetricloss.theory.surfaces import two_pixel_loss as two_pixel_loss
+from kerasmetricloss.theory.surfaces import two_pixel_surface as two_pixel_surface
