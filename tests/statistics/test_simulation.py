@@ -1,11 +1,10 @@
 """How often the tests find a difference that is not there."""
 
-import math
+import doctest
 
 import pytest
-from scipy import stats
 
-from kerasmetricloss.statistics import false_positive_rates
+from kerasmetricloss.statistics import SIMULATED_RATES, expected_false_positive_rate, false_positive_rates, simulation
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +17,7 @@ def rates():
 
 @pytest.mark.parametrize("cases", [6, 12, 60])
 def test_bootstrap_is_too_bold_by_a_known_amount(rates, cases):
-    # resampled means spread by s sqrt((n-1)/n) / sqrt(n): rejected where Student's t is above 1.645 sqrt((n-1)/n)
-    expected = stats.t.sf(stats.norm.ppf(0.95) * math.sqrt((cases - 1) / cases), cases - 1)
+    expected = expected_false_positive_rate(cases)
     assert rates.loc[cases, "bootstrap"] == pytest.approx(expected, abs=0.018)
 
 
@@ -36,3 +34,25 @@ def test_permutation_holds_its_level_everywhere(rates):
 def test_unknown_method_is_refused():
     with pytest.raises(ValueError, match="expected 'bootstrap' or 'permutation'"):
         false_positive_rates([6], methods=["t-test"], studies=1)
+
+
+def test_docstring_examples_hold():
+    assert doctest.testmod(simulation).failed == 0
+
+
+@pytest.mark.parametrize("cases", SIMULATED_RATES)
+def test_the_tabled_rates_are_those_of_theory(cases):
+    bootstrap, permutation = SIMULATED_RATES[cases]
+    # standard error over 20,000 studies: sqrt(.05 * .95 / 20000) = .0015; the bounds are three of them
+    assert bootstrap == pytest.approx(expected_false_positive_rate(cases), abs=0.0046)
+    assert permutation <= 0.05 + 0.0046
+
+
+@pytest.mark.parametrize("cases", [6, 12, 60])
+def test_the_tabled_rates_are_those_of_a_new_simulation(rates, cases):
+    assert list(rates.loc[cases]) == pytest.approx(list(SIMULATED_RATES[cases]), abs=0.018)
+
+
+def test_one_case_has_no_rate():
+    with pytest.raises(ValueError, match="at least 2"):
+        expected_false_positive_rate(1)
