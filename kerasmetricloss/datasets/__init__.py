@@ -8,6 +8,7 @@ from kerasmetricloss.datasets.catalog import DataSet as DataSet
 from kerasmetricloss.datasets.catalog import MaskRule as MaskRule
 from kerasmetricloss.datasets.opening import names as names
 from kerasmetricloss.datasets.opening import open_dataset as open_dataset
+from kerasmetricloss.datasets.opening import settings_of as settings_of
 from kerasmetricloss.datasets.opening import verify as verify
 from kerasmetricloss.datasets.phantom import ensure_phantom as ensure_phantom
 from kerasmetricloss.datasets.phantom import load_posterior as load_posterior

@@ -11,15 +11,25 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, natural_key
-from kerasmetricloss.datasets.nifti import Scan, check_same_grid, find_scan, read_nifti
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.catalog import BR18, MaskRule
+from kerasmetricloss.datasets.nifti import Scan, find_scan
+from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, numbered, read_volume, scan_cases
 
-CHANNELS = ("FLAIR", "T1", "T1CE", "T2")
 LABELS = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
+_KNOWN = (0, 1, 2, 4)
 _GRADES = ("hgg", "lgg")
 
 
-def open_brats(root: Path, *, channels: Sequence[str] | None = None, labels: Sequence[str] | None = None) -> list[Case]:
+def open_brats(
+    root: Path,
+    *,
+    channels: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    mask: str | None = None,
+    fill: float | None = None,
+    problems: list[DataError] | None = None,
+) -> list[Case]:
     """List the cases of a BRATS 2018 folder.
 
     Args:
@@ -27,6 +37,10 @@ def open_brats(root: Path, *, channels: Sequence[str] | None = None, labels: Seq
         channels: Out of FLAIR, T1, T1CE and T2; by default those that every case has, the others listed in
             ``Case.absent``.
         labels: Out of WT, TC and ET; by default ``("WT",)``.
+        mask: Rule of the output mask, ``CHANNEL>NUMBER`` or ``all``; by default FLAIR > 0, the brain, whichever
+            channels are asked for, or the first channel > 0 where a case lacks FLAIR.
+        fill: What replaces NaN and infinite voxels of the images; by default they are an error.
+        problems: Collects complaints about single cases, which are then left out.
 
     Returns:
         One case a patient, in natural order of the ids.
@@ -35,38 +49,13 @@ def open_brats(root: Path, *, channels: Sequence[str] | None = None, labels: Seq
         DataError: No case is there, a case lacks its segmentation or a modality that was asked for, or no modality is
             there in every case.
     """
-    labels = _checked(labels or ("WT",), tuple(LABELS), "label", root)
-    wanted = None if channels is None else _checked(channels, CHANNELS, "channel", root)
-    folders = {folder.name: folder for folder in _case_folders(root)}
-    found = {name: _scans(folder) for name, folder in folders.items()}
-    common = tuple(channel for channel in CHANNELS if all(channel in scans for scans in found.values()))
-    if wanted is None and not common:
-        mend = "add the missing modalities, or name the ones that are meant (channels=...)"
-        raise DataError("no modality is there in every case", file=root, mend=mend)
-    wanted = wanted or common
-    for name, scans in found.items():
-        _check_complete(folders[name], scans, wanted)
-    return [
-        Case(
-            dataset="br18",
-            id=name,
-            group=name,
-            channels=wanted,
-            labels=labels,
-            files=(*(found[name][channel] for channel in wanted), found[name]["seg"]),
-            reader=_read,
-            absent=tuple(channel for channel in CHANNELS if channel not in common),
-        )
-        for name in found
+    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    subjects = [
+        Subject(id=folder.name, folder=folder, files=files)
+        for folder in _case_folders(root)
+        if (files := _scans(folder, problems)) is not None
     ]
-
-
-def _checked(asked: Sequence[str], known: tuple[str, ...], what: str, root: Path) -> tuple[str, ...]:
-    names = tuple(name.upper() for name in asked)
-    for name in names:
-        if name not in known:
-            raise DataError(f"br18 has no {what} {name}", file=root, mend=f"known are {', '.join(known)}")
-    return names
+    return scan_cases(subjects, _SCANS, wishes, root=root)
 
 
 def _case_folders(root: Path) -> list[Path]:
@@ -86,39 +75,40 @@ def _case_folders(root: Path) -> list[Path]:
     return folders
 
 
-def _scans(folder: Path) -> dict[str, Path]:
-    found = {name: find_scan(folder, f"{folder.name}_{name.lower()}") for name in (*CHANNELS, "seg")}
-    return {name: path for name, path in found.items() if path is not None}
+def _scans(folder: Path, problems: list[DataError] | None) -> dict[str, Path] | None:
+    try:
+        found = {name: find_scan(folder, f"{folder.name}_{name.lower()}") for name in (*BR18.channels, "seg")}
+    except DataError as error:
+        complain(error, problems)
+        return None
+    return {TRUTH if name == "seg" else name: path for name, path in found.items() if path is not None}
 
 
-def _check_complete(folder: Path, scans: dict[str, Path], wanted: tuple[str, ...]) -> None:
-    for needed in (*wanted, "seg"):
-        if needed not in scans:
-            what = "the segmentation" if needed == "seg" else f"the modality {needed}"
-            mend = f"expected {folder.name}_{needed.lower()}.nii.gz or .nii there"
-            raise DataError(f"{what} is missing", case=folder.name, file=folder, mend=mend)
+def _expected(subject: Subject, name: str) -> str:
+    return f"expected {subject.id}_{'seg' if name == TRUTH else name.lower()}.nii.gz or .nii there"
 
 
-def _read(case: Case) -> Volume:
-    segmentation = read_nifti(case.files[-1])
-    scans = [read_nifti(file) for file in case.files[:-1]]
-    for scan in (*scans[1:], segmentation):
-        check_same_grid(scan, scans[0])
-    image = np.stack([scan.voxels for scan in scans], axis=-1)
-    # FLAIR > 0 is the brain; without FLAIR, any other modality of these skull-stripped scans says the same.
-    brain = scans[case.channels.index("FLAIR") if "FLAIR" in case.channels else 0].voxels > 0
-    truth = np.stack([_label(segmentation, label) for label in case.labels], axis=-1)
-    return Volume(image=image, truth=truth, mask=brain, spacing_mm=scans[0].spacing_mm, affine=scans[0].affine)
+def _read(case: Case, *, mask: MaskRule | None, fill: float | None) -> Volume:
+    return read_volume(case, mask=mask, fill=fill, truth_of=_truth)
 
 
-def _label(segmentation: Scan, label: str) -> np.ndarray:
-    values = np.unique(segmentation.voxels)
-    unknown = sorted(set(values.tolist()) - {0, 1, 2, 4})
-    if unknown:
-        mend = "BRATS 2018 has the labels 0, 1, 2 and 4: renumber them"
-        raise DataError(f"the segmentation holds the label {unknown[0]:g}", file=segmentation.file, mend=mend)
-    if label != "WT" and values[-1] == 1:
-        mend = "ask for WT, or fetch the segmentation with the labels 1, 2 and 4"
-        problem = f"the segmentation holds 0 and 1 alone, which does not tell {label}"
-        raise DataError(problem, file=segmentation.file, mend=mend)
-    return np.isin(segmentation.voxels, LABELS[label]).astype(np.uint8)
+def _truth(segmentation: Scan, labels: tuple[str, ...]) -> tuple[np.ndarray, None]:
+    mend = "BRATS 2018 has the labels 0, 1, 2 and 4: renumber them"
+    truth = numbered(segmentation, [LABELS[label] for label in labels], known=_KNOWN, mend=mend)
+    for label in labels:
+        if label != "WT" and segmentation.voxels.max() == 1:
+            mend = "ask for WT, or fetch the segmentation with the labels 1, 2 and 4"
+            problem = f"the segmentation holds 0 and 1 alone, which does not tell {label}"
+            raise DataError(problem, file=segmentation.file, mend=mend)
+    return truth, None
+
+
+_SCANS = ScanSet(
+    name=BR18.name,
+    channels=BR18.channels,
+    labels=tuple(LABELS),
+    mask=BR18.mask,
+    expected=_expected,
+    read=_read,
+    skull_stripped=True,
+)

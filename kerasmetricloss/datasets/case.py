@@ -1,7 +1,8 @@
 """A case of a data set: what it is called, which files it stands on, and the arrays they hold.
 
 A reader (:mod:`~kerasmetricloss.datasets.pictures`, :mod:`~kerasmetricloss.datasets.brats`) lists the cases of a folder
-without decoding them; :meth:`Case.read` decodes one. Every complaint about a file is a :class:`DataError`.
+without decoding them; :meth:`Case.read` decodes one. Every complaint about a file is a :class:`DataError`, raised or,
+where the caller brought a list of problems, collected.
 """
 
 import re
@@ -36,6 +37,20 @@ class DataError(ValueError):
     def named(self, case: str) -> "DataError":
         """Return the same complaint with the id of its case, unless it has one."""
         return self if self.case is not None else DataError(self.problem, case=case, file=self.file, mend=self.mend)
+
+
+def complain(error: DataError, problems: list[DataError] | None) -> None:
+    """Raise the complaint, or append it to the list of problems where there is one.
+
+    Example:
+        >>> problems = []
+        >>> complain(DataError("the mask is missing", case="7"), problems)
+        >>> [problem.case for problem in problems]
+        ['7']
+    """
+    if problems is None:
+        raise error
+    problems.append(error)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -120,7 +135,8 @@ class Case:
         group: Cases of one group (a video sequence, a patient) belong in the same fold; the id where none is known.
         channels: Names of the image's channels, in order.
         labels: Names of the truth's labels, in order.
-        files: Every file behind the case: images first, in the order of the channels, the truth last.
+        files: Every file behind the case: images first, in the order of the channels, the truth last; between them
+            what the mask is made from, where that is no channel.
         reader: Decodes the files of the case into a :class:`Volume`.
         absent: Channels of the data set that were left out because some case lacks them.
     """

@@ -58,7 +58,7 @@ def find_scan(folder: Path, stem: str) -> Path | None:
     return found[0] if found else None
 
 
-def read_nifti(path: Path) -> Scan:
+def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
     """Read one 3-D volume and turn it to RAS+ without resampling.
 
     Whether the file is compressed is told by its content, and the check sum of a compressed file is verified. Trailing
@@ -67,6 +67,7 @@ def read_nifti(path: Path) -> Scan:
 
     Args:
         path: A ``.nii`` or ``.nii.gz`` file.
+        fill: What replaces NaN and infinite voxels; None refuses them.
 
     Returns:
         The voxels, their affine and their spacing.
@@ -88,8 +89,10 @@ def read_nifti(path: Path) -> Scan:
         raise DataError(f"the scan cannot be decoded ({reason})", file=path, mend=mend) from error
     broken = int(voxels.size - np.isfinite(voxels).sum())
     if broken:
-        mend = "replace them or leave the case out"
-        raise DataError(f"{broken} of {voxels.size} voxels are NaN or infinite", file=path, mend=mend)
+        if fill is None:
+            mend = "replace them, read an image with fill=0 (--fill 0), or leave the case out"
+            raise DataError(f"{broken} of {voxels.size} voxels are NaN or infinite", file=path, mend=mend)
+        voxels = np.where(np.isfinite(voxels), voxels, np.float32(fill))
     spacing = tuple(round(float(length), 6) for length in np.linalg.norm(affine[:3, :3], axis=0))
     return Scan(voxels=voxels, affine=affine, spacing_mm=spacing, file=path)
 

@@ -1,23 +1,49 @@
 """Opening a data set by its name, and checking every file of it."""
 
+import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kerasmetricloss.datasets.brats import open_brats
 from kerasmetricloss.datasets.case import Case, DataError
-from kerasmetricloss.datasets.pictures import open_colonoscopy, open_radiographs
+from kerasmetricloss.datasets.globbing import open_folder
+from kerasmetricloss.datasets.groups import read_groups
+from kerasmetricloss.datasets.isles import open_isles17, open_isles18
+from kerasmetricloss.datasets.pictures import open_colonoscopy
+from kerasmetricloss.datasets.radiographs import open_radiographs
+from kerasmetricloss.datasets.wmh import open_wmh
 
-# A reader takes (root, *, channels, labels, **settings of its own) and lists the cases; a new data set is a line here.
+# A reader takes (root, *, channels, labels, problems, **settings of its own) and lists the cases; a new data set is a
+# line here.
 _READERS: dict[str, Callable[..., list[Case]]] = {
     "br18": open_brats,
+    "folder": open_folder,
+    "is17": open_isles17,
+    "is18": open_isles18,
     "mo17": open_radiographs,
     "po18": open_colonoscopy,
+    "wm17": open_wmh,
 }
+_COMMON = ("root", "channels", "labels", "problems")
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the data sets that :func:`open_dataset` reads."""
     return tuple(sorted(_READERS))
+
+
+def settings_of(name: str) -> tuple[str, ...]:
+    """Return the settings that the reader of a data set has of its own.
+
+    Raises:
+        DataError: The name is unknown.
+
+    Example:
+        >>> settings_of("mo17")
+        ('roi', 'label', 'unsqueeze', 'absent')
+    """
+    return tuple(key for key in inspect.signature(_reader(name)).parameters if key not in _COMMON)
 
 
 def open_dataset(
@@ -26,22 +52,31 @@ def open_dataset(
     *,
     channels: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
+    groups: Path | str | None = None,
+    problems: list[DataError] | None = None,
     **settings,
 ) -> list[Case]:
     """List the cases of a data set as its owners distribute it, without decoding them.
 
     Args:
-        name: One of :func:`names`, in any case.
+        name: One of :func:`names`, in any case; ``"folder"`` reads any images and masks by pattern.
         root: The folder of the data set.
         channels: The image channels wanted, in order; by default those that every case has.
         labels: The labels wanted, in order; by default the paper's binary task.
-        **settings: Settings of one reader: ``roi`` and ``label`` of mo17.
+        groups: A CSV file with columns case and group (or frame and sequence, or patient), for data whose folders do
+            not tell which cases belong together.
+        problems: A list to which every complaint about a single case is appended; that case is left out. Without
+            it the first such complaint is raised.
+        **settings: Settings of one reader, see :func:`settings_of` and the reader's docstring: ``mask`` and ``fill``
+            of br18, is17, is18, wm17 and folder; ``roi``, ``label``, ``unsqueeze`` and ``absent`` of mo17; ``images``,
+            ``truth``, ``values`` and ``ignore`` of folder.
 
     Returns:
         The cases in natural order of their ids (2 before 10), at least one.
 
     Raises:
-        DataError: The name is unknown, or the folder is missing, empty or not laid out as expected.
+        DataError: The name or a setting is unknown, the folder is missing, empty or not laid out as expected, or no
+            case is left.
 
     Example:
         >>> import tempfile
@@ -51,15 +86,32 @@ def open_dataset(
         ...     [(case.id, case.read().image.shape) for case in cases]
         [('1', (40, 48, 3)), ('2', (40, 48, 3))]
     """
-    reader = _READERS.get(name.casefold())
-    if reader is None:
-        raise DataError(f"unknown data set {name!r}", mend=f"known are {', '.join(names())}")
+    reader, known = _reader(name), settings_of(name)
+    for key in settings:
+        if key not in known:
+            mend = f"it has {', '.join(known)}" if known else "it has none"
+            raise DataError(f"the reader of {name.casefold()} has no setting {key!r}", mend=mend)
+    first = len(problems or ())
     try:
-        return reader(_checked(Path(root)), channels=channels, labels=labels, **settings)
+        cases = reader(_checked(Path(root)), channels=channels, labels=labels, problems=problems, **settings)
     except OSError as error:
         # A folder below the root that may not be listed, a link that leads to itself, a disk that fails.
         mend = "check the folder's permissions, links and disk"
         raise DataError(f"the folder cannot be listed ({error.strerror})", file=error.filename, mend=mend) from error
+    if not cases:
+        reason = f", the first problem is: {problems[first]}" if problems and len(problems) > first else ""
+        raise DataError(f"no case is left{reason}", file=root, mend="" if reason else "look at the folder")
+    if groups is None:
+        return cases
+    group_of = read_groups(Path(groups), [case.id for case in cases])
+    return [replace(case, group=group_of[case.id]) for case in cases]
+
+
+def _reader(name: str) -> Callable[..., list[Case]]:
+    reader = _READERS.get(name.casefold())
+    if reader is None:
+        raise DataError(f"unknown data set {name!r}", mend=f"known are {', '.join(names())}")
+    return reader
 
 
 def _checked(root: Path) -> Path:

@@ -12,7 +12,9 @@ def test_the_examples_of_the_docstrings_run():
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
-    with pytest.raises(DataError, match="unknown data set 'mnist'; known are br18, mo17, po18"):
+    with pytest.raises(
+        DataError, match="unknown data set 'mnist'; known are br18, folder, is17, is18, mo17, po18, wm17"
+    ):
         open_dataset("mnist", tmp_path)
 
 

@@ -1,0 +1,248 @@
+"""Any images and masks, by pattern: NIfTI scans or pictures in whatever folders they lie.
+
+    open_dataset("folder", root, images=("*/adc.nii.gz", "*/dwi.nii.gz"), truth=("*/msk.nii.gz",))
+    open_dataset("folder", root, images=("frames/{group}/{id}.jpg",), truth=("masks/{group}/{id}.png",))
+    open_dataset("folder", root, images=("*/*_flair.nii",), truth=("*/*_seg.nii",), values={"TC": (1, 4), "ET": (4,)})
+
+:mod:`~kerasmetricloss.datasets.patterns` says what a pattern may hold, and how a case gets its id and its group.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.catalog import MaskRule
+from kerasmetricloss.datasets.masks import mask_rule
+from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
+from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
+from kerasmetricloss.datasets.patterns import match_files, name_of
+from kerasmetricloss.datasets.picture_files import COLOURS, read_image, read_mask
+from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
+from kerasmetricloss.datasets.pictures import check_mask_size
+
+OBJECT = "object"
+IGNORE = "ignore"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruthRule:
+    """How the files of a truth become labels.
+
+    Args:
+        numbers: For each label, the numbers in the one truth file that make it up; empty where each label has a file
+            of its own, or the one file holds one object.
+        ignore: The numbers of voxels whose truth is unknown.
+    """
+
+    numbers: tuple[tuple[int, ...], ...] = ()
+    ignore: tuple[int, ...] = ()
+
+
+def open_folder(
+    root: Path,
+    *,
+    images: Sequence[str] = (),
+    truth: Sequence[str] = (),
+    channels: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    values: Mapping[str, Sequence[int]] | None = None,
+    mask: str | None = None,
+    fill: float | None = None,
+    problems: list[DataError] | None = None,
+) -> list[Case]:
+    """List the cases whose images and truths match patterns.
+
+    Args:
+        root: The folder that the patterns start at.
+        images: One pattern for each scan, in order; or one for pictures in colour, several for grey planes.
+        truth: One pattern, or one for each label.
+        channels: Names of the images, in order; by default from the patterns (``*/pre/FLAIR.nii.gz`` is FLAIR). For
+            one pattern of pictures, out of red, green, blue and grey.
+        labels: With ``values``, which of them and in which order; else the names of the truths, by default from the
+            patterns, or ``("object",)`` for one.
+        values: Label -> the numbers of the truth file that make it up; other numbers are background. The numbers of
+            the label ``"ignore"`` are left out of training and scoring. Without labels, a scan may hold one more number
+            beside 0, and a picture is read as :func:`~kerasmetricloss.datasets.picture_files.read_mask` says.
+        mask: Rule of the output mask, ``CHANNEL>NUMBER``; by default every voxel counts.
+        fill: What replaces NaN and infinite voxels of scans; by default they are an error.
+        problems: Collects complaints about single cases, which are then left out.
+
+    Returns:
+        One case an id, in natural order.
+
+    Raises:
+        DataError: A pattern is missing or matches nothing, an id lacks an image or its truth, a file is neither a scan
+            nor a picture, or the settings contradict each other.
+    """
+    images, truth = _patterns(root, "images", images), _patterns(root, "truth", truth)
+    found = {pattern: match_files(root, pattern) for pattern in (*images, *truth)}
+    ids = sorted({name for files in found.values() for name in files}, key=natural_key)
+    whole = [name for name in ids if _complete(name, found, root, problems)]
+    paths = {name: tuple(found[pattern][name][0] for pattern in (*images, *truth)) for name in whole}
+    pictures = bool(whole) and paths[whole[0]][0].suffix.casefold() in PICTURE_SUFFIXES
+    whole = [name for name in whole if _one_kind(name, paths[name], pictures, problems)]
+    names, rule = _labels(root, truth, labels, dict(values or {}))
+    channels = _channels(root, images, channels, pictures)
+    reader = partial(_read_picture if pictures else _read_scan, truths=len(truth), rule=rule)
+    limit = _limit(root, mask, channels)
+    return [
+        Case(
+            dataset="folder",
+            id=name,
+            group=next((group for files in found.values() if (group := files[name][1])), name),
+            channels=channels,
+            labels=names,
+            files=paths[name],
+            reader=partial(reader, mask=limit) if pictures else partial(reader, mask=limit, fill=fill),
+        )
+        for name in whole
+    ]
+
+
+def _patterns(root: Path, what: str, patterns: Sequence[str]) -> tuple[str, ...]:
+    patterns = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    if not patterns:
+        mend = f"give a pattern, e.g. {what}=('*/{what}.nii.gz',) (--{what} '*/{what}.nii.gz')"
+        raise DataError(
+            f"no pattern says where the {what} is, and a folder has no layout of its own", file=root, mend=mend
+        )
+    return patterns
+
+
+def _complete(name: str, found: Mapping[str, Mapping], root: Path, problems: list[DataError] | None) -> bool:
+    lacking = [pattern for pattern, files in found.items() if name not in files]
+    if lacking:
+        there = next(files[name][0] for files in found.values() if name in files)
+        problem = f"no file of this case matches {lacking[0]!r}, but {there.relative_to(root)} is there"
+        complain(DataError(problem, case=name, file=root, mend="add the file, or mend the pattern"), problems)
+    return not lacking
+
+
+def _one_kind(name: str, paths: Sequence[Path], pictures: bool, problems: list[DataError] | None) -> bool:
+    suffixes, kind = (PICTURE_SUFFIXES, "a picture") if pictures else (SCAN_SUFFIXES, "a NIfTI scan")
+    for path in paths:
+        if not path.name.casefold().endswith(tuple(suffixes)):
+            mend = f"expected {kind}, one of {' '.join(sorted(suffixes))}: convert it, or mend the pattern"
+            complain(DataError(f"the file is not {kind}", case=name, file=path, mend=mend), problems)
+            return False
+    return True
+
+
+def _labels(
+    root: Path,
+    truth: Sequence[str],
+    labels: Sequence[str] | None,
+    values: dict[str, Sequence[int]],
+) -> tuple[tuple[str, ...], TruthRule]:
+    if values and len(truth) > 1:
+        mend = "give one pattern for the truth, or files of 0 and 1"
+        raise DataError(f"numbers of labels are for one file of truth, here are {len(truth)}", file=root, mend=mend)
+    ignore = tuple(int(number) for number in values.pop(IGNORE, ()))
+    if values:
+        names = tuple(labels or values)
+        unknown = [name for name in names if name not in values]
+        if unknown:
+            raise DataError(f"no values say what the label {unknown[0]} is", file=root, mend=f"add {unknown[0]}=NUMBER")
+        return names, TruthRule(numbers=tuple(tuple(int(n) for n in values[name]) for name in names), ignore=ignore)
+    names = tuple(labels or _named(truth, OBJECT))
+    if len(names) != len(truth):
+        problem = f"{len(names)} labels are named for {len(truth)} patterns of truth"
+        raise DataError(problem, file=root, mend="name one a pattern, or say which numbers they are (values=...)")
+    return names, TruthRule(ignore=ignore)
+
+
+def _named(patterns: Sequence[str], only: str) -> tuple[str, ...]:
+    names = [name_of(pattern) for pattern in patterns]
+    if len(patterns) == 1:
+        return (names[0] if only != OBJECT and names[0] else only,)
+    whole = all(names) and len(set(names)) == len(names)
+    return tuple(names) if whole else tuple(f"{only} {index}" for index in range(1, len(names) + 1))
+
+
+def _channels(root: Path, images: Sequence[str], channels: Sequence[str] | None, pictures: bool) -> tuple[str, ...]:
+    if pictures and len(images) == 1:
+        unknown = [name for name in channels or () if name not in (*COLOURS, "grey")]
+        if unknown:
+            raise DataError(f"pictures have the channels red, green, blue and grey, asked for {unknown[0]}", file=root)
+        return tuple(channels or COLOURS)
+    names = tuple(channels or _named(images, "image"))
+    if len(names) != len(images) or len(set(names)) < len(names):
+        problem = f"the channels are {', '.join(names)} for {len(images)} patterns of images"
+        raise DataError(problem, file=root, mend="name one a pattern, each another")
+    return names
+
+
+def _limit(root: Path, mask: str | None, channels: Sequence[str]) -> MaskRule | None:
+    rule = None if mask is None else mask_rule(mask)
+    if rule is not None and rule.channel not in channels:
+        raise DataError(f"the mask's {rule.channel} is no channel", file=root, mend=f"known are {', '.join(channels)}")
+    return rule
+
+
+def _inside(image: np.ndarray, channels: Sequence[str], mask: MaskRule | None) -> np.ndarray:
+    if mask is None:
+        return np.ones(image.shape[:-1], dtype=bool)
+    return image[..., channels.index(mask.channel)] > mask.above
+
+
+def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None, fill: float | None) -> Volume:
+    scans = [read_nifti(file, fill=fill) for file in case.files[:-truths]]
+    truth = [read_nifti(file) for file in case.files[-truths:]]
+    for scan in (*scans[1:], *truth):
+        check_same_grid(scan, scans[0])
+    image = np.stack([scan.voxels for scan in scans], axis=-1)
+    layers = [np.isin(truth[0].voxels, part) for part in rule.numbers] or [_object(scan, rule.ignore) for scan in truth]
+    return Volume(
+        image=image,
+        truth=np.stack(layers, axis=-1).astype(np.uint8),
+        mask=_inside(image, case.channels, mask),
+        ignore=np.isin(truth[0].voxels, rule.ignore) if rule.ignore else None,
+        spacing_mm=scans[0].spacing_mm,
+        affine=scans[0].affine,
+    )
+
+
+def _object(scan: Scan, ignore: tuple[int, ...]) -> np.ndarray:
+    numbers = [number for number in np.unique(scan.voxels).tolist() if number != 0 and number not in ignore]
+    if len(numbers) > 1 or any(number < 0 for number in numbers):
+        some = ", ".join(f"{number:g}" for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
+        mend = "say which numbers are the label (values={'object': (1,)}, --values object=1)"
+        raise DataError(f"the truth holds {some} beside 0", file=scan.file, mend=mend)
+    return np.isin(scan.voxels, numbers)
+
+
+def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None) -> Volume:
+    files, truth_files = case.files[:-truths], case.files[-truths:]
+    if len(files) == 1:
+        image = read_image(files[0], channels=case.channels)
+    else:
+        planes = [read_image(file, channels=("grey",)) for file in files]
+        for file, plane in zip(files, planes, strict=True):
+            _check_plane(plane, planes[0], file, files[0])
+        image = np.concatenate(planes, axis=-1)
+    if rule.numbers:
+        layers = [_any_number(truth_files[0], part) for part in rule.numbers]
+    else:
+        layers = [read_mask(file) for file in truth_files]
+    for layer, file in zip(layers, truth_files if len(truth_files) > 1 else truth_files * len(layers), strict=True):
+        check_mask_size(layer, image, case, file=file)
+    return Volume(
+        image=image,
+        truth=np.stack(layers, axis=-1).astype(np.uint8),
+        mask=_inside(image, case.channels, mask),
+        ignore=_any_number(truth_files[0], rule.ignore) if rule.ignore else None,
+    )
+
+
+def _check_plane(plane: np.ndarray, first: np.ndarray, file: Path, reference: Path) -> None:
+    if plane.shape != first.shape:
+        came, expected = (f"{array.shape[1]}x{array.shape[0]}" for array in (plane, first))
+        raise DataError(f"the image is {came}, {reference.name} is {expected}", file=file, mend="save both at one size")
+
+
+def _any_number(file: Path, numbers: Sequence[int]) -> np.ndarray:
+    return np.any([read_mask(file, label=number) for number in numbers], axis=0)

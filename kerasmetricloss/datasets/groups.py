@@ -1,0 +1,46 @@
+"""Which cases belong together: a table of cases and their groups (video sequences, patients)."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from kerasmetricloss.datasets.case import DataError, natural_key
+
+CASE_COLUMNS = ("frame", "case", "id")
+GROUP_COLUMNS = ("sequence", "group", "patient")
+
+
+def read_groups(path: Path, cases: Iterable[str]) -> dict[str, str]:
+    """Read the group of each case from a CSV file.
+
+    Args:
+        path: The file: a header with a column named frame, case or id and one named sequence, group or patient, then
+            one line a case. Lines of other cases are allowed.
+        cases: The ids that must be there.
+
+    Returns:
+        Case id -> group.
+
+    Raises:
+        DataError: The file cannot be read, has no such columns, or lacks a case.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            header, *rows = [[value.strip() for value in row] for row in csv.reader(lines) if row]
+        columns = [title.casefold() for title in header]
+        case, group = (_column(columns, known) for known in (CASE_COLUMNS, GROUP_COLUMNS))
+        groups = {row[case]: row[group] for row in rows}
+    except (ValueError, IndexError, csv.Error, OSError) as error:
+        mend = "expected a header frame,sequence (or case,group) and one line a case"
+        raise DataError(f"the list of sequences cannot be read ({error})", file=path, mend=mend) from error
+    for name in sorted(cases, key=natural_key):
+        if not groups.get(name):
+            raise DataError("the list of sequences lacks this frame", case=name, file=path, mend=f"add a line {name},N")
+    return groups
+
+
+def _column(columns: list[str], known: tuple[str, ...]) -> int:
+    found = [columns.index(name) for name in known if name in columns]
+    if not found:
+        raise ValueError(f"no column is named {' or '.join(known)}")
+    return found[0]

@@ -1,0 +1,186 @@
+"""ISLES 2017 and ISLES 2018 as their organisers distribute them.
+
+* 2017: ``training/training_N/``, where every volume has a folder of its own,
+  ``VSD.Brain.XX.O.MR_{ADC,MTT,rCBF,rCBV,Tmax,TTP,4DPWI}.<number>/<the same>.nii``; the truth is
+  ``VSD.Brain.XX.O.OT.<number>``.
+* 2018: ``TRAINING/case_N/SMIR.Brain.XX.O.{CT,CT_CBF,CT_CBV,CT_MTT,CT_Tmax,CT_4DPWI,OT}.<number>/<the same>.nii``.
+
+The last number is another one for every volume, so a volume is known by the word before it, whole: ``CT`` is not
+``CT_CBF``. The raw perfusion series (4DPWI) are not read. A volume that lies in the case's folder itself, without a
+folder of its own, or as ``.nii.gz``, is found as well.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.catalog import IS17, IS18, DataSet, MaskRule
+from kerasmetricloss.datasets.nifti import SUFFIXES, Scan
+from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, numbered, read_volume, scan_cases
+
+_TRUTH_WORD = "OT"
+_MODALITY_PREFIX = {"is17": "MR_", "is18": "CT_"}
+_CASE_PREFIX = {"is17": "training_", "is18": "case_"}
+_FOLDER = "training"
+
+
+def open_isles17(
+    root: Path,
+    *,
+    channels: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    mask: str | None = None,
+    fill: float | None = None,
+    problems: list[DataError] | None = None,
+) -> list[Case]:
+    """List the cases of an ISLES 2017 folder.
+
+    Args:
+        root: The folder that holds ``training``, or that folder itself.
+        channels: Out of ADC, Tmax, MTT, TTP, rCBF and rCBV; by default those that every case has.
+        labels: Only ``("infarct",)``.
+        mask: Rule of the output mask, ``CHANNEL>NUMBER`` or ``all``; by default ADC > 0.
+        fill: What replaces NaN and infinite voxels of the images; by default they are an error.
+        problems: Collects complaints about single cases, which are then left out.
+
+    Returns:
+        One case a folder, in natural order: training_2 before training_10.
+
+    Raises:
+        DataError: No case is there, or a case lacks its truth or a modality that was asked for.
+    """
+    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    return _open(root, IS17, "infarct", wishes)
+
+
+def open_isles18(
+    root: Path,
+    *,
+    channels: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    mask: str | None = None,
+    fill: float | None = None,
+    problems: list[DataError] | None = None,
+) -> list[Case]:
+    """List the cases of an ISLES 2018 folder.
+
+    Two cases can be two slabs of one patient. The folder does not say which: where a table does, give it as ``groups``
+    of :func:`~kerasmetricloss.datasets.open_dataset`.
+
+    Args:
+        root: The folder that holds ``TRAINING``, or that folder itself.
+        channels: Out of CT, Tmax, MTT, CBF and CBV; by default those that every case has.
+        labels: Only ``("core",)``.
+        mask: As in :func:`open_isles17`; by default CT > -23.
+        fill: As in :func:`open_isles17`.
+        problems: As in :func:`open_isles17`.
+
+    Returns:
+        One case a folder, in natural order: case_2 before case_10.
+
+    Raises:
+        DataError: No case is there, or a case lacks its truth or a modality that was asked for.
+    """
+    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    return _open(root, IS18, "core", wishes)
+
+
+def _open(root: Path, dataset: DataSet, label: str, wishes: Wishes) -> list[Case]:
+    scans = ScanSet(
+        name=dataset.name,
+        channels=dataset.channels,
+        labels=(label,),
+        mask=dataset.mask,
+        expected=partial(_expected, dataset.name),
+        read=_read,
+    )
+    subjects = []
+    for folder in _case_folders(root, dataset.name):
+        try:
+            subjects.append(Subject(id=folder.name, folder=folder, files=_volumes(folder, dataset)))
+        except DataError as error:
+            complain(error.named(folder.name), wishes.problems)
+    return scan_cases(subjects, scans, wishes, root=root)
+
+
+def _case_folders(root: Path, name: str) -> list[Path]:
+    prefix = _CASE_PREFIX[name]
+    for folder in (root, *_children(root, _FOLDER)):
+        found = [child for child in _folders(folder) if child.name.casefold().startswith(prefix)]
+        if found:
+            return sorted(found, key=lambda child: natural_key(child.name))
+    below = [child for child in _folders(root) if _children(child, _FOLDER)]
+    mend = f"name {below[0]} instead" if below else f"name the folder that holds {_FOLDER}/{prefix}N"
+    raise DataError(f"neither {_FOLDER} with cases nor a folder {prefix}N is here", file=root, mend=mend)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
+
+
+def _children(folder: Path, name: str) -> list[Path]:
+    return [child for child in _folders(folder) if child.name.casefold() == name]
+
+
+def _volumes(folder: Path, dataset: DataSet) -> dict[str, Path]:
+    """Return the file of each modality and of the truth, by the word before the number in its folder's name."""
+    words = {word.casefold(): name for name, word in _words(dataset).items()}
+    places: dict[str, Path] = {}
+    for place in sorted(folder.iterdir()):
+        name = words.get(_word(place))
+        if name is None:
+            continue
+        if name in places:
+            problem = f"{places[name].name} and {place.name} are both there"
+            raise DataError(problem, file=folder, mend="keep one of them")
+        places[name] = place
+    files = {name: _file(place) for name, place in places.items()}
+    return {name: file for name, file in files.items() if file is not None}
+
+
+def _words(dataset: DataSet) -> dict[str, str]:
+    prefix = _MODALITY_PREFIX[dataset.name]
+    plain = {"CT": "CT"}
+    return {TRUTH: _TRUTH_WORD, **{name: plain.get(name, prefix + name) for name in dataset.channels}}
+
+
+def _word(place: Path) -> str:
+    """Return the last word of a name that ends in a number: ``mr_adc`` of ``VSD.Brain.XX.O.MR_ADC.1[.nii]``."""
+    if place.name.startswith("."):
+        return ""
+    name = place.name.casefold()
+    suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    parts = name.removesuffix(suffix).split(".")
+    return parts[-2] if len(parts) > 1 and parts[-1].isdigit() else ""
+
+
+def _file(place: Path) -> Path | None:
+    if not place.is_dir() or place.name.casefold().endswith(SUFFIXES):
+        return place
+    found = [
+        path
+        for path in sorted(place.iterdir())
+        if path.name.casefold().endswith(SUFFIXES) and not path.name.startswith(".")
+    ]
+    if len(found) > 1:
+        problem = f"{' and '.join(path.name for path in found)} are both there"
+        raise DataError(problem, file=place, mend="keep one of them")
+    return found[0] if found else None
+
+
+def _expected(name: str, subject: Subject, modality: str) -> str:
+    word = _words({"is17": IS17, "is18": IS18}[name])[modality]
+    stem = f"{'VSD' if name == 'is17' else 'SMIR'}.Brain.XX.O.{word}.<number>"
+    return f"expected {stem}/{stem}.nii there"
+
+
+def _read(case: Case, *, mask: MaskRule | None, fill: float | None) -> Volume:
+    return read_volume(case, mask=mask, fill=fill, truth_of=_truth)
+
+
+def _truth(segmentation: Scan, labels: tuple[str, ...]) -> tuple[np.ndarray, None]:
+    mend = f"ISLES has the labels 0 and 1 ({labels[0]}): fetch the truth again or renumber it"
+    return numbered(segmentation, [(1,)], known=(0, 1), mend=mend), None

@@ -1,0 +1,140 @@
+"""Files by pattern: which match, and what their wildcards say about the case.
+
+``*`` is any text within a name, ``?`` one character, ``[ab]`` one of them, ``**`` any folders; ``{id}`` and ``{group}``
+are text within a name that becomes the id and the group of the case. The case of letters does not matter.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from kerasmetricloss.datasets.case import DataError
+from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
+from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
+
+_TOKEN = re.compile(r"(\*\*/|\*|\?|\[[^\]/]+\]|\{\w+\})")
+_NAMES = ("{id}", "{group}")
+_HOW = "* is any text in a name, ** any folders, {id} the id of the case"
+
+
+def match_files(root: Path, pattern: str) -> dict[str, tuple[Path, str | None]]:
+    """Return the files below a folder that match a pattern.
+
+    Args:
+        root: The folder.
+        pattern: Relative to it, with slashes.
+
+    Returns:
+        Id -> (file, group, or None without ``{group}``), in the order of the paths. The id is what ``{id}`` stands for,
+        or else the texts of the wildcards joined by underscores, equal neighbours once, without the file's suffix.
+
+    Raises:
+        DataError: The pattern is none, matches nothing, or two files of one id.
+        OSError: A folder may not be listed.
+    """
+    parts = _parts(pattern, root)
+    whole = re.compile(_regex(pattern, named=True), re.IGNORECASE)
+    found: dict[str, tuple[Path, str | None]] = {}
+    for path in dict.fromkeys(_walk(root, parts, (root.resolve(),))):
+        relative = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
+        match = whole.fullmatch(relative)
+        if match is None:
+            continue  # {id} is there twice and stands for two texts
+        name, group = _id(match, path), match.groupdict().get("group")
+        if name in found:
+            other = found[name][0].relative_to(root)
+            mend = "tell them apart by {id} or another wildcard, or take one out"
+            raise DataError(f"{other} and {path.relative_to(root)} are both case {name}", file=root, mend=mend)
+        found[name] = (path, group)
+    if not found:
+        raise DataError(f"no file matches {pattern!r}", file=root, mend=f"patterns start at that folder; {_HOW}")
+    return found
+
+
+def name_of(pattern: str) -> str:
+    """Return the word that a pattern spells beside its wildcards, from its last part that has one; "" if none has.
+
+    Example:
+        >>> [name_of(p) for p in ("*/pre/FLAIR.nii.gz", "HGG/{id}/{id}_t1ce.nii*", "adc/*.nii", "*.png")]
+        ['FLAIR', 't1ce', 'adc', '']
+    """
+    for part in reversed(PurePosixPath(pattern).parts):
+        word = without_suffix(_TOKEN.sub("", part)).strip("._- ")
+        if word:
+            return word
+    return ""
+
+
+def without_suffix(name: str) -> str:
+    """Return a file's name without the suffix of a scan or a picture, in any case of letters."""
+    for suffix in (*SCAN_SUFFIXES, *PICTURE_SUFFIXES):
+        if name.casefold().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _parts(pattern: str, root: Path) -> list[str]:
+    parts = list(PurePosixPath(pattern).parts)
+    unknown = [token for token in _TOKEN.findall(pattern) if token.startswith("{") and token not in _NAMES]
+    if not parts or pattern.startswith("/") or ".." in parts or parts[-1] == "**" or unknown:
+        raise DataError(f"{pattern!r} is no pattern of files below this folder", file=root, mend=_HOW)
+    return parts
+
+
+def _regex(pattern: str, *, named: bool) -> str:
+    """Return the regular expression; named, a second ``{id}`` must repeat the first, and wildcards are caught."""
+    out, seen = [], set()
+    for token in _TOKEN.split(pattern):
+        if token == "**/":
+            piece = "((?:[^/]+/)*)"
+        elif token == "*":
+            piece = "([^/]*)"
+        elif token == "?":
+            piece = "([^/])"
+        elif token.startswith("["):
+            piece = _one_of(token[1:-1])
+        elif token in _NAMES:
+            name = token[1:-1]
+            piece = f"(?P={name})" if named and name in seen else f"(?P<{name}>[^/]+)" if named else "[^/]+"
+            seen.add(name)
+        else:
+            piece = re.escape(unicodedata.normalize("NFC", token))
+        out.append(piece)
+    return "".join(out)
+
+
+def _one_of(characters: str) -> str:
+    """Return the expression of ``[abc]``, ``[a-c]`` or ``[!abc]``."""
+    without = characters.startswith("!")
+    inside = re.escape(characters.removeprefix("!")).replace(re.escape("-"), "-")
+    return f"([{'^' if without else ''}{inside}])"
+
+
+def _walk(folder: Path, parts: list[str], above: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield what matches part by part; a link to a folder above it is not followed."""
+    if parts[0] == "**":
+        yield from _walk(folder, parts[1:], above)
+    wanted = None if parts[0] == "**" else re.compile(_regex(parts[0], named=False), re.IGNORECASE)
+    for child in sorted(folder.iterdir()):
+        if child.name.startswith("."):
+            continue
+        if wanted is not None and not wanted.fullmatch(unicodedata.normalize("NFC", child.name)):
+            continue
+        if wanted is not None and len(parts) == 1:
+            yield child
+        elif child.is_dir() and (place := child.resolve()) not in above:
+            yield from _walk(child, parts if wanted is None else parts[1:], (*above, place))
+
+
+def _id(match: re.Match, path: Path) -> str:
+    named = match.groupdict()
+    if "id" in named:
+        return without_suffix(named["id"])
+    if not match.re.groups:
+        return without_suffix(path.name)
+    texts = [text.strip("/").replace("/", "_") for text in match.groups()]
+    texts[-1] = without_suffix(texts[-1])
+    # What follows .nii in a pattern such as adc.nii* is a suffix, not a name.
+    kept = [text for index, text in enumerate(texts) if text not in ("", ".gz") and texts[index - 1 : index] != [text]]
+    return "_".join(kept) or without_suffix(path.name)

@@ -1,0 +1,241 @@
+"""What the readers of scans share: from the files of each subject to cases, and from a case to its volume.
+
+A reader of one data set finds the files; which modalities are there in every case, what is missing, the mask and the
+grids are checked here, once for all of them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain
+from kerasmetricloss.datasets.catalog import MaskRule
+from kerasmetricloss.datasets.masks import mask_rule
+from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
+
+TRUTH = "the segmentation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The files of one subject, found but not decoded.
+
+    Args:
+        id: Id of the case.
+        folder: The folder that complaints about missing files name.
+        files: Modality, or :data:`TRUTH`, -> file.
+    """
+
+    id: str
+    folder: Path
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanSet:
+    """A data set of scans.
+
+    Args:
+        name: As in :func:`~kerasmetricloss.datasets.open_dataset`.
+        channels: Every modality that it knows.
+        labels: Every label that it knows.
+        mask: The rule of the output mask, or None where every voxel counts.
+        expected: Takes (subject, modality) and says what should be there, for the mend of a missing file.
+        read: Takes (case, mask=, fill=) and returns its volume.
+        skull_stripped: Whether any modality above 0 tells the brain where the mask's own is missing.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    labels: tuple[str, ...]
+    mask: MaskRule | None
+    expected: Callable[[Subject, str], str]
+    read: Callable[..., Volume]
+    skull_stripped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the caller asked for; None leaves the choice to the data set.
+
+    Args:
+        channels: Modalities in order, in any case of letters.
+        labels: Labels in order, in any case of letters.
+        mask: ``CHANNEL>NUMBER`` or ``all``.
+        fill: What replaces NaN and infinite voxels of the images.
+        problems: Collects the complaints about single cases, which are then left out.
+    """
+
+    channels: Sequence[str] | None = None
+    labels: Sequence[str] | None = None
+    mask: str | None = None
+    fill: float | None = None
+    problems: list[DataError] | None = None
+
+
+def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, root: Path) -> list[Case]:
+    """Return a case for each subject that has every file it needs.
+
+    Args:
+        subjects: In the order that the cases shall have.
+        scans: The data set.
+        wishes: What was asked for. By default every modality that all subjects have; the others are listed in
+            ``Case.absent``.
+        root: What complaints about the whole data set name.
+
+    Raises:
+        DataError: A name is unknown, no modality is common to all, or (without ``problems``) a file is missing.
+    """
+    labels = known_names(wishes.labels or scans.labels[:1], scans.labels, f"{scans.name} has no label", root)
+    asked = wishes.channels
+    asked = None if asked is None else known_names(asked, scans.channels, f"{scans.name} has no channel", root)
+    whole = [subject for subject in subjects if _has(subject, (TRUTH,), scans, wishes)]
+    common = tuple(channel for channel in scans.channels if all(channel in subject.files for subject in whole))
+    absent = tuple(channel for channel in scans.channels if channel not in common)
+    if asked is None and whole and not common:
+        mend = "add the missing modalities, or name the ones that are meant (channels=...)"
+        raise DataError("no modality is there in every case", file=root, mend=mend)
+    if asked is None:
+        _note_absent(whole, absent, scans, wishes.problems)
+    channels = asked or common
+    whole = [subject for subject in whole if _has(subject, channels, scans, wishes)]
+    mask = _mask(scans, wishes, common, channels, root)
+    if mask is not None:
+        whole = [subject for subject in whole if _has_mask(subject, mask, scans, wishes.problems)]
+    files = channels if mask is None or mask.channel in channels else (*channels, mask.channel)
+    return [
+        Case(
+            dataset=scans.name,
+            id=subject.id,
+            group=subject.id,
+            channels=channels,
+            labels=labels,
+            files=tuple(subject.files[name] for name in (*files, TRUTH)),
+            reader=partial(scans.read, mask=mask, fill=wishes.fill),
+            absent=absent,
+        )
+        for subject in whole
+    ]
+
+
+def known_names(asked: Iterable[str], known: Sequence[str], problem: str, root: Path) -> tuple[str, ...]:
+    """Return the names asked for as the data set spells them.
+
+    Raises:
+        DataError: One is unknown, or there twice.
+    """
+    spelt = {name.casefold(): name for name in known}
+    names = []
+    for name in asked:
+        if name.casefold() not in spelt:
+            raise DataError(f"{problem} {name}", file=root, mend=f"known are {', '.join(known)}")
+        names.append(spelt[name.casefold()])
+    if len(set(names)) < len(names):
+        raise DataError(f"{', '.join(names)}: a name is there twice", file=root, mend="ask for each once")
+    return tuple(names)
+
+
+def _has(subject: Subject, needed: Sequence[str], scans: ScanSet, wishes: Wishes) -> bool:
+    for name in needed:
+        if name not in subject.files:
+            what = name if name == TRUTH else f"the modality {name}"
+            mend = scans.expected(subject, name)
+            complain(DataError(f"{what} is missing", case=subject.id, file=subject.folder, mend=mend), wishes.problems)
+            return False
+    return True
+
+
+def _note_absent(
+    subjects: Sequence[Subject], absent: Sequence[str], scans: ScanSet, problems: list[DataError] | None
+) -> None:
+    """Note each subject without a modality that others have; one that nobody has is no problem of a case."""
+    if problems is None:
+        return
+    for channel in absent:
+        lacking = [subject for subject in subjects if channel not in subject.files]
+        for subject in lacking if len(lacking) < len(subjects) else ():
+            problem = f"the modality {channel} is missing, so it is left out of every case"
+            mend = scans.expected(subject, channel)
+            problems.append(DataError(problem, case=subject.id, file=subject.folder, mend=mend))
+
+
+def _mask(
+    scans: ScanSet, wishes: Wishes, common: Sequence[str], channels: Sequence[str], root: Path
+) -> MaskRule | None:
+    if wishes.mask is not None:
+        rule = mask_rule(wishes.mask)
+        if rule is None:
+            return None
+        (channel,) = known_names((rule.channel,), scans.channels, f"{scans.name} has no channel", root)
+        return MaskRule(channel=channel, above=rule.above)
+    if scans.skull_stripped and channels and scans.mask is not None and scans.mask.channel not in common:
+        return MaskRule(channel=channels[0], above=0)
+    return scans.mask
+
+
+def _has_mask(subject: Subject, mask: MaskRule, scans: ScanSet, problems: list[DataError] | None) -> bool:
+    if mask.channel in subject.files:
+        return True
+    problem = f"the output mask is {mask.channel} > {mask.above:g}, and {mask.channel} is missing"
+    mend = f"{scans.expected(subject, mask.channel)}, or give another rule, e.g. mask='all' (--mask all)"
+    complain(DataError(problem, case=subject.id, file=subject.folder, mend=mend), problems)
+    return False
+
+
+def read_volume(
+    case: Case,
+    *,
+    mask: MaskRule | None,
+    fill: float | None,
+    truth_of: Callable[[Scan, tuple[str, ...]], tuple[np.ndarray, np.ndarray | None]],
+) -> Volume:
+    """Decode the files of a case: images, the mask's own file where it is no channel, one truth.
+
+    Args:
+        case: From :func:`scan_cases`.
+        mask: Where a prediction counts; None everywhere.
+        fill: What replaces NaN and infinite voxels of the images; None refuses them.
+        truth_of: Takes (scan of the truth, labels) and returns the truth, uint8 ``(*space, labels)``, and the voxels
+            to ignore, bool ``space``, or None.
+
+    Raises:
+        DataError: A file is missing or broken, or its grid is not that of the first image.
+    """
+    segmentation = read_nifti(case.files[-1])
+    scans = [read_nifti(file, fill=fill) for file in case.files[:-1]]
+    for scan in (*scans[1:], segmentation):
+        check_same_grid(scan, scans[0])
+    truth, ignore = truth_of(segmentation, case.labels)
+    names = case.channels if mask is None or mask.channel in case.channels else (*case.channels, mask.channel)
+    return Volume(
+        image=np.stack([scan.voxels for scan in scans[: len(case.channels)]], axis=-1),
+        truth=truth,
+        mask=np.ones(truth.shape[:-1], bool) if mask is None else scans[names.index(mask.channel)].voxels > mask.above,
+        ignore=ignore,
+        spacing_mm=scans[0].spacing_mm,
+        affine=scans[0].affine,
+    )
+
+
+def numbered(segmentation: Scan, numbers: Sequence[Sequence[int]], *, known: Sequence[int], mend: str) -> np.ndarray:
+    """Return one binary label for each set of numbers of a segmentation.
+
+    Args:
+        segmentation: The decoded truth.
+        numbers: For each label, the numbers that make it up.
+        known: Every number that may stand there.
+        mend: What to do about another number.
+
+    Returns:
+        uint8, shape ``(*space, len(numbers))``.
+
+    Raises:
+        DataError: Another number is there.
+    """
+    unknown = sorted(set(np.unique(segmentation.voxels).tolist()) - set(known))
+    if unknown:
+        raise DataError(f"the segmentation holds the label {unknown[0]:g}", file=segmentation.file, mend=mend)
+    return np.stack([np.isin(segmentation.voxels, list(part)) for part in numbers], axis=-1).astype(np.uint8)

@@ -1,0 +1,106 @@
+"""WMH 2017 as its organisers distribute it.
+
+``{Utrecht,Singapore}/<id>/`` and ``Amsterdam/GE3T/<id>/``, each with ``pre/{FLAIR,T1}.nii.gz`` (bias-corrected, on the
+grid of FLAIR), ``orig/`` (not read) and ``wmh.nii.gz``. A case is any folder with ``pre`` in it, so that one site, or
+cases without the folders of the sites, are read as well. The numbers of the truth are 1 (white matter
+hyperintensity) and 2 (other pathology), which is ignored: left out of training and of scoring.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.catalog import WM17, MaskRule
+from kerasmetricloss.datasets.nifti import Scan, find_scan
+from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, numbered, read_volume, scan_cases
+
+LESION, OTHER_PATHOLOGY = 1, 2
+_IMAGES = "pre"
+# Data set, site and scanner: no case lies deeper, and a link to a folder above ends here.
+_DEEPEST = 4
+
+
+def open_wmh(
+    root: Path,
+    *,
+    channels: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    mask: str | None = None,
+    fill: float | None = None,
+    problems: list[DataError] | None = None,
+) -> list[Case]:
+    """List the cases of a WMH 2017 folder.
+
+    Args:
+        root: The folder of the data set, of a site, or of the cases.
+        channels: Out of FLAIR and T1; by default those that every case has.
+        labels: Only ``("WMH",)``.
+        mask: Rule of the output mask, ``CHANNEL>NUMBER`` or ``all``; by default T1 > 25, the head in the challenge's
+            units. T1 scans in other units need another number.
+        fill: What replaces NaN and infinite voxels of the images; by default they are an error.
+        problems: Collects complaints about single cases, which are then left out.
+
+    Returns:
+        One case a folder, in natural order. Its id is the folder's name, and where two sites share a name, the path
+        below the root joined by underscores.
+
+    Raises:
+        DataError: No case is there, or a case lacks its truth or a modality that was asked for.
+    """
+    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    # A link to a folder above it leads to the same cases again.
+    folders = list({folder.resolve(): folder for folder in reversed(_case_folders(root, _DEEPEST))}.values())
+    if not folders:
+        mend = "name the folder of the data set, of one site or of the cases"
+        raise DataError(f"no case is here, expected <id>/{_IMAGES}/FLAIR.nii.gz", file=root, mend=mend)
+    subjects = []
+    for name, folder in sorted(_ids(root, folders).items(), key=lambda item: natural_key(item[0])):
+        try:
+            subjects.append(Subject(id=name, folder=folder, files=_files(folder)))
+        except DataError as error:
+            complain(error.named(name), problems)
+    return scan_cases(subjects, _SCANS, wishes, root=root)
+
+
+def _case_folders(folder: Path, deeper: int) -> list[Path]:
+    children = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
+    if any(child.name.casefold() == _IMAGES for child in children):
+        return [folder]
+    return [case for child in children for case in _case_folders(child, deeper - 1)] if deeper else []
+
+
+def _ids(root: Path, folders: list[Path]) -> dict[str, Path]:
+    names = [folder.name for folder in folders]
+    # The root itself, given as a dot, has a name only once it is resolved.
+    return {
+        folder.resolve().name if names.count(folder.name) == 1 else "_".join(folder.relative_to(root).parts): folder
+        for folder in folders
+    }
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    images = next(child for child in sorted(folder.iterdir()) if child.name.casefold() == _IMAGES and child.is_dir())
+    found = {name: find_scan(images, name) for name in WM17.channels}
+    found[TRUTH] = find_scan(folder, "wmh")
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _expected(_: Subject, name: str) -> str:
+    return f"expected {'wmh' if name == TRUTH else f'{_IMAGES}/{name}'}.nii.gz or .nii there"
+
+
+def _read(case: Case, *, mask: MaskRule | None, fill: float | None) -> Volume:
+    return read_volume(case, mask=mask, fill=fill, truth_of=_truth)
+
+
+def _truth(segmentation: Scan, _: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    mend = "WMH 2017 has the labels 0, 1 and 2 (other pathology): renumber them"
+    truth = numbered(segmentation, [(LESION,)], known=(0, LESION, OTHER_PATHOLOGY), mend=mend)
+    return truth, segmentation.voxels == OTHER_PATHOLOGY
+
+
+_SCANS = ScanSet(
+    name=WM17.name, channels=WM17.channels, labels=("WMH",), mask=WM17.mask, expected=_expected, read=_read
+)
