@@ -142,7 +142,40 @@ def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
         raise
 
 
+def write_like(path: Path, voxels: np.ndarray, affine: np.ndarray, *, like: Path) -> None:
+    """Write a volume in the order of voxels of a scan's file, where it lies on that scan's grid.
+
+    :func:`read_nifti` turns scans to RAS+; this turns back, so that the two files match voxel by voxel also for
+    programs that do not look at affines. A volume on another grid is written as it is, with its own affine.
+
+    Args:
+        path: As in :func:`write_nifti`.
+        voxels: Shape ``(x, y, z)``, in RAS+.
+        affine: ``(4, 4)``, of ``voxels``.
+        like: The scan's file.
+
+    Raises:
+        DataError: The scan's file cannot be read.
+    """
+    scan = _image(like)
+    shape = tuple(scan.shape[:3])
+    orientation = nib.orientations.io_orientation(scan.affine)
+    moved = scan.affine @ nib.orientations.inv_ornt_aff(orientation, shape)
+    to_file = nib.orientations.ornt_transform(np.array([[0, 1], [1, 1], [2, 1]]), orientation)
+    turned = nib.orientations.apply_orientation(voxels, to_file)
+    same = turned.shape == shape and np.allclose(moved, affine, atol=1e-4)
+    write_nifti(path, *((np.ascontiguousarray(turned), scan.affine) if same else (voxels, affine)))
+
+
 def _decode(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    image = _image(path)
+    voxels = _spatial(image, path)
+    _check_header(image, path)
+    return _turned(voxels, image.affine)
+
+
+def _image(path: Path) -> nib.Nifti1Image:
+    """Return a file's header and bytes, the spacing checked; voxels are not decoded yet."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
         raise DataError(f"the scan {what}", file=path, mend="put the scan there")
@@ -161,10 +194,7 @@ def _decode(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not np.all(np.isfinite(sizes) & (sizes > 0)):
         problem = f"the spacing is {sizes.tolist()} mm, expected three positive numbers"
         raise DataError(problem, file=path, mend=_HEADER_MEND)
-    image = kind.from_bytes(data)
-    voxels = _spatial(image, path)
-    _check_header(image, path)
-    return _turned(voxels, image.affine)
+    return kind.from_bytes(data)
 
 
 def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from kerasmetricloss.datasets import DataError
-from kerasmetricloss.datasets.nifti import check_same_grid, find_scan, nifti_bytes, read_nifti, write_nifti
+from kerasmetricloss.datasets.nifti import (
+    check_same_grid,
+    find_scan,
+    nifti_bytes,
+    read_nifti,
+    write_like,
+    write_nifti,
+)
 
 SHAPE = (4, 5, 6)
 
@@ -139,3 +146,28 @@ def test_nifti_2_and_either_order_of_bytes_are_read(tmp_path, voxels, order):
     scan = read_nifti(tmp_path / "a.nii")
     np.testing.assert_array_equal(scan.voxels, voxels)
     assert scan.spacing_mm == (1, 2, 3)
+
+
+@pytest.mark.parametrize("flip", [(-1.0, -1.0, 2.0), (1.0, 1.0, 2.0)])
+def test_a_volume_is_written_back_in_the_order_of_the_scans_file(tmp_path, flip):
+    stored = np.zeros((6, 5, 4), np.int16)
+    stored[1, 2, 3] = 1
+    affine = np.diag([*flip, 1.0])
+    affine[:3, 3] = (7, -3, 11)
+    if flip[0] < 0:  # axes swapped as well: the file's first axis runs to the front
+        affine = affine[:, [1, 0, 2, 3]]
+    write_nifti(tmp_path / "scan.nii.gz", stored, affine)
+    scan = read_nifti(tmp_path / "scan.nii.gz")
+    write_like(tmp_path / "label.nii.gz", scan.voxels.astype("uint8"), scan.affine, like=tmp_path / "scan.nii.gz")
+    image = nib.load(tmp_path / "label.nii.gz")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), stored)
+    np.testing.assert_array_equal(image.affine, affine)
+
+
+def test_a_volume_on_another_grid_is_written_with_its_own_affine(tmp_path):
+    write_nifti(tmp_path / "scan.nii.gz", np.zeros((6, 5, 4), np.int16), np.diag([-1.0, -1.0, 2.0, 1.0]))
+    voxels, affine = np.ones((3, 5, 4), "uint8"), np.diag([2.0, 1.0, 2.0, 1.0])
+    write_like(tmp_path / "label.nii.gz", voxels, affine, like=tmp_path / "scan.nii.gz")
+    image = nib.load(tmp_path / "label.nii.gz")
+    assert image.shape == (3, 5, 4)
+    np.testing.assert_array_equal(image.affine, affine)
