@@ -1,0 +1,198 @@
+"""A look at a whole data set before anything is trained on it: sizes, ratios, and everything that is wrong or odd.
+
+A problem keeps a case from being read, or leaves part of it out; a note is what can be read but is worth a look: an
+empty truth, foreground outside the mask, the same image twice, a channel whose unit differs between cases.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss.datasets.case import Case, DataError, Volume
+from kerasmetricloss.datasets.opening import open_dataset
+
+# Scanners and gains change the brightness of a channel by less; a factor of 1000 is another unit.
+_UNIT_FACTOR = 30.0
+_MUCH_OUTSIDE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseSummary:
+    """Numbers of one case.
+
+    Args:
+        id: Id of the case.
+        shape: Voxels along each axis; a picture's are (rows, columns).
+        spacing_mm: Size of a voxel along each axis, or None.
+        voxels: Voxels that count: inside the mask, with a known truth.
+        inside: Voxels inside the mask.
+        ignored: Voxels whose truth is unknown.
+        foreground: For each label, its voxels among those that count.
+        outside: For each label, its voxels outside the mask.
+        bright: For each channel, the 95th percentile of its absolute values inside the mask.
+        image_hash: Hash of the image's values.
+    """
+
+    id: str
+    shape: tuple[int, ...]
+    spacing_mm: tuple[float, ...] | None
+    voxels: int
+    inside: int
+    ignored: int
+    foreground: tuple[int, ...]
+    outside: tuple[int, ...]
+    bright: tuple[float, ...]
+    image_hash: str
+
+    @property
+    def voxel_ml(self) -> float | None:
+        """Volume of a voxel in ml, or None where the spacing is unknown."""
+        return None if self.spacing_mm is None else float(np.prod(self.spacing_mm)) / 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What a look at a data set found.
+
+    Args:
+        cases: The cases that can be read, in natural order of their ids.
+        summaries: The numbers of each, in the same order.
+        problems: What kept a case, or a part of it, from being read: each with case, file and mend.
+        notes: What can be read but is worth a look, each with case, file and mend too.
+    """
+
+    cases: tuple[Case, ...]
+    summaries: tuple[CaseSummary, ...]
+    problems: tuple[DataError, ...]
+    notes: tuple[DataError, ...]
+
+    def ratios(self, label: int) -> np.ndarray:
+        """Return foreground over background inside the mask, one number a case whose background is not empty."""
+        counts = [(one.foreground[label], one.voxels - one.foreground[label]) for one in self.summaries]
+        return np.array([foreground / background for foreground, background in counts if background])
+
+    def size_deciles(self, label: int) -> tuple[np.ndarray, str]:
+        """Return the 0th, 10th, ..., 100th percentile of the object's size, and its unit: ml, or pixels or voxels."""
+        sizes = [one.foreground[label] * (one.voxel_ml or 1) for one in self.summaries]
+        known = all(one.voxel_ml is not None for one in self.summaries)
+        if not known:
+            sizes = [one.foreground[label] for one in self.summaries]
+        unit = "ml" if known else "pixels" if len(self.summaries[0].shape) == 2 else "voxels"
+        return np.percentile(sizes, np.arange(0, 101, 10)), unit
+
+
+def inspect(
+    name: str,
+    root: Path | str,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+    **settings,
+) -> Inspection:
+    """Read every case of a data set once, and collect what is wrong instead of stopping at it.
+
+    Args:
+        name: As in :func:`~kerasmetricloss.datasets.open_dataset`.
+        root: The folder of the data set.
+        progress: Called after each case with (cases done, cases in all, id of the case).
+        **settings: Of :func:`~kerasmetricloss.datasets.open_dataset`.
+
+    Returns:
+        Numbers, problems and notes.
+
+    Raises:
+        DataError: The folder as a whole cannot be listed, or no case can be read.
+
+    Example:
+        >>> import tempfile
+        >>> from kerasmetricloss.datasets import write_phantom
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = inspect("po18", write_phantom("po18", f"{folder}/po18", cases=2, seed=0, size=(48, 40)))
+        >>> len(found.summaries), found.problems, found.size_deciles(0)[1]
+        (2, (), 'pixels')
+    """
+    problems: list[DataError] = []
+    listed = open_dataset(name, root, problems=problems, **settings)
+    cases, summaries = [], []
+    for done, case in enumerate(listed, start=1):
+        try:
+            summary = summarise(case, case.read())
+        except DataError as error:
+            problems.append(error)
+        else:
+            cases.append(case)
+            summaries.append(summary)
+        if progress is not None:
+            progress(done, len(listed), case.id)
+    if not cases:
+        raise DataError(f"none of {len(listed)} cases can be read, the first problem is: {problems[0]}", file=root)
+    notes = [*_notes(cases, summaries), *_unit_notes(cases, summaries)]
+    return Inspection(cases=tuple(cases), summaries=tuple(summaries), problems=tuple(problems), notes=tuple(notes))
+
+
+def summarise(case: Case, volume: Volume) -> CaseSummary:
+    """Return the numbers of one case that was read."""
+    counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
+    space = tuple(range(counted.ndim))
+    inside = np.abs(volume.image[volume.mask]) if volume.mask.any() else np.zeros((1, len(case.channels)))
+    return CaseSummary(
+        id=case.id,
+        shape=volume.space,
+        spacing_mm=volume.spacing_mm,
+        voxels=int(np.count_nonzero(counted)),
+        inside=int(np.count_nonzero(volume.mask)),
+        ignored=0 if volume.ignore is None else int(np.count_nonzero(volume.ignore)),
+        foreground=_counts(volume.truth[counted]),
+        outside=tuple(int(n) for n in np.count_nonzero(volume.truth & ~volume.mask[..., None], axis=space)),
+        bright=tuple(float(value) for value in np.percentile(inside, 95, axis=0)),
+        image_hash=hashlib.sha256(np.ascontiguousarray(volume.image)).hexdigest(),
+    )
+
+
+def _counts(values: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(count) for count in np.count_nonzero(values, axis=0))
+
+
+def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
+    """Return what is odd about single cases."""
+    notes, first = [], {}
+    for case, one in zip(cases, summaries, strict=True):
+        if not one.voxels:
+            mend = "give another rule for the mask (--mask)"
+            notes.append(DataError("the mask is empty, so nothing counts", case=case.id, file=case.files[0], mend=mend))
+        for label, inside, outside in zip(case.labels, one.foreground, one.outside, strict=True):
+            if not inside + outside:
+                mend = "right where nothing is to be found; such a case has no size and scores 1 or 0"
+                notes.append(DataError(f"{label} is empty", case=case.id, file=case.files[-1], mend=mend))
+            elif outside > _MUCH_OUTSIDE * (inside + outside):
+                problem = (
+                    f"{outside} of {inside + outside} voxels of {label} lie outside the mask, and count for nothing"
+                )
+                mend = "look at the image, or give another rule for the mask (--mask)"
+                notes.append(DataError(problem, case=case.id, file=case.files[-1], mend=mend))
+        twin = first.setdefault(one.image_hash, case)
+        if twin is not case:
+            mend = "keep one of them, or put them in one group (--groups)"
+            notes.append(DataError(f"the same image is case {twin.id}", case=case.id, file=case.files[0], mend=mend))
+    return notes
+
+
+def _unit_notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
+    """Return the cases where a channel is brighter or darker than in the others by more than any gain explains."""
+    notes = []
+    for index, channel in enumerate(cases[0].channels):
+        bright = np.array([one.bright[index] for one in summaries])
+        usual = float(np.median(bright))
+        for case, value in zip(cases, bright, strict=True):
+            if value == 0:
+                problem, mend = f"{channel} is 0 in the mask", "leave the case or the channel out"
+            elif usual and not 1 / _UNIT_FACTOR < value / usual < _UNIT_FACTOR:
+                problem = f"{channel} reaches {value:.3g} in the mask (95th percentile), {usual:.3g} in the median case"
+                mend = "bring it to the unit of the others, or leave the channel out"
+            else:
+                continue
+            file = case.files[min(index, len(case.files) - 1)]
+            notes.append(DataError(problem, case=case.id, file=file, mend=mend))
+    return notes
