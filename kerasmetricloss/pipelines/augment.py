@@ -136,7 +136,7 @@ class Augment(keras.layers.Layer):
         **options: As for any Keras layer; `dtype` is float32 unless given.
 
     Call: a dictionary with `image` (batch, *input, channels), `truth` (batch, *output, labels), `mask`
-        (batch, *output, 1), `shift` and `scale` (channels,), with settings the arrays of `draw_batch`, and where there
+        (batch, *output, 1), `shift` and `scale` (channels,) or (batch, channels), with settings the arrays of `draw_batch`, and where there
         are any `weights` (batch, *output, k). Gives ((image, mask), truth), or ((image, mask), truth, weights), all
         float32.
 
@@ -158,7 +158,8 @@ class Augment(keras.layers.Layer):
         arrays = {name: ops.cast(inputs[name], "float32") for name in names}
         if self.settings is None:
             arrays = {name: self._cut(array) for name, array in arrays.items()}
-            arrays["image"] = (arrays["image"] - inputs["shift"]) / inputs["scale"]
+            shift, scale = (_per_channel(inputs[name], arrays["image"]) for name in ("shift", "scale"))
+            arrays["image"] = (arrays["image"] - shift) / scale
         else:
             arrays = self._vary(self._move(arrays, inputs), inputs)
         result = (arrays["image"], arrays["mask"]), arrays["truth"]
@@ -184,8 +185,11 @@ class Augment(keras.layers.Layer):
         return {**rest, "truth": binary[..., :-1], "mask": binary[..., -1:]}
 
     def _vary(self, arrays: dict, inputs: dict) -> dict:
-        image, factor = arrays["image"], inputs["gain"] / inputs["scale"]
-        image = (image - inputs["shift"]) * _per_channel(factor, image) + _per_channel(inputs["offset"], image)
+        image = arrays["image"]
+        shift, factor, offset = (
+            _per_channel(values, image) for values in (inputs["shift"], inputs["gain"] / inputs["scale"], inputs["offset"])
+        )
+        image = (image - shift) * factor + offset
         if self.settings.noise_std > 0:
             noise = gaussian_noise(inputs["noise_seed"], math.prod(image.shape[1:]))
             image = image + self.settings.noise_std * ops.reshape(noise, ops.shape(image))
@@ -198,7 +202,7 @@ class Augment(keras.layers.Layer):
 
 
 def _per_channel(values, image):
-    """Bring (batch, channels) to the rank of the image."""
+    """Bring (channels,) or (batch, channels) to the rank of the image."""
     return ops.reshape(values, (-1, *(1,) * (len(image.shape) - 2), image.shape[-1]))
 
 

@@ -53,6 +53,11 @@ class Stream:
             object.__setattr__(self, name, values)
 
     @property
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of image and truth of each case."""
+        return self.prepared[0].image.shape, self.prepared[0].truth.shape
+
+    @property
     def steps(self) -> int:
         """Batches an epoch."""
         return -(-len(self.prepared) // self.batch)

@@ -1,10 +1,10 @@
 """The same batches without TensorFlow, as `keras.utils.PyDataset`, for JAX and PyTorch."""
 
+import functools
 from collections.abc import Sequence
 
 import keras
 import numpy as np
-from keras import ops
 
 from kerasmetricloss.pipelines.augment import Augment, Augmentation
 from kerasmetricloss.pipelines.batches import Stream
@@ -24,7 +24,7 @@ class TrainingBatches(keras.utils.PyDataset):
     def __init__(self, stream: Stream, *, first_epoch: int = 0):
         super().__init__()
         self._stream, self._first = stream, first_epoch * stream.steps
-        self._augment = Augment(stream.augmentation)
+        self._augment = _compiled(stream.augmentation, stream.shape)
 
     @property
     def num_batches(self) -> None:
@@ -45,7 +45,7 @@ class FullImages(keras.utils.PyDataset):
 
     def __init__(self, stream: Stream):
         super().__init__()
-        self._stream, self._augment = stream, Augment(None)
+        self._stream, self._augment = stream, _compiled(None, stream.shape)
 
     def __len__(self) -> int:
         return self._stream.steps
@@ -106,6 +106,24 @@ def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.nd
     return FullImages(Stream(prepared=prepared, shift=shift, scale=scale, batch=batch))
 
 
-def _apply(augment: Augment, stream: Stream, raw: dict[str, np.ndarray]) -> Batch:
-    (image, mask), truth = augment({**raw, "shift": stream.shift, "scale": stream.scale})
-    return (ops.convert_to_numpy(image), ops.convert_to_numpy(mask)), ops.convert_to_numpy(truth)
+@functools.lru_cache(maxsize=8)
+def _compiled(augmentation: Augmentation | None, shape: tuple) -> "_Compiled":
+    """Return one model for all data sets of one setting and shape: compiling it costs a second."""
+    return _Compiled(Augment(augmentation))
+
+
+class _Compiled(keras.Model):
+    """The layer as a model, whose prediction step is the one that Keras compiles on backends that compile."""
+
+    def __init__(self, augment: Augment):
+        super().__init__(dtype="float32", name="augmentation")
+        self.augment = augment
+
+    def call(self, inputs: dict) -> tuple:
+        return self.augment(inputs)
+
+
+def _apply(model: _Compiled, stream: Stream, raw: dict[str, np.ndarray]) -> Batch:
+    cases = len(raw["image"])
+    statistics = {"shift": np.tile(stream.shift, (cases, 1)), "scale": np.tile(stream.scale, (cases, 1))}
+    return model.predict_on_batch({**raw, **statistics})

@@ -96,7 +96,7 @@ def _dataset(stream: Stream, raw: Callable, augmentation: Augmentation | None, c
 @functools.cache
 def _traced(augmentation: Augmentation | None) -> tf.types.experimental.PolymorphicFunction:
     """Return one graph for all data sets of one setting: tracing it anew for each fold would cost a second each."""
-    return tf.function(Augment(augmentation))
+    return tf.function(Augment(augmentation), jit_compile=True)
 
 
 class _Stoppable:
