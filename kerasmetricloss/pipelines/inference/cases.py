@@ -1,0 +1,121 @@
+"""From a case on disk to probabilities on its own grid, and their scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kerasmetricloss.datasets import Case, DataError, Volume
+from kerasmetricloss.pipelines import geometry
+from kerasmetricloss.pipelines.inference.images import predict_image
+from kerasmetricloss.pipelines.inference.native import to_native_grid
+from kerasmetricloss.pipelines.inference.reach import Network
+from kerasmetricloss.pipelines.inference.tiles import Tiling
+from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
+from kerasmetricloss.pipelines.preparation import prepare
+from kerasmetricloss.similarities import ratios
+
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A case as it was read, and what was predicted of it.
+
+    Attributes:
+        volume: Image, truth and mask on the native grid.
+        probability: float32, (*space, labels), on the native grid; 0 outside the mask.
+    """
+
+    volume: Volume
+    probability: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        """uint8, (*space, labels): 1 where the probability is above 0.5, strictly."""
+        return (self.probability > THRESHOLD).astype(np.uint8)
+
+
+def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling: Tiling | None = None) -> Prediction:
+    """Read a case, prepare it as the training cases were, predict the whole of it, and bring that to its own grid.
+
+    The image is not cropped: what the training's box would cut is predicted too. By default a tile is the training's
+    output box, so that an image that it covers is predicted in one piece, centred, from the very input that a study
+    scores. Around the image lie zeros from before normalisation, as in `prepare`.
+
+    Args:
+        case: With the channels of the training.
+        network: What predicts.
+        trained_on: How images were prepared.
+        tiling: How the image is cut; without a `size` the tile is the training's output box.
+
+    Returns:
+        The prediction on the native grid.
+
+    Raises:
+        DataError: The case cannot be read, or its channels or axes are not those of the training.
+        PredictionError: The tile does not fit the image.
+    """
+    volume = case.read()
+    if case.channels != trained_on.channels:
+        came, expected = (", ".join(names) for names in (case.channels, trained_on.channels))
+        raise DataError(f"the channels are {came}; the model was trained on {expected}", case=case.id)
+    axes = len(trained_on.preparation.output_size)
+    if len(volume.space) != axes:
+        raise DataError(f"the image has {len(volume.space)} axes, the model takes {axes}", case=case.id)
+    tiling = tiling or Tiling()
+    if tiling.size is None:
+        tiling = replace(tiling, size=trained_on.preparation.output_size)
+    image, mask = _prepared(case, volume, trained_on)
+    shift, scale = (np.array(values, np.float32) for values in (trained_on.shift, trained_on.scale))
+    image -= shift
+    image /= scale
+    probability = predict_image(image, network, mask=mask, tiling=tiling, fill=-shift / scale)
+    native = to_native_grid(probability, volume.space, _steps(volume, image.shape[:-1], trained_on))
+    return Prediction(volume, native * volume.mask[..., None])
+
+
+def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str, object]]:
+    """Score a prediction against the truth on the native grid; voxels of unknown truth are left out.
+
+    Args:
+        prediction: From `predict_case`.
+        labels: Names of the labels.
+
+    Returns:
+        For each label its name, `dice` (Eq. 2), `jaccard` (Eq. 3), and the voxels of truth and prediction.
+    """
+    volume, predicted = prediction.volume, prediction.labels
+    known = np.ones(volume.space, bool) if volume.ignore is None else ~volume.ignore
+    rows: list[dict[str, object]] = []
+    for index, label in enumerate(labels):
+        one, other = (array[..., index][known] > 0 for array in (volume.truth, predicted))
+        both, truth, found = (int(np.count_nonzero(array)) for array in (one & other, one, other))
+        scores = {"dice": float(ratios.dice(both, found, truth)), "jaccard": float(ratios.jaccard(both, found, truth))}
+        rows.append({"label": label, **scores, "truth_voxels": truth, "predicted_voxels": found})
+    return rows
+
+
+def _prepared(case: Case, volume: Volume, trained_on: TrainedOn) -> tuple[np.ndarray, np.ndarray]:
+    """Return image and mask on the training's grid, not cropped. Unknown truth does not hide the image there."""
+    read = replace(volume, ignore=None)
+    size = _grid(volume, trained_on)
+    whole = replace(trained_on.preparation, output_size=size, margin=0)
+    prepared = prepare(replace(case, reader=lambda _: read), whole)
+    return prepared.image, prepared.mask[..., 0] > 0
+
+
+def _grid(volume: Volume, trained_on: TrainedOn) -> tuple[int, ...]:
+    preparation = trained_on.preparation
+    if preparation.picture_size is not None:
+        return preparation.picture_size[::-1]
+    if preparation.spacing_mm is not None and volume.spacing_mm is not None:
+        return geometry.resampled_size(volume.space, volume.spacing_mm, preparation.spacing_mm)
+    return volume.space
+
+
+def _steps(volume: Volume, size: Sequence[int], trained_on: TrainedOn) -> tuple[float, ...]:
+    spacing_mm = trained_on.preparation.spacing_mm
+    if spacing_mm is not None and volume.spacing_mm is not None:
+        return tuple(mm / spacing_mm for mm in volume.spacing_mm)
+    return tuple(m / n for n, m in zip(volume.space, size, strict=True))

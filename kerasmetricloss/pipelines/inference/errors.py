@@ -1,0 +1,5 @@
+"""The error of a prediction: what came, what was expected, how to mend it."""
+
+
+class PredictionError(ValueError):
+    """A model and the images do not fit together, or the folder of predictions is not theirs; the message says why."""

@@ -1,0 +1,145 @@
+"""A folder of predictions: one file a case and label, a table of scores, and what made them."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from kerasmetricloss.datasets import Case, DataError
+from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
+from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.native import save_label, suffix
+from kerasmetricloss.pipelines.inference.reach import Network
+from kerasmetricloss.pipelines.inference.tiles import Tiling
+from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
+from kerasmetricloss.scores import replace_file
+
+SCORES, ABOUT = "scores.csv", "predictions.json"
+COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file")
+
+
+def predict_folder(
+    cases: Sequence[Case],
+    network: Network,
+    trained_on: TrainedOn,
+    out: Path | str,
+    *,
+    model: str,
+    tiling: Tiling | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Path:
+    """Predict every case that is not finished, and write labels and scores.
+
+        OUT/<case>_<label>.nii.gz or .png   the label on the native grid, thresholded at 0.5
+        OUT/scores.csv                      one line a case and label: dice, jaccard, voxels, file
+        OUT/predictions.json                model, preparation and tiling
+
+    A case is finished when its files are there and its lines stand in the table; the lines are written last. Each file
+    is written in one step, so that a stopped run goes on where it was.
+
+    Args:
+        cases: The cases, with the channels of the training.
+        network: What predicts.
+        trained_on: How images were prepared.
+        out: The folder; made where absent.
+        model: What identifies the model, such as a hash of its file.
+        tiling: As for `predict_case`.
+        progress: Called with the id of a case, the cases done and all cases, before each case and at the end.
+
+    Returns:
+        The table of scores.
+
+    Raises:
+        PredictionError: The folder holds predictions of something else, two cases would have one file, or the network
+            does not fit the labels.
+        DataError: A case cannot be read or does not fit; those before it are kept.
+    """
+    out, tiling = Path(out), tiling or Tiling()
+    labels = cases[0].labels
+    if network.outputs != len(labels) or len(trained_on.labels) not in (0, len(labels)):
+        raise PredictionError(
+            f"the model has {network.outputs} outputs ({', '.join(trained_on.labels) or 'not named'}), but the data "
+            f"have the labels {', '.join(labels)}."
+        )
+    _refuse_one_file(cases)
+    _claim(out, {"model": model, "trained_on": asdict(trained_on), "labels": labels, "tiling": asdict(tiling)})
+    rows = _read(out / SCORES)
+    for done, case in enumerate(cases):
+        if progress is not None:
+            progress(case.id, done, len(cases))
+        finished = {row["label"] for row in rows.get(case.id, ()) if (out / row["file"]).is_file()}
+        if finished != set(labels):
+            rows[case.id] = _predict(case, network, trained_on, out, tiling)
+            replace_file(out / SCORES, _table(rows, cases))
+    if progress is not None:
+        progress("", len(cases), len(cases))
+    return out / SCORES
+
+
+def _predict(case: Case, network: Network, trained_on: TrainedOn, out: Path, tiling: Tiling) -> list[dict]:
+    try:
+        prediction = predict_case(case, network, trained_on, tiling=tiling)
+    except DataError as error:
+        raise error.named(case.id) from error
+    rows = []
+    for index, row in enumerate(case_scores(prediction, case.labels)):
+        name = f"{_safe(case.id)}_{_safe(str(row['label']))}{suffix(prediction.volume)}"
+        save_label(out / name, prediction.labels[..., index], case, prediction.volume)
+        rows.append({"case": case.id, "group": case.group, **row, "file": name})
+    return rows
+
+
+def _claim(out: Path, about: dict) -> None:
+    """Write what the predictions are made with, or compare with what stands there."""
+    about = json.loads(json.dumps(about))
+    path = out / ABOUT
+    if not path.is_file():
+        replace_file(path, (json.dumps(about, indent=1) + "\n").encode())
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key in about if before.get(key) != about[key]]
+    except (OSError, ValueError, AttributeError) as error:
+        raise PredictionError(f"{path} cannot be read ({error}); delete it, or choose another folder.") from error
+    if changed:
+        raise PredictionError(
+            f"{out} holds predictions made otherwise: {changed[0]} was {json.dumps(before.get(changed[0]))} and is now "
+            f"{json.dumps(about[changed[0]])}. Choose another folder, or delete it."
+        )
+
+
+def _read(path: Path) -> dict[str, list[dict]]:
+    if not path.is_file():
+        return {}
+    found: dict[str, list[dict]] = {}
+    with path.open(newline="", encoding="utf-8") as lines:
+        reader = csv.DictReader(lines)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise PredictionError(f"{path} has columns {reader.fieldnames}; expected {', '.join(COLUMNS)}. Delete it.")
+        for row in reader:
+            found.setdefault(row["case"], []).append(row)
+    return found
+
+
+def _table(rows: dict[str, list[dict]], cases: Sequence[Case]) -> bytes:
+    """The table in the order of the cases; those that are no longer among them come last."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    order = dict.fromkeys([*(case.id for case in cases), *rows])
+    writer.writerows(row for case in order for row in rows.get(case, ()))
+    return text.getvalue().encode()
+
+
+def _refuse_one_file(cases: Sequence[Case]) -> None:
+    seen: dict[str, str] = {}
+    for case in cases:
+        other = seen.setdefault(_safe(case.id).casefold(), case.id)
+        if other != case.id:
+            raise PredictionError(f"cases {other} and {case.id} would have one file; rename one of them.")
+
+
+def _safe(name: str) -> str:
+    return "".join(character if character.isalnum() or character in "._-" else "_" for character in name)

@@ -1,0 +1,191 @@
+"""Prediction of an image of any size: in one piece, or tile by tile with the finished rows handed on."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.reach import Network
+from kerasmetricloss.pipelines.inference.tiles import Tiling, starts, weights
+
+
+def predict_image(
+    image: np.ndarray,
+    network: Network,
+    *,
+    mask: np.ndarray | None = None,
+    tiling: Tiling | None = None,
+    fill: float | Sequence[float] = 0.0,
+) -> np.ndarray:
+    """Predict every voxel of an image, its borders included.
+
+    The whole image is a tiling of one tile. A network with instance normalisation sees other means and deviations in a
+    tile than in the whole image, so that the two predictions differ: on BRATS scans by {DIFFERENCE}. Without
+    it they differ only as far as padding inside the network reaches. Use tiles where the whole image does not fit, and
+    tiles as large as fit.
+
+    Args:
+        image: (*space, channels), normalised, 2 or 3 spatial axes, at least one voxel each.
+        network: What predicts.
+        mask: (*space), where a prediction counts; elsewhere it is 0, and tiles without such a voxel are skipped. None
+            is everywhere.
+        tiling: How the image is cut; None does not cut it.
+        fill: What lies outside the image, a number or one a channel: 0 is the mean of a normalised channel. Networks
+            that were trained on `prepare`'s boxes met zeros from before normalisation there, -shift / scale.
+
+    Returns:
+        float32, (*space, outputs).
+
+    Raises:
+        PredictionError: Image, mask or tile do not fit the network.
+
+    Example:
+        >>> from kerasmetricloss.pipelines.inference import Reach
+        >>> mean = Network(lambda images, masks: images.mean(-1, keepdims=True) * masks, Reach.same(2), 1)
+        >>> image = np.full((7, 5, 3), 0.25, "float32")
+        >>> bool(np.allclose(predict_image(image, mean, tiling=Tiling(size=(4, 4))), 0.25))
+        True
+    """
+    out = np.empty((*image.shape[:-1], network.outputs), np.float32)
+    for first, rows in predict_slabs(image, network, mask=mask, tiling=tiling, fill=fill):
+        out[first : first + len(rows)] = rows
+    return out
+
+
+def predict_slabs(
+    image: np.ndarray,
+    network: Network,
+    *,
+    mask: np.ndarray | None = None,
+    tiling: Tiling | None = None,
+    fill: float | Sequence[float] = 0.0,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Predict an image and yield its rows, the slabs along the first axis, as soon as no later tile reaches them.
+
+    Beyond one batch through the network, memory holds two slabs of a tile's height, whatever the image's length: image
+    and mask may be memory maps, and what is yielded can go to a file.
+
+    Args:
+        image: As for `predict_image`.
+        network: As for `predict_image`.
+        mask: As for `predict_image`.
+        tiling: As for `predict_image`.
+        fill: As for `predict_image`.
+
+    Yields:
+        (number of the first row, float32 (rows, *space[1:], outputs)), in order, together every row once.
+
+    Raises:
+        PredictionError: As for `predict_image`.
+    """
+    plan = _Plan.of(image, network, mask, tiling or Tiling())
+    fill = np.broadcast_to(np.asarray(fill, np.float32), image.shape[-1:])
+    slab = plan.slab(network.outputs)
+    top = plan.starts[0][0]
+    for places in plan.batches():
+        wanted = [place for place in places if mask is None or mask[plan.box(place)].any()]
+        given = plan.predict(wanted, image, mask, fill, network)
+        for place in places:
+            begin = plan.starts[0][place[0]]
+            if begin > top:
+                yield from plan.rows(slab[: begin - top], top)
+                kept, slab = slab, plan.slab(network.outputs)
+                slab[: len(slab) - (begin - top)] = kept[begin - top :]
+                top = begin
+            if place in given:
+                plan.add(slab, place, given[place])
+    yield from plan.rows(slab, top)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Tiles of one image: where they begin and how they weigh, an axis each."""
+
+    space: tuple[int, ...]
+    tile: tuple[int, ...]
+    margin: tuple[int, ...]
+    batch: int
+    starts: list[tuple[int, ...]]
+    weights: list[list[np.ndarray]]
+
+    @classmethod
+    def of(cls, image: np.ndarray, network: Network, mask: np.ndarray | None, tiling: Tiling) -> "_Plan":
+        space, reach = tuple(image.shape[:-1]), network.reach
+        if len(space) != len(reach.step) or 0 in image.shape:
+            raise PredictionError(f"the image has shape {image.shape}, but the network takes {len(reach.step)} axes.")
+        if mask is not None and mask.shape != space:
+            raise PredictionError(
+                f"the mask has shape {mask.shape}, but the image {space}: it needs one value a voxel."
+            )
+        if tiling.size is not None and len(tiling.size) != len(space):
+            raise PredictionError(f"the tile {tiling.size} has {len(tiling.size)} axes, but the image {len(space)}.")
+        # Tiles begin at multiples of the step, so that one below it would leave gaps to the next.
+        least = np.maximum(tiling.size or space, reach.step)
+        tile = reach.output_for(np.minimum(least, space).tolist())
+        axes = list(zip(space, tile, reach.step, strict=True))
+        first = [starts(n, t, step=step or 1, overlap=tiling.overlap) for n, t, step in axes]
+        share = [weights(s, t, blending=tiling.blending) for s, t in zip(first, tile, strict=True)]
+        return cls(space, tile, reach.margin, tiling.batch, first, share)
+
+    def batches(self) -> Iterator[tuple[tuple[int, ...], ...]]:
+        """Every tile by its number along each axis, the first axis slowest, so many at a time."""
+        places = itertools.product(*(range(len(axis)) for axis in self.starts))
+        while batch := tuple(itertools.islice(places, self.batch)):
+            yield batch
+
+    def box(self, place: Sequence[int]) -> tuple[slice, ...]:
+        """The part of the image that a tile predicts."""
+        begins = [axis[i] for axis, i in zip(self.starts, place, strict=True)]
+        return tuple(slice(max(b, 0), min(b + t, n)) for b, t, n in zip(begins, self.tile, self.space, strict=True))
+
+    def slab(self, outputs: int) -> np.ndarray:
+        """Zeros for the rows of one tile, as wide as the image."""
+        return np.zeros((self.tile[0], *self.space[1:], outputs), np.float32)
+
+    def rows(self, slab: np.ndarray, top: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The rows of a slab that lie in the image."""
+        first, last = max(top, 0), min(top + len(slab), self.space[0])
+        if first < last:
+            yield first, slab[first - top : last - top]
+
+    def predict(self, places, image, mask, fill, network) -> dict[tuple[int, ...], np.ndarray]:
+        """Run the network on some tiles."""
+        if not places:
+            return {}
+        size = tuple(t + 2 * m for t, m in zip(self.tile, self.margin, strict=True))
+        images = np.empty((len(places), *size, image.shape[-1]), np.float32)
+        masks = np.zeros((len(places), *self.tile, 1), np.float32)
+        for number, place in enumerate(places):
+            begins = [axis[i] for axis, i in zip(self.starts, place, strict=True)]
+            _cut(images[number], image, [b - m for b, m in zip(begins, self.margin, strict=True)], fill)
+            ones = np.broadcast_to(np.ones((), bool), self.space) if mask is None else mask
+            _cut(masks[number, ..., 0], ones, begins, 0)
+        given = np.asarray(keras.ops.convert_to_numpy(network.run(images, masks)), np.float32)
+        expected = (len(places), *self.tile, network.outputs)
+        if given.shape != expected:
+            raise PredictionError(f"the network gave shape {given.shape} for tiles of {size}, expected {expected}.")
+        return dict(zip(places, given, strict=True))
+
+    def add(self, slab: np.ndarray, place: Sequence[int], given: np.ndarray) -> None:
+        """Weigh the voxels of a tile that lie in the image, and add them to the slab of its row."""
+        box = self.box(place)
+        begins = [axis[i] for axis, i in zip(self.starts, place, strict=True)]
+        inner = tuple(slice(part.start - b, part.stop - b) for part, b in zip(box, begins, strict=True))
+        given = given[inner]
+        for axis, number in enumerate(place):
+            share = self.weights[axis][number][inner[axis]]
+            if (share != 1).any():
+                given = given * share.reshape((-1, *(1,) * (given.ndim - 1 - axis)))
+        slab[(inner[0], *box[1:])] += given
+
+
+def _cut(out: np.ndarray, array: np.ndarray, begins: Sequence[int], fill: np.ndarray | float) -> None:
+    """Copy a box of an array that can reach beyond it; `fill` stands where it does."""
+    spans = [(max(b, 0), min(b + n, size)) for b, n, size in zip(begins, out.shape, array.shape, strict=False)]
+    target = tuple(slice(first - b, max(last, first) - b) for (first, last), b in zip(spans, begins, strict=True))
+    if any(last - first < n for (first, last), n in zip(spans, out.shape, strict=False)):
+        out[...] = fill
+    out[target] = array[tuple(slice(first, max(last, first)) for first, last in spans)]

@@ -1,0 +1,170 @@
+"""Which sizes a network takes and gives, and how it is called: all that tiling needs to know of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasmetricloss.pipelines.inference.errors import PredictionError
+
+# Larger than the smallest input of every network here (DeepMedic's: 63 voxels), and than any sensible pooling.
+_PROBED = 128
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Sizes of a network along each axis: outputs of smallest + k * step voxels, inputs of 2 * margin more.
+
+    The U-Net of four levels has smallest 1, step 27 and margin 13; DeepMedic 15, 3 and 24; a network whose output has
+    the size of its input has margin 0. A step of 0 stands for one size alone.
+
+    Args:
+        smallest: Smallest output, in voxels an axis.
+        step: By how much outputs grow.
+        margin: Voxels on each side that the input has more.
+
+    Example:
+        >>> unet = Reach(smallest=(1, 1), step=(27, 27), margin=(13, 13))
+        >>> unet.output_for((136, 100)), unet.input_of((136, 109))
+        ((136, 109), (162, 135))
+    """
+
+    smallest: tuple[int, ...]
+    step: tuple[int, ...]
+    margin: tuple[int, ...]
+
+    @classmethod
+    def same(cls, dimension: int) -> "Reach":
+        """The reach of a network that gives every size back as it came."""
+        return cls((1,) * dimension, (1,) * dimension, (0,) * dimension)
+
+    def output_for(self, wanted: Sequence[int]) -> tuple[int, ...]:
+        """Return the smallest output of at least the voxels wanted; the one size where there is one alone."""
+        sizes = zip(self.smallest, self.step, wanted, strict=True)
+        return tuple(least + (-(-max(n - least, 0) // step) * step if step else 0) for least, step, n in sizes)
+
+    def input_of(self, output: Sequence[int]) -> tuple[int, ...]:
+        """Return the input of an output."""
+        return tuple(n + 2 * margin for n, margin in zip(output, self.margin, strict=True))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as inference sees it.
+
+    Args:
+        run: Maps images (batch, *input, channels) and masks (batch, *output, 1), both float32, to probabilities
+            (batch, *output, outputs) that are 0 outside the masks.
+        reach: Its sizes.
+        outputs: Channels that it gives.
+    """
+
+    run: Callable[[np.ndarray, np.ndarray], object]
+    reach: Reach
+    outputs: int
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Network":
+        """Describe a Keras model with the input image, or the inputs [image, mask].
+
+        A model without a mask as input has its probabilities multiplied by the mask.
+
+        Raises:
+            PredictionError: The model has other inputs, or no size up to 128 voxels an axis fits it.
+        """
+        if len(model.inputs) == 1:
+            return cls(lambda images, masks: _run(model, images) * masks, reach_of(model), model.output_shape[-1])
+        return cls(lambda images, masks: _run(model, [images, masks]), reach_of(model), model.output_shape[-1])
+
+
+def reach_of(model: keras.Model) -> Reach:
+    """Find the sizes of a model by asking it for its output's shape; nothing is computed.
+
+    Args:
+        model: With the input image (batch, *input, channels), or the inputs [image, mask].
+
+    Returns:
+        Its reach. A model that was built for one size has that alone.
+
+    Raises:
+        PredictionError: As for `Network.of`.
+
+    Example:
+        >>> from kerasmetricloss.models import unet
+        >>> reach_of(unet(dimension=2, input_channels=1, filters=1, levels=3))
+        Reach(smallest=(1, 1), step=(9, 9), margin=(4, 4))
+    """
+    if len(model.inputs) not in (1, 2) or len(model.outputs) != 1 or len(model.inputs[0].shape) not in (4, 5):
+        shapes = [tuple(tensor.shape) for tensor in model.inputs]
+        raise PredictionError(f"the model has inputs {shapes}; expected one image, or an image and its output mask.")
+    fixed = model.inputs[0].shape[1:-1]
+    if None not in fixed:
+        outputs = model.outputs[0].shape[1:-1]
+        margins = tuple((n - out) // 2 for n, out in zip(fixed, outputs, strict=True))
+        return Reach(tuple(outputs), (0,) * len(fixed), margins)
+    probe = _Probe(model)
+    sizes = (tuple(n if size is None else size for size in fixed) for n in range(1, _PROBED + 1))
+    start = next((size for size in sizes if probe.margins(size)), None)
+    if start is None:
+        raise PredictionError(f"no image of up to {_PROBED} voxels an axis fits the model; build it for one size.")
+    found = [(n, 0) if fixed[axis] else probe.steps(start, axis) for axis, n in enumerate(start)]
+    margins = probe.margins(start)
+    smallest = tuple(n - 2 * margin for (n, _), margin in zip(found, margins, strict=True))
+    return Reach(smallest, tuple(step for _, step in found), margins)
+
+
+class _Probe:
+    """Follows shapes through a model, and sees where two that should meet do not; layers that join do not say so."""
+
+    def __init__(self, model: keras.Model):
+        self._channels = model.inputs[0].shape[-1]
+        self._masks = [mask.shape[-1] for mask in model.inputs[1:]]
+        joined = [(_inputs(operation), type(operation).__name__) for operation in model.operations]
+        # Sums and products stretch a size of 1, concatenation does not.
+        self._joined = [(tensors, {None} if "Concat" in kind else {None, 1}) for tensors, kind in joined if tensors]
+        flat = [tensor for tensors, _ in self._joined for tensor in tensors]
+        self._model = keras.Model(model.inputs, [model.outputs[0], *flat])
+
+    def margins(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the voxels a side by which this input is larger than its output; nothing where it does not fit."""
+        given = [(1, *size, self._channels), *((1, *(None,) * len(size), n) for n in self._masks)]
+        try:
+            output, *rest = self._model.compute_output_shape(given if self._masks else given[0])
+        except Exception:  # each layer and backend refuses a wrong size with an error of its own
+            return ()
+        shapes = iter(rest)
+        for tensors, stretched in self._joined:
+            axes = zip(*(next(shapes)[1:-1] for _ in tensors), strict=True)
+            if any(len(set(axis) - stretched) > 1 for axis in axes):
+                return ()
+        differences = [n - (out or 0) for n, out in zip(size, output[1:-1], strict=True)]
+        fits = all(0 <= d < n and d % 2 == 0 for d, n in zip(differences, size, strict=True))
+        return tuple(d // 2 for d in differences) if fits else ()
+
+    def steps(self, start: tuple[int, ...], axis: int) -> tuple[int, int]:
+        """Return the smallest input along an axis and the step by which it grows, from a size that fits."""
+        margins = self.margins(start)
+
+        def fits(n: int) -> bool:
+            return n > 0 and self.margins((*start[:axis], n, *start[axis + 1 :])) == margins
+
+        step = next((d for d in range(1, _PROBED + 1) if fits(start[axis] + d)), 0)
+        smallest = start[axis]
+        while step and fits(smallest - step):
+            smallest -= step
+        return smallest, step
+
+
+def _inputs(operation: keras.Operation) -> list[keras.KerasTensor]:
+    """Return the images that an operation joins; none where it joins nothing, or is used several times."""
+    try:
+        given = operation.input
+    except (AttributeError, ValueError):
+        return []
+    alike = isinstance(given, list) and len({len(tensor.shape) for tensor in given}) == 1
+    return given if alike and len(given) > 1 else []
+
+
+def _run(model: keras.Model, inputs: object) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model.predict_on_batch(inputs))

@@ -1,0 +1,135 @@
+"""What a model was trained on, kept inside its own file, so that new images are prepared in the same way."""
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kerasmetricloss.datasets import CATALOG
+from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.preparation import Preparation
+
+# An entry of the .keras archive beside Keras' own; Keras reads the entries that it knows and leaves this one alone.
+ENTRY = "kerasmetricloss/trained_on.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedOn:
+    """How the images of a model were read, prepared and normalised.
+
+    Args:
+        dataset: Name of the data set, for `datasets.open_dataset`.
+        channels: Names of the image's channels, in the order of the input.
+        labels: Names of the outputs; empty stands for the data set's own.
+        preparation: Grid and box.
+        shift: Subtracted from each channel.
+        scale: Divides each channel after that.
+
+    Raises:
+        PredictionError: Shift or scale do not fit the channels.
+    """
+
+    dataset: str
+    channels: tuple[str, ...]
+    labels: tuple[str, ...]
+    preparation: Preparation
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name, kind in (("channels", str), ("labels", str), ("shift", float), ("scale", float)):
+            object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
+        if not len(self.channels) == len(self.shift) == len(self.scale) or 0 in self.scale:
+            raise PredictionError(
+                f"{len(self.channels)} channels have shift {self.shift} and scale {self.scale}; "
+                "each channel needs one of both, the scale not 0."
+            )
+
+    @classmethod
+    def catalogued(cls, dataset: str) -> "TrainedOn":
+        """What the authors' networks were trained on: the data set's entry in `datasets.CATALOG`.
+
+        Raises:
+            PredictionError: The data set is none for which the authors gave their constants.
+        """
+        entry = CATALOG.get(dataset)
+        if entry is None or entry.shift is None or entry.scale is None or entry.spacing_mm is None:
+            known = ", ".join(name for name, e in CATALOG.items() if e.shift and e.spacing_mm)
+            raise PredictionError(f"there are no constants of the authors for {dataset!r}; there are for {known}.")
+        preparation = Preparation(spacing_mm=entry.spacing_mm, output_size=entry.output_size, margin=13)
+        return cls(
+            dataset=dataset,
+            channels=entry.channels,
+            labels=(),
+            preparation=preparation,
+            shift=entry.shift,
+            scale=entry.scale,
+        )
+
+
+def write_trained_on(path: Path | str, trained_on: TrainedOn) -> None:
+    """Put a description into a `.keras` file, or replace the one there. The file changes in one step, or not at all.
+
+    Args:
+        path: What `model.save` wrote. `keras.saving.load_model` reads it as before.
+        trained_on: The description.
+
+    Raises:
+        PredictionError: The file is no `.keras` archive.
+    """
+    path = Path(path)
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as raw, zipfile.ZipFile(path) as old, zipfile.ZipFile(raw, "w") as new:
+            for entry in old.infolist():
+                if entry.filename != ENTRY:
+                    with old.open(entry) as source, new.open(entry, "w") as target:
+                        shutil.copyfileobj(source, target)
+            new.writestr(ENTRY, json.dumps(asdict(trained_on), indent=1))
+        Path(partial).chmod(path.stat().st_mode)
+        Path(partial).replace(path)
+    except zipfile.BadZipFile as error:
+        raise PredictionError(f"{path}: this is no .keras file; write one with model.save.") from error
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def read_trained_on(path: Path | str) -> TrainedOn | None:
+    """Return the description in a `.keras` file, None where there is none.
+
+    Args:
+        path: The file.
+
+    Raises:
+        PredictionError: The file is no `.keras` archive, or the description in it is broken.
+
+    Example:
+        >>> import tempfile
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((4, 5, 1)), keras.layers.Conv2D(1, 1)])
+        >>> preparation = Preparation(output_size=(4, 5), picture_size=(5, 4))
+        >>> described = TrainedOn(
+        ...     dataset="po18", channels=("grey",), labels=("polyp",), preparation=preparation, shift=(9,), scale=(2,)
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/m.keras")
+        ...     write_trained_on(f"{folder}/m.keras", described)
+        ...     read_trained_on(f"{folder}/m.keras") == described
+        True
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if ENTRY not in archive.namelist():
+                return None
+            fields = json.loads(archive.read(ENTRY))
+    except FileNotFoundError:
+        raise PredictionError(f"{path}: no such file; name a .keras file.") from None
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise PredictionError(f"{path}: this is no .keras file, or it was cut short; copy it again.") from error
+    try:
+        return TrainedOn(**{**fields, "preparation": Preparation(**fields["preparation"])})
+    except (TypeError, KeyError, ValueError) as error:
+        raise PredictionError(f"{path}: its {ENTRY} is broken ({error}); write it again.") from error
