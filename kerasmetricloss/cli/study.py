@@ -11,6 +11,7 @@ from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.report import write_report
 
 DEMO_CASES = 60
+PHANTOMS = {2: 40, 3: 20}  # by dimension: what a recipe at small scale gets through in its minutes
 
 
 def add_commands(commands: Any) -> None:
@@ -37,8 +38,8 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
-    run.add_argument("recipe", help="the experiment, such as table2")
-    run.add_argument("--dataset", help="po18, mo17 or br18 (default: the recipe's)")
+    run.add_argument("recipe", help="a table or figure: table1 to table7, tableB1, fig1 to fig5, figB1 to figB8")
+    run.add_argument("--dataset", help="po18, mo17, br18, is17, is18, wm17 or wm17dm (default: the recipe's)")
     run.add_argument("--root", type=Path, help="folder of the data set (default: phantoms, made below OUT)")
     run.add_argument("--out", type=Path, required=True, help="directory of the study")
     run.add_argument(
@@ -53,6 +54,13 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         default=(),
         metavar="A,B",
         help="losses by the paper's or the class names (default: the recipe's)",
+    )
+    run.add_argument(
+        "--loss",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="one more loss, such as your own package.module:Name; may be given several times",
     )
     run.add_argument("--folds", type=int, default=5, help="folds asked for (default: 5)")
     run.add_argument(
@@ -73,8 +81,7 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--cases",
         type=positive,
-        default=DEMO_CASES,
-        help=f"phantoms to make where there is no --root (default: {DEMO_CASES})",
+        help="phantoms to make where there is no --root (default: 40 pictures, 20 volumes)",
     )
     sizes = run.add_argument_group("sizes (default: those of the scale)")
     sizes.add_argument("--picture-size", type=_size, metavar="WxH", help="resize pictures to this width and height")
@@ -109,17 +116,18 @@ def _run(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(Path.cwd()))
 
     recipe = studies.recipe(options.recipe)
-    setup = _changed(studies.setup(options.dataset or recipe.dataset, options.scale), options)
+    setup = _changed(studies.setup(options.dataset or recipe.dataset, options.scale, recipe), options)
+    cases = options.cases or PHANTOMS[setup.network["dimension"]]
     request = studies.Request(
         recipe=recipe,
         setup=setup,
-        root=options.root or options.out / "phantoms" / setup.dataset,
+        root=options.root or options.out / "phantoms" / setup.reader,
         out=options.out,
-        losses=options.losses,
+        losses=tuple(dict.fromkeys([*(options.losses or recipe.losses), *options.loss])),
         folds=options.folds,
         inner_validation=options.inner_validation,
         seed=options.seed,
-        phantoms=0 if options.root else options.cases,
+        phantoms=0 if options.root else cases,
         command=options.command,
     )
     with watching() as observer:

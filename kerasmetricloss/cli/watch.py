@@ -59,6 +59,9 @@ class _Lines(Observer):
             f"{seconds:.0f} s; {_left(left)}"
         )
 
+    def cell_failed(self, cell, problem: str, attempt: int) -> None:
+        self._print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})")
+
 
 class _Bar(Observer):
     """A live bar: fold, phase, loss, epoch, time left."""
@@ -87,6 +90,9 @@ class _Bar(Observer):
         self._done += 1
         self._left_at = (left, time.monotonic())
         self._progress.update(self._task, completed=self._done)
+
+    def cell_failed(self, cell, problem: str, attempt: int) -> None:
+        self._progress.console.print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})", markup=False)
 
     def _show(self, cell, epoch: str) -> None:
         left, since = self._left_at

@@ -5,6 +5,6 @@ from kerasmetricloss.studies.networks import small_network as small_network
 from kerasmetricloss.studies.progress import Observer as Observer
 from kerasmetricloss.studies.recipes import RECIPES as RECIPES
 from kerasmetricloss.studies.recipes import recipe as recipe
-from kerasmetricloss.studies.recipes import setup as setup
 from kerasmetricloss.studies.request import Request as Request
+from kerasmetricloss.studies.setups import setup as setup
 from kerasmetricloss.studies.study import run as run

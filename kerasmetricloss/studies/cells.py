@@ -9,8 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import filelock
 
 from kerasmetricloss.studies.errors import StudyError
 
-_PARTIAL = ".partial-"
+_PARTIAL, _RUNNING, _FAILED = ".partial-", ".running-", ".failed-"
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ class CellStore:
                 _flush(path)
             partial.chmod(0o755)
             partial.rename(self.path(cell))
+            self._note(_FAILED, cell).unlink(missing_ok=True)
             _flush(self.root)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -113,6 +114,37 @@ class CellStore:
         if self.root.is_dir():
             for partial in self.root.glob(f"{_PARTIAL}*"):
                 shutil.rmtree(partial, ignore_errors=True)
+            for running in self.root.glob(f"{_RUNNING}*"):
+                running.unlink(missing_ok=True)
+
+    @contextmanager
+    def running(self, cell: Cell) -> Iterator[Callable[[int], None]]:
+        """Note that the cell is in work, for whoever asks for the status; call what it gives with each epoch."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        note = self._note(_RUNNING, cell)
+
+        def epoch(number: int) -> None:
+            epochs = cell.configuration["training"]["epochs"]
+            note.write_text(json.dumps({"title": cell.title, "epoch": number, "epochs": epochs}), encoding="utf-8")
+
+        epoch(0)
+        try:
+            yield epoch
+        finally:
+            note.unlink(missing_ok=True)
+
+    def note_failure(self, cell: Cell, problem: str) -> None:
+        """Keep what went wrong with a cell until it is finished."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"title": cell.title, "problem": problem}, ensure_ascii=False)
+        self._note(_FAILED, cell).write_text(text, encoding="utf-8")
+
+    def notes(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What is in work, and what failed."""
+        return tuple(list(_read_notes(self.root.glob(f"{kind}*"))) for kind in (_RUNNING, _FAILED))
+
+    def _note(self, kind: str, cell: Cell) -> Path:
+        return self.root / f"{kind}{cell.directory_name}"
 
 
 @contextmanager
@@ -142,6 +174,13 @@ def digest(configuration: Any) -> str:
     """First 12 hexadecimal digits of the SHA-256 of the configuration as sorted JSON."""
     text = json.dumps(configuration, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _read_notes(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    for path in sorted(paths):
+        # Another process may write or delete the note just now.
+        with suppress(OSError, ValueError):
+            yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def _safe(word: str) -> str:

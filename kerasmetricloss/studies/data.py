@@ -1,7 +1,7 @@
 """From a folder to what a study trains on: every file checked, then prepared, fingerprinted and split into folds."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.provenance import file_hash
 from kerasmetricloss.studies.settings import Setup
+from kerasmetricloss.studies.virtual import VirtualSet, masked, virtual_set
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class StudyData:
         preparation: How they were prepared.
         fingerprints: Case id -> hash of the contents of its files.
         prior: Foreground prior of each label inside the output masks, over all cases (Sec. III-B).
+        virtual: The rectangles that mask the outputs, where the data set is a virtual one.
     """
 
     dataset: str
@@ -35,6 +37,7 @@ class StudyData:
     preparation: pipelines.Preparation
     fingerprints: dict[str, str]
     prior: tuple[float, ...]
+    virtual: VirtualSet | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -48,13 +51,18 @@ class StudyData:
 
     def describe(self) -> dict[str, Any]:
         """Counts and names for `study.json`."""
-        return {
+        described = {
             "cases": len(self.cases),
             "groups": len({case.group for case in self.cases}),
             "channels": list(self.channels),
             "labels": list(self.labels),
             "prior": [round(p, 6) for p in self.prior],
         }
+        if self.virtual is not None:
+            first = self.virtual.rectangles[0]
+            described["rectangle"] = [first.width, first.height]
+            described["foreground_ratio"] = round(self.virtual.ratio, 4)
+        return described
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
     Raises:
         DataError: A file is missing or broken, or no case has any foreground; the message names the mend.
     """
-    cases = datasets.open_dataset(setup.dataset, root)
+    cases = datasets.open_dataset(setup.reader, root, channels=setup.channels, labels=setup.labels, **setup.reading)
     sizes, foreground = [], np.zeros(len(cases[0].labels), np.int64)
     for position, case in enumerate(cases):
         observer.stage("checking files", position, len(cases))
@@ -124,8 +132,25 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
     return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior)
 
 
-def normalisation(data: StudyData, fold: Fold) -> tuple[np.ndarray, np.ndarray]:
-    """Shift and scale of each channel, from the training cases of the fold alone."""
+def virtual_data(data: StudyData, ratio: float) -> StudyData:
+    """The virtual data set of a foreground to background ratio (Sec. IV-C).
+
+    Raises:
+        StudyError: No rectangle gives that ratio.
+    """
+    found = virtual_set(data.prepared, ratio)
+    prepared = masked(data.prepared, found)
+    prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
+    return replace(data, dataset=f"{data.dataset}-{ratio:g}", prepared=prepared, prior=prior, virtual=found)
+
+
+def normalisation(data: StudyData, fold: Fold, network: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and scale of each channel, from the training cases of the fold alone.
+
+    A network that normalises colours itself takes them as they are.
+    """
+    if networks.normalises(network):
+        return np.zeros(len(data.channels), np.float32), np.ones(len(data.channels), np.float32)
     return pipelines.channel_statistics([data.prepared[i] for i in fold.train])
 
 
@@ -135,7 +160,8 @@ def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
     def part(positions: Sequence[int]) -> dict[str, str]:
         return {data.cases[i].id: data.fingerprints[data.cases[i].id] for i in positions}
 
-    return {
+    virtual = {} if data.virtual is None else {"virtual": data.virtual.wanted}
+    return virtual | {
         "dataset": data.dataset,
         "channels": list(data.channels),
         "labels": list(data.labels),

@@ -3,3 +3,7 @@
 
 class StudyError(ValueError):
     """A study cannot start or go on; the message says why and what to do."""
+
+
+class StudyStopped(StudyError):
+    """Nothing more can be done before the cause is mended, such as a full disk: the other trainings would fail too."""

@@ -5,9 +5,11 @@ slices with at least one foreground voxel. The quartiles are shown beside the me
 the losses, the first loss takes its place, and the rule in the file says so.
 """
 
+import io
 import json
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -18,47 +20,75 @@ from kerasmetricloss.studies import scoring
 from kerasmetricloss.studies.cells import Cell, CellStore
 from kerasmetricloss.studies.data import StudyData
 from kerasmetricloss.studies.plan import Task
+from kerasmetricloss.studies.request import trained_name
 from kerasmetricloss.studies.work import PREDICTIONS, read_prediction
 
 QUANTILES = ((0.5, "median"), (0.25, "first quartile"), (0.75, "third quartile"))
+Example = tuple[dict[str, Any], dict[str, np.ndarray]]  # what is told of a slice, and its arrays by part
 
 
-def write(file: BinaryIO, scores: ScoreTable, data: StudyData, store: CellStore, tasks: Sequence[Task]) -> None:
-    """Write the example slices of every label as an `.npz` file.
+def collect(
+    scores: ScoreTable, data: StudyData, store: CellStore, tasks: Sequence[Task], losses: Sequence[str]
+) -> list[Example]:
+    """The example slices of every label of a data set.
 
     Args:
-        file: File to write to.
-        scores: Scores of the post-trained networks.
+        scores: Scores of its post-trained networks.
         data: The prepared cases.
         store: The finished cells.
-        tasks: The tasks of the study, each with its cell and its fold.
+        tasks: The tasks of the data set, each with its cell and its fold.
+        losses: The losses by the names of the tables.
     """
     by_loss = {(task.cell.loss, task.fold.index): task.cell for task in tasks if task.cell.phase == "post"}
-    names = list(dict.fromkeys(loss for loss, _ in by_loss))
-    reference = "CE" if "CE" in names else names[0]
+    reference = "CE" if "CE" in losses else losses[0]
     fold_of = {position: task.fold.index for task in tasks for position in task.fold.test}
-    arrays: dict[str, np.ndarray] = {}
-    meta = []
+    found: list[Example] = []
     for channel, label in enumerate(data.labels):
         dice = scores.values(dataset=data.dataset, metric="dice", label=label)[reference]
         chosen: set[str] = set()
-        for quantile, word in QUANTILES:
+        # Virtual data sets show the same images again and again.
+        for quantile, word in QUANTILES[: 1 if data.virtual else None]:
             case_id = _at_quantile(dice.to_dict(), quantile)
             if case_id in chosen:
                 continue
             chosen.add(case_id)
             position = next(i for i, case in enumerate(data.cases) if case.id == case_id)
+            fold = fold_of[position]
             probabilities = {
-                name: _prediction(store, by_loss[name, fold_of[position]], case_id)[..., channel] for name in names
+                name: _prediction(store, by_loss[trained_name(name), fold], case_id)[..., channel] for name in losses
             }
             entry, shown = _example(data, position, channel, probabilities, reference)
-            key = str(len(meta))
-            arrays |= {f"{key}/{part}": array for part, array in shown.items()}
-            rule = f"{word} Dice under {reference}"
-            meta.append(
-                {"dataset": data.dataset, "case": case_id, "label": label, "rule": rule, "losses": names, **entry}
-            )
-    np.savez_compressed(file, meta=np.array(json.dumps(meta, ensure_ascii=False)), **arrays)
+            told = {"dataset": data.dataset, "case": case_id, "label": label, "losses": list(losses)}
+            found.append((told | {"rule": f"{word} Dice under {reference}", **entry}, shown))
+    return found
+
+
+def kept(path: Path, datasets: Sequence[str]) -> list[Example]:
+    """The examples that stand in a file, without those of some data sets."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        metas = json.loads(str(file["meta"]))
+        return [
+            (meta, {name.partition("/")[2]: file[name] for name in file.files if name.startswith(f"{key}/")})
+            for key, meta in enumerate(metas)
+            if meta["dataset"] not in datasets
+        ]
+
+
+def pack(found: Sequence[Example]) -> bytes:
+    """Examples as the bytes of an `.npz` file: `meta`, a JSON list, and arrays `k/image`, `k/truth`, `k/pred/LOSS`."""
+    arrays = {f"{key}/{part}": array for key, (_, parts) in enumerate(found) for part, array in parts.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, meta=np.array(json.dumps([meta for meta, _ in found], ensure_ascii=False)), **arrays)
+    return buffer.getvalue()
+
+
+def picture(data: StudyData, position: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture where the network gives an output, in [0, 1], and its truth."""
+    prepared = data.prepared[position]
+    image = _inside(prepared.image, data.preparation.margin)
+    return _displayable(image if image.shape[-1] == 3 else image[..., 0]), prepared.truth[..., 0] > 0
 
 
 def _at_quantile(dice: dict[str, float], quantile: float) -> str:

@@ -28,6 +28,11 @@ def small_network(dimension: int, filters: int = 8) -> dict[str, Any]:
     return {"name": "unet-small", "dimension": dimension, "filters": [[filters * 2**i] * 2 for i in range(3)]}
 
 
+def normalises(network: dict[str, Any]) -> bool:
+    """Whether the network normalises colours itself, as weights trained on ImageNet ask for."""
+    return network["name"].startswith("deeplab")
+
+
 def boxes(network: dict[str, Any], wanted: Sequence[int]) -> tuple[tuple[int, ...], int]:
     """The smallest output box of the network that covers `wanted` voxels, and the margin of its input box a side."""
     levels = len(network["filters"]) if isinstance(network.get("filters"), list | tuple) else network.get("levels", 4)

@@ -10,7 +10,7 @@ from kerasmetricloss import pipelines
 from kerasmetricloss.studies.cells import Cell
 from kerasmetricloss.studies.data import StudyData, fold_configuration
 from kerasmetricloss.studies.folds import Fold
-from kerasmetricloss.studies.request import Request, loss_configuration
+from kerasmetricloss.studies.request import Request, loss_configuration, trained_name
 
 PRETRAINING_LOSS = "CE"
 
@@ -25,32 +25,34 @@ class Task:
 
 
 def tasks(request: Request, data: StudyData, folds: Sequence[Fold], names: Sequence[str]) -> list[Task]:
-    """Every training of a study, in the order in which they run.
+    """Every training of a data set, in the order in which they run.
 
     Args:
         request: What is asked for.
         data: The prepared cases.
         folds: The folds.
-        names: The losses by the paper's names.
+        names: The losses by the names of the tables; names of one loss share its training.
 
     Returns:
         Fold by fold: the pre-training, then one task a loss.
     """
+    trained = dict.fromkeys(map(trained_name, names))
     planned = []
     for fold in folds:
         first = _cell(request, data, fold, "pre", PRETRAINING_LOSS)
         planned.append(Task(first, fold, None))
-        planned += [Task(_cell(request, data, fold, "post", name, first), fold, first) for name in names]
+        planned += [Task(_cell(request, data, fold, "post", name, first), fold, first) for name in trained]
     return planned
 
 
 def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, pretrained: Cell | None = None) -> Cell:
-    training = request.setup.training.phase(phase)
+    setup = request.setup
+    training = setup.training.phase(phase)
     if training["augmentation"]:
         training["augmentation"] = asdict(pipelines.Augmentation())
     configuration: dict[str, Any] = {
         "data": fold_configuration(data, fold),
-        "network": request.setup.network,
+        "network": setup.network,
         "seed": request.seed,
         "backend": keras.backend.backend(),
         "phase": phase,
@@ -58,4 +60,6 @@ def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, 
         "training": training,
         "pretrained": pretrained and pretrained.identity,
     }
-    return Cell(data.dataset, request.setup.network["name"], loss, request.seed, fold.index, phase, configuration)
+    if setup.patch is not None:
+        configuration["patch"] = list(setup.patch)
+    return Cell(data.dataset, setup.network["name"], loss, request.seed, fold.index, phase, configuration)

@@ -23,6 +23,9 @@ class Observer:
     def cell_finished(self, cell: Cell, seconds: float, left: float) -> None:
         """A training ended after `seconds`; the rest of the study takes about `left` seconds more."""
 
+    def cell_failed(self, cell: Cell, problem: str, attempt: int) -> None:
+        """A training failed for the first or the second (and last) time."""
+
 
 class Clock:
     """Estimates the time left from the trainings so far, each phase on its own."""

@@ -1,69 +1,77 @@
-"""The paper's experiments as settings: which losses, on which data set, with which network, how long.
+"""The paper's tables and figures as recipes: which losses, on which data, and what of the scores is shown.
 
-Numbers at `scale="paper"` are the paper's (Sec. III and the authors' released descriptions). Those at `scale="small"`
-make the same procedure fit two cores and a few minutes; they were chosen for time and memory before any loss was
-compared, and all losses share them.
+A recipe says what is trained; how long, with which network and on which grid is said in `setups`. Recipes that train
+the same networks share their cells: what `table2` trained, `table4` and `figB6` read.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.settings import Setup, Training
+
+TVERSKY = (
+    *(f"sTversky-{k / 10:.1f}/{1 - k / 10:.1f}" for k in range(1, 10)),
+    "sTversky-0.75/0.75",
+    "sTversky-1.0/1.0",
+)
+FAMILY = ("CE", "wCE", "sDice", "sJaccard", "Lovasz")
+REGIONS = ("WT", "TC", "ET")
+RATIOS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+TRAINS, THEORY, RECTANGLES = "trainings", "theory", "rectangles"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment of the paper.
+    """One table or figure of the paper.
 
     Attributes:
         name: Name on the command line.
         title: Title of the report.
         losses: The losses that are post-trained and compared, by the paper's names.
         dataset: Default data set.
+        labels: Labels of a network with several outputs; None for the data set's binary task.
+        ratios: Foreground to background ratios of virtual data sets (Sec. IV-C); none for the data set as it is.
+        kind: What it takes: `"trainings"`, `"rectangles"` (the data alone) or `"theory"` (nothing).
     """
 
     name: str
     title: str
-    losses: tuple[str, ...]
+    losses: tuple[str, ...] = ()
     dataset: str = "po18"
+    labels: tuple[str, ...] | None = None
+    ratios: tuple[float, ...] = ()
+    kind: str = TRAINS
 
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="table2",
-            title="Cross-entropy against metric-sensitive losses (Table II)",
-            losses=("CE", "wCE", "sDice", "sJaccard", "Lovasz"),
-        ),
-    )
+_TABLES = (
+    Recipe("table1", "Soft Dice with L1 against L2 (Table I)", ("sDice-L1", "sDice-L2")),
+    Recipe("table2", "Cross-entropy against metric-sensitive losses (Table II)", FAMILY),
+    Recipe("table3", "Soft Tversky, eleven weightings (Table III)", TVERSKY),
+    Recipe("table4", "Accuracy, Hausdorff distance and volume difference (Table IV)", ("CE", "sDice"), "br18"),
+    Recipe("table5", "Virtual data sets of growing foreground ratio (Table V)", ("CE", "sDice"), ratios=RATIOS),
+    Recipe("table6", "Several classes (Table VI)", FAMILY, "br18", REGIONS),
+    Recipe("table7", "Several classes, eleven Tversky weightings (Table VII)", TVERSKY, "br18", REGIONS),
+    Recipe("tableB1", "F-measures of eleven Tversky weightings (Table B.1)", TVERSKY),
+    Recipe("fig1", "Absolute and relative errors between scores (Fig. 1)", kind=THEORY),
+    Recipe("fig2", "Loss surfaces of soft Dice for two pixels (Fig. 2)", kind=THEORY),
+    Recipe("fig3", "Example slices (Fig. 3)", FAMILY),
+    Recipe("fig4", "Dice score against object size (Fig. 4)", FAMILY),
+    Recipe("fig5", "Rectangles of the virtual data sets (Fig. 5)", ratios=RATIOS, kind=RECTANGLES),
+)
+RECIPES = {recipe.name: recipe for recipe in _TABLES}
+_BOX_PLOTS = {
+    "figB1": "table1",
+    "figB2": "table5",
+    "figB3": "table6",
+    "figB4": "table7",
+    "figB6": "table2",
+    "figB7": "table3",
+    "figB8": "tableB1",
 }
-
-# Early stopping follows the paper's rule with shorter patience: small networks converge in tens of epochs.
-_SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=10, rate_patience=4, stop_patience=8)
-_SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=30, post_epochs=12)
-_SMALL_2D, _SMALL_3D = networks.small_network(2), networks.small_network(3)
-_UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}
-_UNET_2D: dict[str, Any] = {"name": "unet", "dimension": 2}
-
-SETUPS = {
-    ("po18", "small"): Setup("po18", "small", _SMALL_2D, picture_size=(96, 72), training=_SMALL),
-    ("mo17", "small"): Setup("mo17", "small", _SMALL_2D, picture_size=(73, 73), training=_SMALL),
-    ("br18", "small"): Setup("br18", "small", _SMALL_3D, spacing_mm=6.0, training=_SMALL_VOLUMES),
-    ("mo17", "paper"): Setup(
-        "mo17", "paper", _UNET_2D, output_size=(217, 217), training=Training(rate=1e-3, post_rate=1e-3, batch=4)
-    ),
-    ("br18", "paper"): Setup(
-        "br18",
-        "paper",
-        _UNET_3D,
-        spacing_mm=2.0,
-        output_size=(136, 136, 82),
-        training=Training(rate=1e-3, post_rate=1e-4, batch=2),
-    ),
-}
+for _figure, _table in _BOX_PLOTS.items():
+    _source = RECIPES[_table]
+    RECIPES[_figure] = replace(_source, name=_figure, title=f"Box plots: {_source.title} (Fig. B.{_figure[-1]})")
+RECIPES["figB5"] = Recipe("figB5", "Box plots of the measures of Table IV (Fig. B.5)", FAMILY, "br18")
+RECIPES = dict(sorted(RECIPES.items(), key=lambda item: (not item[0].startswith("table"), item[0])))
 
 
 def recipe(name: str) -> Recipe:
@@ -71,19 +79,11 @@ def recipe(name: str) -> Recipe:
 
     Raises:
         StudyError: There is none; the message lists those that there are.
+
+    Example:
+        >>> recipe("table1").losses
+        ('sDice-L1', 'sDice-L2')
     """
     if name not in RECIPES:
         raise StudyError(f"Recipe {name!r} is unknown; known are {', '.join(RECIPES)}.")
     return RECIPES[name]
-
-
-def setup(dataset: str, scale: str) -> Setup:
-    """Network, sizes and training for a data set at a scale.
-
-    Raises:
-        StudyError: There is no such setup; the message lists those that there are.
-    """
-    if (dataset, scale) not in SETUPS:
-        known = ", ".join(f"{name} at --scale {size}" for name, size in SETUPS)
-        raise StudyError(f"There are no settings for data set {dataset!r} at --scale {scale}; known are {known}.")
-    return SETUPS[dataset, scale]

@@ -56,7 +56,7 @@ class Request:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The losses by the paper's names, in the order asked for."""
+        """The losses by the names of the paper's table, in the order asked for."""
         return tuple(_paper_name(name) for name in self.losses or self.recipe.losses)
 
     @property
@@ -85,7 +85,18 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
     return configuration
 
 
+# Names of the paper's tables for what is the same loss: one training serves both.
+SAME_LOSS = {"sDice-L1": "sDice", "sTversky-0.5/0.5": "sDice", "sTversky-1.0/1.0": "sJaccard"}
+
+
+def trained_name(name: str) -> str:
+    """The name of the loss that is trained for a name of the tables (Tversky 1/2, 1/2 is Dice; 1, 1 is Jaccard)."""
+    return SAME_LOSS.get(name, name)
+
+
 def _paper_name(name: str) -> str:
+    if name in SAME_LOSS:
+        return name
     try:
         return losses.paper_name(name)
     except (ValueError, TypeError) as error:

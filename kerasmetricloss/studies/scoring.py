@@ -1,15 +1,20 @@
 """Scores of one case on its full image: the rows of the score table."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kerasmetricloss.metrics.surface import hausdorff_distance
 from kerasmetricloss.similarities import ratios
 
 THRESHOLD = 0.5
+BETAS = (0.5, 1.0, 1.5, 2.0)  # of Table B.1
 
 
-def case_scores(truth: np.ndarray, probability: np.ndarray, labels: Sequence[str]) -> Iterator[tuple[str, str, float]]:
+def case_scores(
+    truth: np.ndarray, probability: np.ndarray, labels: Sequence[str], *, voxel_mm: Sequence[float] | None = None
+) -> Iterator[tuple[str, str, float]]:
     """Label, metric and value of every score of one case.
 
     A voxel is foreground where its probability is above 0.5 (strictly). Counts are exact integers. The d of Eq. 4 is
@@ -19,21 +24,28 @@ def case_scores(truth: np.ndarray, probability: np.ndarray, labels: Sequence[str
         truth: (*space, labels), 0 or 1.
         probability: (*space, labels), in [0, 1].
         labels: Name of each label.
+        voxel_mm: Size of a voxel along each axis in mm; None for pictures, which have no distances in mm.
 
     Yields:
-        (label, metric, value) with the metrics `dice` (Eq. 2), `jaccard` (Eq. 3), `accuracy` (Eq. 4),
-        `foreground_voxels` (the object's size) and `predicted_voxels`.
+        (label, metric, value) with the metrics `dice` (Eq. 2), `jaccard` (Eq. 3), `accuracy` (Eq. 4), `F0.5` to `F2.0`
+        (Table B.1), `foreground_voxels` (the object's size), `predicted_voxels` and, of volumes, `hausdorff_mm` (the
+        maximum; NaN where one mask alone is empty) and `avd_ml` (absolute volume difference).
     """
     for index, label in enumerate(labels):
         true = truth[..., index] > 0
         predicted = probability[..., index] > THRESHOLD
         both = int(np.count_nonzero(true & predicted))
-        sizes = int(np.count_nonzero(true)), int(np.count_nonzero(predicted))
-        yield label, "dice", float(ratios.dice(both, sizes[1], sizes[0]))
-        yield label, "jaccard", float(ratios.jaccard(both, sizes[1], sizes[0]))
-        yield label, "accuracy", float(ratios.hamming(both, sizes[1], sizes[0], true.size))
-        yield label, "foreground_voxels", float(sizes[0])
-        yield label, "predicted_voxels", float(sizes[1])
+        sizes = int(np.count_nonzero(predicted)), int(np.count_nonzero(true))
+        yield label, "dice", float(ratios.dice(both, *sizes))
+        yield label, "jaccard", float(ratios.jaccard(both, *sizes))
+        yield label, "accuracy", float(ratios.hamming(both, *sizes, true.size))
+        for beta in BETAS:
+            yield label, f"F{beta}", float(ratios.f_beta(both, *sizes, beta=beta))
+        if voxel_mm is not None and true.ndim == 3:
+            yield label, "hausdorff_mm", hausdorff_distance(true, predicted, spacing_mm=tuple(voxel_mm))
+            yield label, "avd_ml", abs(sizes[0] - sizes[1]) * math.prod(voxel_mm) / 1000
+        yield label, "foreground_voxels", float(sizes[1])
+        yield label, "predicted_voxels", float(sizes[0])
 
 
 def quantise(probability: np.ndarray) -> np.ndarray:

@@ -49,9 +49,14 @@ class Setup:
     """Data set, network and training of one study, before any file is read.
 
     Attributes:
-        dataset: Name of the data set, such as `"po18"`.
+        dataset: Name of the data set in the tables, such as `"po18"` or `"wm17dm"`.
         scale: `"small"` or `"paper"`.
         network: `{"name": ..., **settings}` for `networks.build`.
+        reader: Name of the data set for `datasets.open_dataset`; that of the tables where it is empty.
+        channels: Image channels wanted; None takes those that every case has.
+        labels: Labels wanted; None takes the binary task.
+        reading: Further settings of the reader, such as the region of interest of radiographs.
+        patch: Box of the network's output that training patches have, in voxels; None trains on whole images.
         spacing_mm: Isotropic voxel size that volumes are resampled to, in mm; None leaves the grid (pictures).
         picture_size: (width, height) that pictures are resized to; None leaves them.
         output_size: Box that the network outputs, in voxels; None covers the largest case.
@@ -62,6 +67,11 @@ class Setup:
     dataset: str
     scale: str
     network: dict[str, Any]
+    reader: str = ""
+    channels: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
+    patch: tuple[int, ...] | None = None
     spacing_mm: float | None = None
     picture_size: tuple[int, int] | None = None
     output_size: tuple[int, ...] | None = None
@@ -69,6 +79,8 @@ class Setup:
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
+        if not self.reader:
+            object.__setattr__(self, "reader", self.dataset)
         pictures = self.network["dimension"] == 2
         if pictures and self.spacing_mm is not None:
             raise StudyError(f"{self.dataset} has pictures, which have no voxel size: use --picture-size.")

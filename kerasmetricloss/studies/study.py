@@ -1,46 +1,58 @@
 """A study: from a folder and a recipe to one score table, in a directory that says how it was made.
 
-    OUT/study.json           settings, versions, machine, commit, hashes of the files read
+    OUT/study.json           recipes and data sets with settings, versions, machine, commit, hashes of the files read
     OUT/cells/               one directory a finished training
     OUT/scores.parquet       scores of the post-trained networks
     OUT/pretraining.parquet  scores of the pre-trained networks
     OUT/curves.parquet       losses by epoch
     OUT/examples.npz         slices for Fig. 3
+    OUT/rectangles.npz       rectangles for Fig. 5
     OUT/prepared/            the prepared cases, a cache that can be deleted
 
 A run that was stopped goes on where it was: cells are found by their full configuration, and the tables are put
-together from cells alone. While it runs, `OUT/running.json` stands for `study.json`.
+together from cells alone. While it runs, `OUT/running.json` stands for `study.json`. Several recipes share a directory:
+what one has trained, the others read.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kerasmetricloss import datasets
-from kerasmetricloss.studies import directory, engines, plan
+from kerasmetricloss.studies import directory, engines, plan, tables
 from kerasmetricloss.studies.cells import CellStore, lock
-from kerasmetricloss.studies.data import check, prepare
-from kerasmetricloss.studies.folds import make_folds
+from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
+from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.folds import Fold, make_folds
 from kerasmetricloss.studies.progress import Observer
+from kerasmetricloss.studies.recipes import RECTANGLES, THEORY
 from kerasmetricloss.studies.request import Request
 from kerasmetricloss.studies.work import FILES, Worker
 
+Engine = Callable[[Sequence[tuple[plan.Task, Worker]], Observer], None]
 
-def run(request: Request, *, observer: Observer | None = None) -> Path:
-    """Run what is not finished of a study and put its tables together.
+
+def run(request: Request, *, observer: Observer | None = None, engine: Engine = engines.run_local) -> Path:
+    """Run what is not finished of a recipe and put its tables together.
 
     A finished study in the same directory with the same settings keeps its losses; new ones are added to its table.
 
     Args:
         request: What to run.
         observer: Told of each step; None tells nobody.
+        engine: Runs the trainings that are not finished.
 
     Returns:
-        The directory of the study, with `scores.parquet` in it.
+        The directory of the study, with `scores.parquet` in it where the recipe trains networks.
 
     Raises:
         DataError: A file of the data set is missing or broken. Nothing was written.
-        StudyError: The study cannot start or go on; the message says why.
+        StudyError: The study cannot start or go on, or trainings failed; the message says why.
     """
     observer = observer or Observer()
+    if request.recipe.kind == THEORY:
+        with lock(request.out):
+            _describe(request, {}, {})
+        return request.out
     if request.phantoms:
         _make_phantoms(request, observer)
     checked = check(request.setup, request.root, observer=observer)
@@ -55,21 +67,73 @@ def run(request: Request, *, observer: Observer | None = None) -> Path:
         store = CellStore(request.out, expected=FILES)
         store.sweep()
         data = prepare(checked, request.setup, cache=request.out / "prepared", observer=observer)
-        description = directory.describe(request, data, folds)
-        names = directory.join(request.out, description)
-        tasks = plan.tasks(request, data, folds, names)
-        directory.begin(request.out, description)
-        engines.run_local(tasks, Worker(data, request.setup.network, store), observer)
-        observer.stage("putting the tables together")
-        directory.finish(request.out, description, store, tasks, data)
+        sets, left_out = _sets(request, data)
+        if request.recipe.ratios:
+            tables.write_rectangles(request.out, data.dataset, sets)
+        if request.recipe.kind == RECTANGLES:
+            _describe(request, {}, left_out)
+        else:
+            _train(request, sets, left_out, folds, store, observer, engine)
     return request.out
+
+
+def _train(
+    request: Request,
+    sets: Sequence[StudyData],
+    left_out: dict[str, str],
+    folds: Sequence[Fold],
+    store: CellStore,
+    observer: Observer,
+    engine: Engine,
+) -> None:
+    description = _describe(
+        request, {one.dataset: directory.describe_data(request, one, folds) for one in sets}, left_out, done=False
+    )
+    parts, jobs = [], []
+    for one in sets:
+        losses = directory.losses_of(description, one.dataset)
+        tasks = plan.tasks(request, one, folds, losses)
+        parts.append((one, tasks, losses))
+        worker = Worker(one, request.setup.network, store)
+        jobs += [(task, worker) for task in tasks]
+    directory.begin(request.out, description)
+    engine(jobs, observer)
+    observer.stage("putting the tables together")
+    for name, facts in tables.put_together(request.out, store, parts).items():
+        description["datasets"][name] |= facts
+    directory.finish(request.out, description)
+
+
+def _describe(
+    request: Request, datasets: dict[str, directory.Description], left_out: dict[str, str], *, done: bool = True
+) -> directory.Description:
+    described = directory.describe_recipe(request, list(datasets), left_out)
+    description = directory.join(request.out, request.recipe.name, described, datasets)
+    if done:
+        directory.finish(request.out, description)
+    return description
+
+
+def _sets(request: Request, data: StudyData) -> tuple[list[StudyData], dict[str, str]]:
+    """The data sets that the recipe trains on, and why a virtual one is left out."""
+    if not request.recipe.ratios:
+        return [data], {}
+    sets, left_out, problem = [], {}, None
+    for ratio in request.recipe.ratios:
+        try:
+            sets.append(virtual_data(data, ratio))
+        except StudyError as error:
+            problem = left_out[f"{data.dataset}-{ratio:g}"] = str(error)
+    if not sets:
+        raise StudyError(f"{request.recipe.name}: no virtual data set can be made. {problem}")
+    return sets, left_out
 
 
 def _make_phantoms(request: Request, observer: Observer) -> None:
     with lock(request.out):
         directory.sweep(request.root)
         datasets.ensure_phantom(
-            request.setup.dataset,
+            request.setup.reader,
             request.root,
             cases=request.phantoms,
             seed=request.seed,

@@ -18,7 +18,7 @@ from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.studies import networks, provenance, scoring
 from kerasmetricloss.studies.cells import Cell, CellStore, digest
 from kerasmetricloss.studies.data import StudyData, normalisation
-from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.training import Batches, Trained, Trainer, Weights
 
@@ -57,7 +57,15 @@ class Worker:
         """
         started = time.monotonic()
         try:
-            trained, probabilities = self._train(cell, fold, pretrained, on_epoch)
+            with self.store.running(cell) as note:
+
+                def told(epoch: int, value: float) -> None:
+                    note(epoch)
+                    on_epoch(epoch, value)
+
+                trained, probabilities = self._train(cell, fold, pretrained, told)
+        except OSError as error:
+            raise self._unwritable(cell, error) from error
         except Exception as error:
             raise StudyError(f"{cell.title}: {error}") from error
 
@@ -71,12 +79,15 @@ class Worker:
         try:
             self.store.write(cell, fill)
         except OSError as error:
-            raise StudyError(
-                f"{cell.title}: writing below {self.store.root} failed ({error.strerror or error}). "
-                "Make room or mend the permissions, then run the same command again: finished cells are kept."
-            ) from error
+            raise self._unwritable(cell, error) from error
         except Exception as error:
             raise StudyError(f"{cell.title}: {error}") from error
+
+    def _unwritable(self, cell: Cell, error: OSError) -> StudyStopped:
+        return StudyStopped(
+            f"{cell.title}: writing below {self.store.root} failed ({error.strerror or error}). "
+            "Make room or mend the permissions, then run the same command again: finished cells are kept."
+        )
 
     def _result(self, trained: Trained, seconds: float) -> dict[str, Any]:
         return {
@@ -94,7 +105,7 @@ class Worker:
         # Losses are compared in pairs: within a fold and phase all see the same batches.
         seed = int(np.random.SeedSequence([cell.seed, cell.fold, cell.phase == "post"]).generate_state(1)[0] >> 1)
         settings = cell.configuration["training"]
-        shift, scale = normalisation(self.data, fold)
+        shift, scale = normalisation(self.data, fold, self.network)
         weights = self.trainer.initial_weights(seed) if pretrained is None else self._weights_of(pretrained)
         trained = self.trainer.train(
             losses.from_name(cell.loss, prior=list(self.data.prior)),
@@ -146,7 +157,10 @@ class Worker:
                 "case": case.id,
                 "group": case.group,
             }
-            for label, metric, value in scoring.case_scores(prepared.truth, probabilities[case.id], self.data.labels):
+            found = scoring.case_scores(
+                prepared.truth, probabilities[case.id], self.data.labels, voxel_mm=prepared.voxel_mm
+            )
+            for label, metric, value in found:
                 rows.append(key | {"label": label, "metric": metric, "value": value})
         return ScoreTable.from_rows(rows, source=cell.title)
 

@@ -46,7 +46,7 @@ def test_run_goes_from_files_to_a_marked_table_and_report_rebuilds_it(frames, tm
     assert f"The report is {out / 'report.html'}" in printed.out
     assert "sDice" in printed.out
     assert "6 trainings, 0 of them found finished" in printed.err
-    assert json.loads((out / "study.json").read_text())["losses"] == ["CE", "sDice"]
+    assert json.loads((out / "study.json").read_text())["recipes"]["table2"]["losses"] == ["CE", "sDice"]
     page = (out / "report.html").read_bytes()
     shutil.rmtree(out / "cells")
     shutil.rmtree(out / "figures")
@@ -132,7 +132,7 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(frames, 
 
 def test_an_unknown_recipe_or_data_set_lists_the_known(tmp_path, capsys):
     assert refused("run", "table99", "--out", tmp_path / "study") == 2
-    assert "known are table2" in capsys.readouterr().err
+    assert "known are table1, table2" in capsys.readouterr().err
     assert refused("run", "table2", "--dataset", "po99", "--out", tmp_path / "study") == 2
     assert "po18 at --scale small" in capsys.readouterr().err
 

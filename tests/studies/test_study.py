@@ -1,5 +1,6 @@
 """A whole study, tiny: from pictures on disk to the score table, interrupted and not."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -52,7 +53,8 @@ def test_every_case_is_scored_once_under_every_loss(uninterrupted):
     assert list(dice.columns) == ["CE", "sDice"]
     assert sorted(dice.index, key=int) == [str(i) for i in range(1, 8)]
     assert dice.notna().all(axis=None)
-    assert set(table.metrics) == {"dice", "jaccard", "accuracy", "foreground_voxels", "predicted_voxels"}
+    f_measures = {"F0.5", "F1.0", "F1.5", "F2.0"}
+    assert set(table.metrics) == {"dice", "jaccard", "accuracy", "foreground_voxels", "predicted_voxels"} | f_measures
 
 
 def test_dice_and_jaccard_of_every_row_satisfy_equation_7(uninterrupted):
@@ -70,12 +72,14 @@ def test_object_size_is_the_number_of_foreground_pixels_on_the_resized_picture(u
 
 
 def test_a_study_directory_describes_itself(uninterrupted):
-    described = json.loads((uninterrupted / "study.json").read_text())
+    whole = json.loads((uninterrupted / "study.json").read_text())
+    assert whole["recipes"]["table2"]["losses"] == ["CE", "sDice"]
+    described = whole["datasets"]["po18"]
     assert described["folds"] == {"requested": 3, "used": 3, "by": "group"}
     assert described["selection"] == "reported fold"
     assert described["data"]["cases"] == 7
     assert set(described["files"]) == {str(i) for i in range(1, 8)}
-    assert described["network"]["parameters"] > 0
+    assert described["parameters"] > 0
     assert described["minutes"] > 0
     assert described["versions"]["keras"]
 
@@ -116,11 +120,17 @@ def test_a_loss_added_later_reuses_the_pre_training_and_joins_the_table(uninterr
     assert len(watch.started) == 3
     assert all("post-training, sJaccard" in title for title in watch.started)
     assert ScoreTable.read(tmp_path / "out" / "scores.parquet").losses == ["CE", "sDice", "sJaccard"]
-    assert json.loads((tmp_path / "out" / "study.json").read_text())["losses"] == ["CE", "sDice", "sJaccard"]
+    assert json.loads((tmp_path / "out" / "study.json").read_text())["recipes"]["table2"]["losses"] == [
+        "CE",
+        "sDice",
+        "sJaccard",
+    ]
 
 
 def test_other_settings_in_the_same_directory_are_refused(uninterrupted, pictures, request_for):
-    with pytest.raises(studies.StudyError, match=r"holds a study with other settings: seed was 0 and is now 1\."):
+    with pytest.raises(
+        studies.StudyError, match=r"holds a study of po18 with other settings: seed was 0 and is now 1\."
+    ):
         studies.run(request_for(pictures, uninterrupted, seed=1))
     with pytest.raises(studies.StudyError, match=r'selection was "reported fold" and is now "inner validation 0\.3"'):
         studies.run(request_for(pictures, uninterrupted, inner_validation=0.3))
@@ -184,7 +194,9 @@ def test_selection_on_an_inner_split_trains_on_fewer_cases(pictures, tmp_path, r
     assert not parts[0] & parts[1]
     assert not parts[1] & parts[2]
     assert set.union(*parts) == {str(i) for i in range(1, 8)}
-    assert json.loads((tmp_path / "running.json").read_text())["selection"] == "inner validation 0.3"
+    assert (
+        json.loads((tmp_path / "running.json").read_text())["datasets"]["po18"]["selection"] == "inner validation 0.3"
+    )
 
 
 def test_a_broken_file_is_named_before_anything_is_written(pictures, tmp_path, request_for):
@@ -227,3 +239,66 @@ def test_a_study_killed_with_sigkill_goes_on_to_the_same_table(uninterrupted, pi
     for name in TABLES:
         assert (out / name).read_bytes() == (uninterrupted / name).read_bytes(), name
     assert not list((out / "cells").glob(".partial-*"))
+
+
+def test_recipes_share_a_directory_and_names_of_one_loss_its_training(uninterrupted, pictures, tmp_path, request_for):
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    watch = Watch()
+    losses = ("sTversky-0.5/0.5", "sTversky-0.3/0.7")
+    studies.run(request_for(pictures, tmp_path / "out", recipe=studies.recipe("table3"), losses=losses), observer=watch)
+    assert len(watch.started) == 3
+    assert all("post-training, sTversky-0.3/0.7" in title for title in watch.started)
+    table = ScoreTable.read(tmp_path / "out" / "scores.parquet")
+    assert table.losses == ["CE", "sDice", "sTversky-0.3/0.7", "sTversky-0.5/0.5"]
+    dice = table.values(dataset="po18", metric="dice")
+    assert dice["sTversky-0.5/0.5"].equals(dice["sDice"].rename("sTversky-0.5/0.5"))
+    recipes = json.loads((tmp_path / "out" / "study.json").read_text())["recipes"]
+    assert {name: entry["losses"] for name, entry in recipes.items()} == {
+        "table2": ["CE", "sDice"],
+        "table3": list(losses),
+    }
+
+
+def test_virtual_data_sets_join_the_table_under_names_of_their_own(uninterrupted, pictures, tmp_path, request_for):
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    recipe = dataclasses.replace(studies.recipe("table5"), ratios=(0.001, 0.34))
+    studies.run(request_for(pictures, tmp_path / "out", recipe=recipe, losses=("CE",), folds=3))
+    table = ScoreTable.read(tmp_path / "out" / "scores.parquet")
+    assert table.datasets == ["po18", "po18-0.34"]
+    described = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert "the whole image gives" in described["recipes"]["table5"]["left_out"]["po18-0.001"]
+    assert described["datasets"]["po18-0.34"]["data"]["foreground_ratio"] == pytest.approx(0.34, rel=0.1)
+    with np.load(tmp_path / "out" / "rectangles.npz") as file:
+        meta = json.loads(str(file["meta"]))
+        top, left, height, width = meta[-1]["rectangles"]["0.34"]
+        inside = file[f"{len(meta) - 1}/truth"][top : top + height, left : left + width]
+        assert inside.shape == (height, width)
+        assert inside.any()
+
+
+def test_a_recipe_of_theory_takes_no_data(tmp_path, request_for):
+    out = studies.run(request_for(tmp_path / "nowhere", tmp_path / "out", recipe=studies.recipe("fig1"), losses=()))
+    assert json.loads((out / "study.json").read_text())["recipes"]["fig1"]["losses"] == []
+
+
+def test_a_cell_that_fails_is_tried_twice_and_the_others_go_on(pictures, tmp_path, request_for, monkeypatch):
+    from kerasmetricloss.studies.work import Worker
+
+    tries = []
+    run = Worker._train
+
+    def sometimes(self, cell, *args):
+        tries.append((cell.fold, cell.phase, cell.loss))
+        if cell.fold == 0 and cell.loss == "sDice":
+            raise RuntimeError("the device is lost")
+        return run(self, cell, *args)
+
+    monkeypatch.setattr(Worker, "_train", sometimes)
+    with pytest.raises(studies.StudyError, match=r"1 of 6 trainings failed(.|\n)*fold 1, post-training, sDice.*lost"):
+        studies.run(request_for(pictures, tmp_path, folds=2))
+    assert tries.count((0, "post", "sDice")) == 2
+    assert tries.count((1, "post", "sDice")) == 1
+    monkeypatch.undo()
+    watch = Watch()
+    studies.run(request_for(pictures, tmp_path, folds=2), observer=watch)
+    assert len(watch.started) == 1

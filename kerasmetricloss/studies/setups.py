@@ -1,0 +1,68 @@
+"""Network, grid and training of each data set, at the paper's scale and at one that fits two cores.
+
+Numbers at `scale="paper"` are the paper's (Sec. III and the authors' released descriptions). Those at `scale="small"`
+make the same procedure fit a few minutes; they were chosen for time and memory before any loss was compared, and all
+losses share them.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.networks import small_network
+from kerasmetricloss.studies.recipes import Recipe
+from kerasmetricloss.studies.settings import Setup, Training
+
+# Early stopping follows the paper's rule with shorter patience: small networks converge in tens of epochs.
+_SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=10, rate_patience=4, stop_patience=8)
+_SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=20, post_epochs=6)
+# Many losses, or many data sets, share the minutes of one recipe.
+_SHORT = {"table5": {"epochs": 14, "post_epochs": 6}}
+_PAPER_3D = Training(rate=1e-3, post_rate=1e-4, batch=2)
+_BOX = (136, 136, 82)
+_UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}
+_UNET_2D: dict[str, Any] = {"name": "unet", "dimension": 2}
+
+
+def _small_volumes(dataset: str, spacing_mm: float) -> Setup:
+    return Setup(dataset, "small", small_network(3), spacing_mm=spacing_mm, training=_SMALL_VOLUMES)
+
+
+def _paper_volumes(dataset: str, network: dict[str, Any], training: Training = _PAPER_3D) -> Setup:
+    return Setup(dataset, "paper", network, spacing_mm=2.0, output_size=_BOX, training=training)
+
+
+_SETUPS = (
+    Setup("po18", "small", small_network(2), picture_size=(96, 72), training=_SMALL),
+    Setup("mo17", "small", small_network(2), picture_size=(73, 73), training=_SMALL),
+    _small_volumes("br18", 6.0),
+    Setup("mo17", "paper", _UNET_2D, output_size=(217, 217), training=Training(rate=1e-3, post_rate=1e-3, batch=4)),
+    _paper_volumes("br18", _UNET_3D),
+)
+SETUPS = {(one.dataset, one.scale): one for one in _SETUPS}
+
+
+def setup(dataset: str, scale: str, recipe: Recipe | None = None) -> Setup:
+    """Network, sizes and training for a data set at a scale, under a recipe.
+
+    Args:
+        dataset: Name of the data set.
+        scale: `"small"` or `"paper"`.
+        recipe: A recipe with labels of its own makes the data set `NAME-multi`.
+
+    Raises:
+        StudyError: There is no such setup; the message lists those that there are.
+    """
+    if (dataset, scale) not in SETUPS:
+        known = ", ".join(f"{name} at --scale {size}" for name, size in SETUPS)
+        raise StudyError(f"There are no settings for data set {dataset!r} at --scale {scale}; known are {known}.")
+    found = SETUPS[dataset, scale]
+    if recipe is None:
+        return found
+    if recipe.labels:
+        if found.reader != "br18":
+            raise StudyError(f"{recipe.name} compares the labels {', '.join(recipe.labels)}, which br18 has alone.")
+        found = replace(found, dataset=f"{dataset}-multi", labels=recipe.labels)
+    if recipe.ratios and found.network["dimension"] != 2:
+        raise StudyError(f"{recipe.name} masks pictures with rectangles; {dataset} has volumes. Take po18 or mo17.")
+    return found.with_training(**_SHORT.get(recipe.name, {})) if scale == "small" else found

@@ -1,0 +1,156 @@
+"""The tables of a study directory, put together from cells alone: scores, curves, example slices, rectangles."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasmetricloss.scores import ScoreTable, replace_file
+from kerasmetricloss.studies import examples
+from kerasmetricloss.studies.cells import Cell, CellStore
+from kerasmetricloss.studies.data import StudyData
+from kerasmetricloss.studies.plan import Task
+from kerasmetricloss.studies.request import trained_name
+from kerasmetricloss.studies.work import HISTORY, RESULT, SCORES
+
+SCORE_FILE, PRETRAINING, CURVES, EXAMPLES, RECTANGLES = (
+    "scores.parquet",
+    "pretraining.parquet",
+    "curves.parquet",
+    "examples.npz",
+    "rectangles.npz",
+)
+MOST_RECTANGLES = 4  # images that Fig. 5 shows
+
+
+def put_together(
+    out: Path, store: CellStore, parts: Sequence[tuple[StudyData, Sequence[Task], Sequence[str]]]
+) -> dict[str, dict[str, Any]]:
+    """Write the tables of some data sets; rows of others that stand in the directory are kept.
+
+    Args:
+        out: The study directory.
+        store: The finished cells.
+        parts: A data set, its tasks, and its losses by the names of the tables.
+
+    Returns:
+        Data set -> parameters, minutes, peak memory and versions of its cells, for `study.json`.
+    """
+    names = [data.dataset for data, _, _ in parts]
+    scores, before, curves, shown, facts = [], [], [], [], {}
+    for data, tasks, losses in parts:
+        table = ScoreTable.concat(_scores(store, task.cell, loss) for loss, task in _posts(tasks, losses))
+        scores.append(table)
+        before += [_scores(store, task.cell, task.cell.loss) for task in tasks if task.cell.phase == "pre"]
+        curves += [
+            row for task in tasks if task.cell.phase == "pre" for row in _curve(store, task.cell, task.cell.loss)
+        ]
+        curves += [row for loss, task in _posts(tasks, losses) for row in _curve(store, task.cell, loss)]
+        shown += examples.collect(table, data, store, tasks, losses)
+        facts[data.dataset] = _facts(store, tasks)
+    kept_curves = _kept(out / CURVES, names)
+    _write_frame(out / CURVES, pd.concat([kept_curves, pd.DataFrame(curves)], ignore_index=True))
+    _join_scores(out / PRETRAINING, before, names)
+    replace_file(out / EXAMPLES, examples.pack([*examples.kept(out / EXAMPLES, names), *shown]))
+    _join_scores(out / SCORE_FILE, scores, names)
+    return facts
+
+
+def write_rectangles(out: Path, dataset: str, sets: Sequence[StudyData]) -> None:
+    """Write what Fig. 5 draws: images of every kind of size, with the rectangle of each virtual set.
+
+    Args:
+        out: The study directory.
+        dataset: The data set that the virtual ones were made from.
+        sets: The virtual data sets.
+    """
+    truths = [np.count_nonzero(case.truth) for case in sets[0].prepared]
+    filled = [i for i in np.argsort(truths, kind="stable") if truths[i]]
+    chosen = [int(filled[k]) for k in np.linspace(0, len(filled) - 1, min(MOST_RECTANGLES, len(filled))).astype(int)]
+    arrays: dict[str, np.ndarray] = {}
+    meta = []
+    for key, position in enumerate(chosen):
+        image, truth = examples.picture(sets[0], position)
+        rectangles = {}
+        for one in sets:
+            box = one.virtual.rectangles[position]
+            rectangles[f"{one.virtual.wanted:g}"] = [box.top, box.left, box.height, box.width]
+        arrays |= {f"{key}/image": image, f"{key}/truth": truth}
+        meta.append({"dataset": dataset, "case": sets[0].cases[position].id, "rectangles": rectangles})
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, meta=np.array(json.dumps(meta, ensure_ascii=False)), **arrays)
+    replace_file(out / RECTANGLES, buffer.getvalue())
+
+
+def _posts(tasks: Sequence[Task], losses: Sequence[str]) -> list[tuple[str, Task]]:
+    """Every loss of the tables with each of its post-trainings; names of one loss share them."""
+    return [
+        (loss, task)
+        for loss in losses
+        for task in tasks
+        if task.cell.phase == "post" and task.cell.loss == trained_name(loss)
+    ]
+
+
+def _facts(store: CellStore, tasks: Sequence[Task]) -> dict[str, Any]:
+    results = [read_json(store, task.cell, RESULT) for task in tasks]
+    made_with = {json.dumps(result["versions"], sort_keys=True) for result in results}
+    facts = {
+        "parameters": results[0]["parameters"],
+        "minutes": round(sum(result["seconds"] for result in results) / 60, 2),
+        "peak_memory_mb": max(result["peak_memory_mb"] for result in results),
+    }
+    if len(made_with) > 1:
+        facts["versions_of_cells"] = [json.loads(versions) for versions in sorted(made_with)]
+    return facts
+
+
+def _scores(store: CellStore, cell: Cell, loss: str) -> ScoreTable:
+    try:
+        return ScoreTable(ScoreTable.read(store.path(cell) / SCORES).frame.assign(loss=loss))
+    except ValueError as error:
+        raise store.broken(cell, error) from error
+
+
+def _curve(store: CellStore, cell: Cell, loss: str) -> list[dict[str, Any]]:
+    key = {"dataset": cell.dataset, "loss": loss, "fold": cell.fold, "phase": cell.phase}
+    return [
+        key | {"epoch": row["epoch"], "metric": metric, "value": row[metric]}
+        for row in read_json(store, cell, HISTORY)
+        for metric in ("loss", "val_loss")
+    ]
+
+
+def _join_scores(path: Path, tables: Sequence[ScoreTable], datasets: Sequence[str]) -> None:
+    others = []
+    if path.is_file():
+        standing = ScoreTable.read(path)
+        others = [standing.select(dataset=name) for name in standing.datasets if name not in datasets]
+    ScoreTable.concat([*others, *tables]).write(path)
+
+
+def _kept(path: Path, datasets: Sequence[str]) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    frame = pd.read_parquet(path)
+    return frame[~frame["dataset"].isin(datasets)]
+
+
+def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+    replace_file(path, frame.to_parquet(index=False))
+
+
+def read_json(store: CellStore, cell: Cell, name: str) -> Any:
+    """One JSON file of a finished cell.
+
+    Raises:
+        StudyError: It is damaged.
+    """
+    try:
+        return json.loads((store.path(cell) / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise store.broken(cell, error) from error
