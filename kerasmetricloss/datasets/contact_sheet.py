@@ -18,6 +18,9 @@ _TILE_INCHES = 2.2
 _DPI = 110
 # Outlines in colours that the colour-blind tell apart; what is ignored is hatched, the mask is a thin grey line.
 _COLOURS = ("#ff4d3d", "#4aa3ff", "#f0c808", "#35b779", "#cc79a7")
+_COLOUR_NAMES = ("red", "blue", "yellow", "green", "pink")
+# Channels whose range hides the brain are drawn in the window that radiologists look at it with.
+_WINDOWS = {"CT": (0.0, 80.0)}
 _IGNORED, _MASK = "#f0c808", "#8b949e"
 
 
@@ -56,7 +59,8 @@ def contact_sheet(found: Inspection) -> bytes:
     chosen = _chosen(found.summaries)
     rows = -(-len(chosen) // _COLUMNS)
     width = min(len(chosen), _COLUMNS)
-    tiles = [tile(found.cases[position].read()) for position in chosen]
+    window = _WINDOWS.get(found.cases[0].channels[0])
+    tiles = [tile(found.cases[position].read(), window=window) for position in chosen]
     tall = max(one.picture.shape[0] * one.aspect / one.picture.shape[1] for one in tiles)
     figure = Figure(figsize=(max(width, 3) * _TILE_INCHES, rows * (_TILE_INCHES * tall + 0.25) + 0.4), dpi=_DPI)
     figure.set_layout_engine("constrained")
@@ -67,15 +71,7 @@ def contact_sheet(found: Inspection) -> bytes:
     for axis, position, one in zip(axes, chosen, tiles, strict=False):
         _draw(axis, one)
         axis.set_title(_title(found.cases[position], found.summaries[position]), fontsize=6.5, pad=2)
-    labels = found.cases[0].labels
-    legend = ", ".join(f"{label} {_COLOUR_NAMES[index % len(_COLOURS)]}" for index, label in enumerate(labels))
-    shown = found.cases[0].channels
-    what = "colour" if len(shown) == 3 and len(found.summaries[0].shape) == 2 else shown[0]
-    figure.suptitle(
-        f"{found.cases[0].dataset}: {len(chosen)} of {len(found.cases)} cases, {what}; outlines: {legend}; "
-        "mask grey, ignored hatched",
-        fontsize=8,
-    )
+    figure.suptitle(_legend(found, len(chosen)), fontsize=8)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # An id in a script that the font lacks is drawn as boxes.
@@ -84,11 +80,12 @@ def contact_sheet(found: Inspection) -> bytes:
     return buffer.getvalue()
 
 
-_COLOUR_NAMES = ("red", "blue", "yellow", "green", "pink")
-
-
-def tile(volume: Volume) -> Tile:
+def tile(volume: Volume, *, window: tuple[float, float] | None = None) -> Tile:
     """Return the plane of a case that shows most of its first label (the middle plane where it is empty).
+
+    Args:
+        volume: The case.
+        window: The values drawn as black and as white; by default the 0.5th and the 99.5th percentile in the mask.
 
     Example:
         >>> volume = Volume(
@@ -104,17 +101,29 @@ def tile(volume: Volume) -> Tile:
     image, truth, mask = volume.image, volume.truth.astype(bool), volume.mask
     if image.ndim == 3:
         picture = image if image.shape[-1] == 3 else image[..., 0]
-        return Tile(_brightness(picture, mask), truth, mask, ignore, 1.0, False)
+        return Tile(_brightness(picture, mask, window), truth, mask, ignore, 1.0, False)
     area = truth[..., 0].sum(axis=(0, 1))
     plane = int(area.argmax()) if area.any() else image.shape[2] // 2
-    picture, truth, mask, ignore = (array[:, :, plane].swapaxes(0, 1) for array in (image[..., 0], truth, mask, ignore))
+    picture, truth, mask, ignore = (
+        array[:, :, plane].swapaxes(0, 1).copy() for array in (image[..., 0], truth, mask, ignore)
+    )
     spacing = volume.spacing_mm or (1.0, 1.0, 1.0)
-    return Tile(_brightness(picture, mask), truth, mask, ignore, spacing[1] / spacing[0], True)
+    return Tile(_brightness(picture, mask, window), truth, mask, ignore, spacing[1] / spacing[0], True)
 
 
-def _brightness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    inside = picture[mask] if mask.any() else picture.reshape(-1, *picture.shape[2:])
-    low, high = np.percentile(inside, (0.5, 99.5))
+def _legend(found: Inspection, shown: int) -> str:
+    first = found.cases[0]
+    colour = len(first.channels) == 3 and len(found.summaries[0].shape) == 2
+    labels = ", ".join(f"{label} {_COLOUR_NAMES[index % len(_COLOURS)]}" for index, label in enumerate(first.labels))
+    return (
+        f"{first.dataset}: {shown} of {len(found.cases)} cases, {'colour' if colour else first.channels[0]}; "
+        f"outlines: {labels}; mask grey, ignored hatched"
+    )
+
+
+def _brightness(picture: np.ndarray, mask: np.ndarray, window: tuple[float, float] | None) -> np.ndarray:
+    inside = picture[mask] if mask.any() else picture
+    low, high = window or np.percentile(inside, (0.5, 99.5))
     return ((picture - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
 
 

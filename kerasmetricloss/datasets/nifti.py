@@ -109,18 +109,20 @@ def check_same_grid(scan: Scan, reference: Scan) -> None:
         raise DataError(problem, file=scan.file, mend=mend)
 
 
-def nifti_bytes(voxels: np.ndarray, affine: np.ndarray) -> bytes:
-    """Return a volume as a compressed NIfTI file, qform and sform set to the affine, with no time stamp in it.
+def nifti_bytes(voxels: np.ndarray, affine: np.ndarray, *, compressed: bool = True) -> bytes:
+    """Return a volume as a NIfTI file, qform and sform set to the affine, with no time stamp in it.
 
     Args:
         voxels: Shape ``(x, y, z)``, of a dtype that NIfTI knows.
         affine: ``(4, 4)``, from voxel indices to mm.
+        compressed: Whether it is a ``.nii.gz`` or a ``.nii``.
     """
     image = nib.Nifti1Image(voxels, affine, dtype=voxels.dtype)
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     image.header.set_xyzt_units("mm")
-    return gzip.compress(image.to_bytes(), compresslevel=3, mtime=0)
+    data = image.to_bytes()
+    return gzip.compress(data, compresslevel=3, mtime=0) if compressed else data
 
 
 def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:

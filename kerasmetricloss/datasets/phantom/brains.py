@@ -55,10 +55,10 @@ def brain_scans(
         outlines, whose masks have shape ``(outlines, *size, 3)`` for WT, TC and ET.
     """
     grid = np.stack(np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in size), indexing="ij"))
-    depth = _brain(rng, grid)
+    depth = brain_depth(rng, grid)
     tumour = _tumour(rng, grid, depth > 0)
     outlines = _outlines(rng, tumour, depth > 0, enhancing)
-    tissues = _tissues(rng, grid, depth)
+    tissues = tissue_shares(rng, grid, depth)
     lesion = _lesion(rng, tumour, enhancing)
     contrast, bias = log_uniform(rng, *CONTRAST), 1 + 0.12 * smooth_field(rng, size, scale=max(size) / 5)
     gain = rng.uniform(0.7, 1.5)
@@ -82,16 +82,31 @@ def segmentation(outline: np.ndarray) -> np.ndarray:
     return np.select([rim, core, whole], [4, 1, 2], 0).astype(np.uint8)
 
 
-def _brain(rng: np.random.Generator, grid: np.ndarray) -> np.ndarray:
-    """Return the depth below the brain's surface, 1 at its centre and negative outside."""
+def brain_depth(
+    rng: np.random.Generator, grid: np.ndarray, *, stretch: tuple[float, float, float] = (1, 1, 1)
+) -> np.ndarray:
+    """Return the depth below the brain's surface, 1 at its centre and negative outside.
+
+    Args:
+        rng: The generator of the case.
+        grid: float32, shape ``(3, *space)``, from -1 to 1 along each axis where the brain fills the grid.
+        stretch: Voxels of each axis in the length of the finest voxel, so that folds are as long in mm everywhere.
+    """
     half = np.array([0.86, 0.9, 0.84], dtype=np.float32) * (1 - 0.06 * rng.random(3, dtype=np.float32))
     distance = np.sqrt(((grid / half[:, None, None, None]) ** 2).sum(axis=0))
-    return 1 - distance + 0.025 * smooth_field(rng, grid.shape[1:], scale=max(grid.shape[1:]) / 18)
+    scale = [s * max(grid.shape[1:]) / 18 for s in stretch]
+    return 1 - distance + 0.025 * smooth_field(rng, grid.shape[1:], scale=scale)
 
 
-def _tissues(rng: np.random.Generator, grid: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the shares of fluid, grey and white matter at each voxel; they sum to 1."""
-    folds = smooth_field(rng, depth.shape, scale=max(depth.shape) / 40)
+def tissue_shares(
+    rng: np.random.Generator,
+    grid: np.ndarray,
+    depth: np.ndarray,
+    *,
+    stretch: tuple[float, float, float] = (1, 1, 1),
+) -> tuple[np.ndarray, ...]:
+    """Return the shares of fluid, grey and white matter at each voxel; they sum to 1. Arguments as above."""
+    folds = smooth_field(rng, depth.shape, scale=[s * max(depth.shape) / 40 for s in stretch])
     side, front, top = np.abs(grid[0]), grid[1], grid[2]
     width, shift = rng.uniform(0.05, 0.1), rng.uniform(-0.1, 0.1)
     apart = ((side - 0.13) / width) ** 2 + ((front - shift) / 0.38) ** 2 + ((top - 0.08) / 0.25) ** 2

@@ -14,7 +14,6 @@ from kerasmetricloss.datasets.phantom.random_fields import case_generator
 MANIFEST = "phantom.json"
 # Raised when the same seed no longer gives the same files, so that an older folder is not taken for a new one.
 GENERATOR_VERSION = 1
-_SMALLEST_SIDE = 32
 
 _README = """# Phantoms, not patients
 
@@ -23,15 +22,16 @@ about patients. Made by kerasmetricloss as `phantom {name} --cases {cases} --see
 
 {about}
 
-How the truth is made: the scene has one object with a smooth level-set function. Eight readers, from strict to
-generous, outline it in their own way: each with an offset in proportion to the object's size and a bend of the border.
-An annex of the object, fainter than its body, is counted in with a probability between 0.3 and 0.6. One of these
-outlines is drawn, by its probability, as the truth that is written. The image is made from the scene, never from the
-drawn outline.
+How the truth is made: the scene has one object, or several alike, with a smooth level-set function. Eight readers,
+from strict to generous, outline it in their own way: each with an offset in proportion to the object's size and a bend
+of the border. An annex, fainter than the object's body, is counted in with a probability between 0.3 and 0.6. One of
+these outlines is drawn, by its probability, as the truth that is written. The image is made from the scene, never from
+the drawn outline.
 
 `posterior/<case>.npz` holds what a real data set cannot: `posterior`, the probability of the truth at each voxel given
-the scene (float32, the grid of the truth, labels last), the outlines (`outlines_packed`, numpy.packbits along axis 1)
-with their `probabilities`, the index `drawn`, and the names of the `labels`.
+the scene (float32, labels last, on the grid of the truth as the readers turn it: right, front, top), the outlines
+(`outlines_packed`, numpy.packbits along axis 1) with their `probabilities`, the index `drawn`, and the names of the
+`labels`.
 A network sees the scene through noise, so its own best posterior is less certain than this one.
 
 The generator knows nothing of losses or networks. `phantom.json` lists the settings and the SHA-256 of every file.
@@ -148,8 +148,9 @@ def _settings(name: str, cases: int, seed: int, size: Sequence[int] | None) -> d
         raise DataError(f"{cases} cases were asked for, expected at least 1")
     if seed < 0:
         raise DataError(f"the seed is {seed}, expected 0 or more")
-    if len(size) != len(default) or min(size) < _SMALLEST_SIDE:
-        raise DataError(f"the size is {size}, expected {len(default)} numbers of at least {_SMALLEST_SIDE}")
+    least = LAYOUTS[name].smallest
+    if len(size) != len(least) or any(length < bound for length, bound in zip(size, least, strict=True)):
+        raise DataError(f"the size is {size}, expected {len(least)} numbers of at least {', '.join(map(str, least))}")
     return {"phantom": name, "cases": cases, "seed": seed, "size": list(size), "generator": GENERATOR_VERSION}
 
 

@@ -60,7 +60,7 @@ class Outlines:
 
 
 def reader_shifts(
-    rng: np.random.Generator, shape: tuple[int, ...], *, spread: float, bend_scale: float
+    rng: np.random.Generator, shape: tuple[int, ...], *, spread: float, bend_scale: float | Sequence[float]
 ) -> list[np.ndarray]:
     """Return what each reader adds to a level-set function: spread * (z + bend), from strict to generous.
 
@@ -68,7 +68,7 @@ def reader_shifts(
         rng: The generator of the case.
         shape: Shape of the grid.
         spread: Standard deviation of a reader's offset, as a fraction of the object's radius.
-        bend_scale: Correlation length of the bends in voxels.
+        bend_scale: Correlation length of the bends in voxels; one number, or one an axis.
 
     Returns:
         ``READERS`` arrays of the given shape.

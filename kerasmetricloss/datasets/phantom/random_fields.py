@@ -24,31 +24,32 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def smooth_field(rng: np.random.Generator, shape: Sequence[int], *, scale: float) -> np.ndarray:
+def smooth_field(rng: np.random.Generator, shape: Sequence[int], *, scale: float | Sequence[float]) -> np.ndarray:
     """Return white noise smoothed by a Gaussian, shifted and scaled to mean 0 and standard deviation 1.
 
     Args:
         rng: The generator of the case.
         shape: Shape of the field.
-        scale: Standard deviation of the Gaussian in pixels, above 0.
+        scale: Standard deviation of the Gaussian in pixels, above 0; one number, or one an axis.
 
     Returns:
         float32, of the given shape.
     """
     # A field this smooth is well told on a coarser grid, which costs a fraction of the time.
-    coarser = max(1, int(scale / _COARSE_SCALE))
-    coarse_shape = [-(-length // coarser) + 1 for length in shape]
-    field = _smoothed_noise(rng, coarse_shape, scale / coarser)
-    for axis, length in enumerate(shape):
-        field = _interpolated(field, axis, length, coarser)
+    scales = tuple(scale) if isinstance(scale, Sequence) else (scale,) * len(shape)
+    coarser = [max(1, int(deviation / _COARSE_SCALE)) for deviation in scales]
+    coarse_shape = [-(-length // factor) + 1 for length, factor in zip(shape, coarser, strict=True)]
+    field = _smoothed_noise(rng, coarse_shape, [s / factor for s, factor in zip(scales, coarser, strict=True)])
+    for axis, (length, factor) in enumerate(zip(shape, coarser, strict=True)):
+        field = _interpolated(field, axis, length, factor)
     return (field - field.mean()) / (field.std() + np.float32(1e-12))
 
 
-def _smoothed_noise(rng: np.random.Generator, shape: Sequence[int], scale: float) -> np.ndarray:
+def _smoothed_noise(rng: np.random.Generator, shape: Sequence[int], scales: Sequence[float]) -> np.ndarray:
     # Padding breaks the wrap-around of the Fourier transform, and even lengths keep it fast.
-    padded = [-(-(length + int(2 * scale)) // 16) * 16 for length in shape]
+    padded = [-(-(length + int(2 * scale)) // 16) * 16 for length, scale in zip(shape, scales, strict=True)]
     spectrum = np.fft.rfftn(rng.standard_normal(padded, dtype=np.float32))
-    for axis, length in enumerate(padded):
+    for axis, (length, scale) in enumerate(zip(padded, scales, strict=True)):
         last = axis == len(padded) - 1
         frequency = np.fft.rfftfreq(length) if last else np.fft.fftfreq(length)
         gain = np.exp(-2 * (np.pi * scale * frequency) ** 2).astype(np.float32)

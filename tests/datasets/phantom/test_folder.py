@@ -18,7 +18,15 @@ from kerasmetricloss.datasets import (
 )
 from kerasmetricloss.datasets.phantom import folder
 
-SIZES = {"po18": (96, 72), "mo17": (199, 113), "br18": (32, 40, 36)}
+SIZES = {
+    "br18": (32, 40, 36),
+    "is17": (32, 40, 9),
+    "is18": (32, 36, 5),
+    "mo17": (199, 113),
+    "po18": (96, 72),
+    "wm17": (40, 44, 12),
+}
+FILES = {"br18": 6, "is17": 9, "is18": 8, "mo17": 3, "po18": 3, "wm17": 4}
 
 
 def contents(root):
@@ -36,7 +44,7 @@ def test_the_examples_of_the_docstrings_run():
 
 
 def test_every_phantom_is_of_a_data_set_of_the_paper():
-    assert set(phantom_names()) == set(SIZES) <= set(CATALOG)
+    assert set(phantom_names()) == set(SIZES) == set(CATALOG)
 
 
 def test_the_reader_of_the_real_data_set_reads_its_phantom(phantom):
@@ -65,7 +73,7 @@ def test_the_same_seed_gives_the_same_bytes_and_a_case_does_not_depend_on_how_ma
     again = contents(write_phantom(name, tmp_path / "again", cases=2, seed=3, size=SIZES[name]))
     first = contents(root)
     shared = [path for path in again if path not in ("README.md", "phantom.json")]
-    assert len(shared) == {"po18": 6, "mo17": 6, "br18": 12}[name]
+    assert len(shared) == 2 * FILES[name]
     assert all(again[path] == first[path] for path in shared)
 
 
@@ -157,11 +165,11 @@ def test_progress_is_told_a_case_at_a_time(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "wm18"}, "there is no phantom named 'wm18'; there are br18, mo17, po18"),
+        ({"name": "wm18"}, "there is no phantom named 'wm18'; there are br18, is17, is18, mo17, po18, wm17"),
         ({"cases": 0}, "0 cases were asked for"),
         ({"seed": -1}, "the seed is -1"),
-        ({"size": (40,)}, "expected 2 numbers of at least 32"),
-        ({"size": (40, 8)}, "expected 2 numbers of at least 32"),
+        ({"size": (40,)}, "expected 2 numbers of at least 32, 32"),
+        ({"size": (40, 8)}, "expected 2 numbers of at least 32, 32"),
     ],
 )
 def test_settings_out_of_range_are_refused_before_anything_is_written(tmp_path, changes, message):
