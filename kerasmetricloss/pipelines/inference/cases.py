@@ -83,7 +83,8 @@ def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str,
         labels: Names of the labels.
 
     Returns:
-        For each label its name, `dice` (Eq. 2), `jaccard` (Eq. 3), and the voxels of truth and prediction.
+        For each label its name, `dice` (Eq. 2), `jaccard` (Eq. 3), and the voxels of truth and prediction; NaN and 0
+        where no voxel's truth is known.
     """
     volume, predicted = prediction.volume, prediction.labels
     known = np.ones(volume.space, bool) if volume.ignore is None else ~volume.ignore
@@ -91,7 +92,8 @@ def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str,
     for index, label in enumerate(labels):
         one, other = (array[..., index][known] > 0 for array in (volume.truth, predicted))
         both, truth, found = (int(np.count_nonzero(array)) for array in (one & other, one, other))
-        scores = {"dice": float(ratios.dice(both, found, truth)), "jaccard": float(ratios.jaccard(both, found, truth))}
+        measures = {"dice": ratios.dice, "jaccard": ratios.jaccard}
+        scores = {n: float(f(both, found, truth)) if known.any() else np.nan for n, f in measures.items()}
         rows.append({"label": label, **scores, "truth_voxels": truth, "predicted_voxels": found})
     return rows
 

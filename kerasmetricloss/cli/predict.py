@@ -1,0 +1,86 @@
+"""`predict`: whole images through a trained model, onto their own grid."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kerasmetricloss.cli.errors import UsageError
+from kerasmetricloss.cli.quiet import load_keras
+from kerasmetricloss.cli.reader import add_reader_arguments, reader_settings
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module."""
+    predict = commands.add_parser(
+        "predict",
+        help="segment the images of a folder with a trained model",
+        description="Segment every case of a folder with a model of a study (cells/*/model.keras) or with the authors' "
+        "released weights (.hdf5), and score it. Labels lie on the grid of their scan. Stopped at any moment, the same "
+        "command goes on where it was.",
+    )
+    predict.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .keras model, or .hdf5 weights")
+    predict.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    predict.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the predictions")
+    predict.add_argument(
+        "--dataset", metavar="NAME", help="layout of --root, or folder (default: that of the model's training)"
+    )
+    tiles = predict.add_argument_group("tiles")
+    tiles.add_argument(
+        "--tile", type=_voxels, metavar="XxYxZ", help="voxels that one tile predicts, on the model's grid"
+    )
+    tiles.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help="of neighbours (default: 0.5)")
+    tiles.add_argument("--blend", choices=("gaussian", "constant"), default="gaussian", help="(default: gaussian)")
+    tiles.add_argument("--batch", type=int, default=1, metavar="N", help="tiles at a time (default: 1)")
+    add_reader_arguments(predict)
+    predict.set_defaults(handler=_predict)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    load_keras()
+    from kerasmetricloss import datasets
+    from kerasmetricloss.cli.watch import watching
+    from kerasmetricloss.pipelines import inference
+
+    settings = reader_settings(options)
+    tiling = inference.Tiling(size=options.tile, overlap=options.overlap, blending=options.blend, batch=options.batch)
+    with watching() as observer:
+        observer.stage("reading the model")
+        model, trained_on = inference.load_model(options.model)
+        _check_tile(options.tile, trained_on)
+        given = {"channels": trained_on.channels, "labels": trained_on.labels or None} | settings
+        cases = datasets.open_dataset(options.dataset or trained_on.dataset, options.root, **given)
+        scores = inference.predict_folder(
+            cases,
+            inference.Network.of(model),
+            trained_on,
+            options.out,
+            model=inference.file_digest(options.model),
+            tiling=tiling,
+            progress=lambda case, done, total: observer.stage("predicting", done, total),
+        )
+    print(_summary(scores))
+    print(f"Labels are in {options.out}, their scores in {scores}")
+
+
+def _summary(path: Path) -> str:
+    """Mean Dice and Jaccard of each label."""
+    import pandas as pd
+
+    table = pd.read_csv(path, dtype={"case": str, "group": str, "label": str})
+    lines = [f"{'label':<12}{'cases':>6}{'Dice':>8}{'Jaccard':>9}"]
+    for label, rows in table.groupby("label", sort=False):
+        lines.append(f"{label:<12}{len(rows):>6}{rows['dice'].mean():>8.3f}{rows['jaccard'].mean():>9.3f}")
+    return "\n".join(lines)
+
+
+def _check_tile(tile: tuple[int, ...] | None, trained_on: Any) -> None:
+    axes = len(trained_on.preparation.output_size)
+    if tile is not None and len(tile) != axes:
+        raise UsageError(f"--tile has {len(tile)} axes, the model {axes}: write {'x'.join(['48'] * axes)}.")
+
+
+def _voxels(text: str) -> tuple[int, ...]:
+    lengths = text.lower().split("x")
+    if not all(length.isdigit() and int(length) for length in lengths):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write whole numbers as in 64x64x48")
+    return tuple(map(int, lengths))

@@ -1,0 +1,314 @@
+"""From a case to files on its own grid; what a model was trained on; a folder that is taken up where it was left."""
+
+import csv
+import json
+import zipfile
+from dataclasses import replace
+
+import keras
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasmetricloss import models
+from kerasmetricloss.datasets import Case, DataError, Volume
+from kerasmetricloss.datasets.nifti import read_nifti, write_nifti
+from kerasmetricloss.pipelines import Preparation, prepare
+from kerasmetricloss.pipelines.geometry import resample, resize_picture
+from kerasmetricloss.pipelines.inference import (
+    Network,
+    Prediction,
+    PredictionError,
+    Reach,
+    Tiling,
+    TrainedOn,
+    case_scores,
+    load_model,
+    predict_case,
+    predict_folder,
+    read_trained_on,
+    to_native_grid,
+    write_trained_on,
+)
+
+UNET_3D = Reach((1,) * 3, (9,) * 3, (4,) * 3)
+
+
+def bright(reach=UNET_3D, calls=None):
+    """Says 1 where the normalised first channel is above 0."""
+    crop = tuple(slice(m, -m if m else None) for m in reach.margin)
+
+    def run(images, masks):
+        if calls is not None:
+            calls.append(images)
+        return (images[(slice(None), *crop)][..., :1] > 0).astype("float32") * masks
+
+    return Network(run, reach, 1)
+
+
+def trained(**changes):
+    settings = {
+        "dataset": "fake",
+        "channels": ("c0", "c1"),
+        "labels": ("l0",),
+        "preparation": Preparation(spacing_mm=2.0, output_size=(10, 10, 10), margin=4),
+        "shift": (10.0, 0.0),
+        "scale": (2.0, 1.0),
+    }
+    return TrainedOn(**{**settings, **changes})
+
+
+@pytest.fixture
+def scan(tmp_path):
+    """A scan of 12x8x6 voxels of 1x1x2 mm, stored towards left and back, with a bright block that is the truth."""
+    stored = np.zeros((12, 8, 6), np.float32)
+    stored[2:8, 2:6, 1:4] = 20
+    affine = np.diag([-1.0, -1.0, 2.0, 1.0])
+    affine[:3, 3] = (11, 7, -3)
+    write_nifti(tmp_path / "a_image.nii.gz", stored, affine)
+    found = read_nifti(tmp_path / "a_image.nii.gz")
+    volume = Volume(
+        image=np.stack([found.voxels, found.voxels], -1),
+        truth=(found.voxels > 0).astype("uint8")[..., None],
+        mask=np.ones(found.voxels.shape, bool),
+        spacing_mm=found.spacing_mm,
+        affine=found.affine,
+    )
+    return case_of(volume, "a", tmp_path / "a_image.nii.gz"), volume, stored, affine
+
+
+def case_of(volume, name, file):
+    channels = tuple(f"c{i}" for i in range(volume.image.shape[-1]))
+    labels = tuple(f"l{i}" for i in range(volume.truth.shape[-1]))
+    return Case(
+        dataset="fake", id=name, group="g", channels=channels, labels=labels, files=(file,), reader=lambda _: volume
+    )
+
+
+def test_back_on_the_native_grid_a_straight_line_is_a_straight_line():
+    # Linear interpolation keeps a ramp: 1 mm to 2 mm and back, but for the half voxel at both ends.
+    ramp = np.arange(12, dtype="float32")[:, None, None, None] * np.ones((1, 7, 6, 1), "float32")
+    there = resample(ramp, (1.0, 3.0, 2.0), 2.0)
+    back = to_native_grid(there, (12, 7, 6), (0.5, 1.5, 1.0))
+    np.testing.assert_allclose(back[1:-1], ramp[1:-1], atol=1e-5)
+    np.testing.assert_allclose(back[[0, -1], 0, 0, 0], [0.5, 10.5], atol=1e-5)
+
+
+def test_a_picture_comes_back_to_its_place():
+    column = np.arange(20, dtype="float32")[None, :, None] * np.ones((9, 1, 1), "float32")
+    there = resize_picture(column, (40, 18))
+    np.testing.assert_allclose(to_native_grid(there, (9, 20), (2.0, 2.0))[:, 1:-1], column[:, 1:-1], atol=1e-5)
+
+
+def test_one_voxel_fills_its_whole_axis():
+    assert (
+        to_native_grid(np.full((1, 2, 1), 0.7), (4, 2), (0.25, 1.0)).tolist() == np.full((4, 2, 1), 0.7, "f").tolist()
+    )
+
+
+def test_a_case_is_predicted_on_its_own_grid(scan):
+    case, *_ = scan
+    prediction = predict_case(case, bright(), trained())
+    assert prediction.probability.shape == (12, 8, 6, 1)
+    # Edges lie between 2 mm voxels: the block is kept to a voxel.
+    (row,) = case_scores(prediction, case.labels)
+    assert row["dice"] > 0.9
+    assert row["truth_voxels"] == 6 * 4 * 3
+
+
+def test_the_network_sees_what_a_study_shows_it(scan):
+    case, *_ = scan
+    calls = []
+    trained_on = trained()
+    predict_case(case, bright(calls=calls), trained_on)
+    # 6 x 4 x 6 voxels of 2 mm fit into 10 x 10 x 10: one call, on the very box of `prepare`.
+    shift, scale = np.array(trained_on.shift), np.array(trained_on.scale)
+    expected = (prepare(case, trained_on.preparation).image - shift) / scale
+    assert len(calls) == 1
+    np.testing.assert_allclose(calls[0][0], expected, atol=1e-5)
+
+
+def test_an_image_larger_than_the_box_is_predicted_in_tiles_and_not_cropped(scan):
+    case, volume, *_ = scan
+    fine = trained(preparation=Preparation(spacing_mm=0.5, output_size=(10, 10, 10), margin=4))
+    calls = []
+    prediction = predict_case(case, bright(calls=calls), fine)
+    assert len(calls) > 4
+    np.testing.assert_array_equal(prediction.labels, volume.truth)
+
+
+def test_the_mask_rule_holds_on_the_native_grid_and_unknown_truth_is_predicted_but_not_scored(scan):
+    case, volume, *_ = scan
+    mask, ignore = volume.mask.copy(), np.zeros(volume.space, bool)
+    mask[:6], ignore[:, 4:] = False, True
+    changed = case_of(replace(volume, mask=mask, ignore=ignore), "a", case.files[0])
+    prediction = predict_case(changed, bright(), trained())
+    assert not prediction.labels[:6].any()
+    assert prediction.labels[6:, 4:].any()
+    (row,) = case_scores(prediction, case.labels)
+    assert row["truth_voxels"] == volume.truth[:, :4].sum()
+
+
+def test_scores_by_hand():
+    # Truth 4 voxels, found 2 of them and 2 more: Dice 2*2/(4+4), Jaccard 2/6. The second label is absent from both.
+    truth = np.zeros((2, 4, 2), "uint8")
+    truth[0, :, 0] = 1
+    probability = np.zeros((2, 4, 2), "float32")
+    probability[:, :2, 0] = 0.6
+    probability[1, 3] = 0.5  # not above
+    volume = Volume(image=np.zeros((2, 4, 1), "float32"), truth=truth, mask=np.ones((2, 4), bool))
+    one, other = case_scores(Prediction(volume, probability), ("one", "other"))
+    assert one == {"label": "one", "dice": 0.5, "jaccard": 2 / 6, "truth_voxels": 4, "predicted_voxels": 4}
+    assert other == {"label": "other", "dice": 1.0, "jaccard": 1.0, "truth_voxels": 0, "predicted_voxels": 0}
+
+
+def test_a_case_that_does_not_fit_is_named(scan):
+    case, *_ = scan
+    with pytest.raises(DataError, match="case a: the channels are c0, c1; the model was trained on c1, c0"):
+        predict_case(case, bright(), trained(channels=("c1", "c0")))
+    flat = trained(preparation=Preparation(output_size=(10, 10)))
+    with pytest.raises(DataError, match="case a: the image has 3 axes, the model takes 2"):
+        predict_case(case, bright(), flat)
+
+
+def test_labels_lie_on_the_scan_voxel_by_voxel(scan, tmp_path):
+    case, _, stored, affine = scan
+    table = predict_folder([case], bright(), trained(), tmp_path / "out", model="m")
+    image = nib.load(tmp_path / "out" / "a_l0.nii.gz")
+    np.testing.assert_array_equal(image.affine, affine)
+    assert image.get_data_dtype() == np.uint8
+    found = np.asarray(image.dataobj)
+    assert 2 * (found * (stored > 0)).sum() / (found.sum() + (stored > 0).sum()) > 0.9
+    (row,) = csv.DictReader(table.read_text().splitlines())
+    assert (row["case"], row["group"], row["label"], row["file"]) == ("a", "g", "l0", "a_l0.nii.gz")
+    assert float(row["dice"]) > 0.9
+
+
+def picture_case(tmp_path, name, seed=0):
+    random = np.random.default_rng(seed)
+    image = random.normal(10, 3, (14, 11, 1)).astype("float32")
+    volume = Volume(image=image, truth=(image > 10).astype("uint8"), mask=np.ones((14, 11), bool))
+    return case_of(volume, name, tmp_path / f"{name}.png")
+
+
+def flat(**changes):
+    preparation = Preparation(output_size=(14, 11), margin=0)
+    return trained(channels=("c0",), shift=(10,), scale=(2,), preparation=preparation, **changes)
+
+
+def test_pictures_come_out_as_black_and_white(tmp_path):
+    case = picture_case(tmp_path, "é 1/2")
+    predict_folder([case], bright(Reach.same(2)), flat(), tmp_path / "out", model="m")
+    pixels = np.asarray(Image.open(tmp_path / "out" / "é_1_2_l0.png"))
+    np.testing.assert_array_equal(pixels, case.read().truth[..., 0] * 255)
+
+
+def test_finished_cases_are_skipped_and_a_lost_file_is_made_again(tmp_path):
+    cases = [picture_case(tmp_path, name, seed) for seed, name in enumerate(("1", "2", "3"))]
+    out, calls, seen = tmp_path / "out", [], []
+    network = bright(Reach.same(2), calls)
+    stopped = Network(lambda i, m: network.run(i, m) if len(calls) < 2 else 1 / 0, network.reach, 1)
+    with pytest.raises(ZeroDivisionError):
+        predict_folder(cases, stopped, flat(), out, model="m")
+    assert len(calls) == 2
+    table = predict_folder(cases, network, flat(), out, model="m", progress=lambda *step: seen.append(step))
+    assert len(calls) == 3
+    assert seen == [("1", 0, 3), ("2", 1, 3), ("3", 2, 3), ("", 3, 3)]
+    before = table.read_bytes()
+    assert [row["case"] for row in csv.DictReader(table.read_text().splitlines())] == ["1", "2", "3"]
+    (out / "2_l0.png").unlink()
+    predict_folder(cases, network, flat(), out, model="m")
+    assert len(calls) == 4
+    assert table.read_bytes() == before
+    assert sorted(path.name for path in out.iterdir()) == [
+        "1_l0.png",
+        "2_l0.png",
+        "3_l0.png",
+        "predictions.json",
+        "scores.csv",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "other"}, 'model was "m" and is now "other"'),
+        ({"tiling": Tiling(overlap=0.25)}, "tiling was"),
+        ({"trained_on": flat(dataset="elsewhere")}, "trained_on was"),
+    ],
+)
+def test_a_folder_of_other_predictions_is_not_added_to(tmp_path, changes, message):
+    case = picture_case(tmp_path, "1")
+    given = {"network": bright(Reach.same(2)), "trained_on": flat(), "model": "m"}
+    predict_folder([case], out=tmp_path / "out", **given)
+    with pytest.raises(PredictionError, match=message):
+        predict_folder([case], out=tmp_path / "out", **{**given, **changes})
+    (tmp_path / "out" / "predictions.json").write_text("[")
+    with pytest.raises(PredictionError, match="cannot be read"):
+        predict_folder([case], out=tmp_path / "out", **given)
+
+
+def test_cases_of_one_file_name_and_outputs_without_labels_are_refused(tmp_path):
+    cases = [picture_case(tmp_path, "a_1"), picture_case(tmp_path, "a_1")]
+    cases[0] = replace(cases[0], id="a 1")
+    with pytest.raises(PredictionError, match="cases a 1 and a_1 would have one file"):
+        predict_folder(cases, bright(Reach.same(2)), flat(), tmp_path / "out", model="m")
+    three = replace(bright(Reach.same(2)), outputs=3)
+    with pytest.raises(PredictionError, match=r"the model has 3 outputs \(l0\), but the data have the labels l0"):
+        predict_folder(cases[:1], three, flat(), tmp_path / "out", model="m")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = models.unet(dimension=2, input_channels=1, filters=2, levels=2)
+    model.save(tmp_path / "m.keras")
+    return model, tmp_path / "m.keras"
+
+
+def test_what_a_model_was_trained_on_travels_in_its_file(saved):
+    model, path = saved
+    assert read_trained_on(path) is None
+    for described in (flat(), flat(labels=("polyp",))):  # written once, then replaced
+        write_trained_on(path, described)
+        assert read_trained_on(path) == described
+    for again in (keras.saving.load_model(path), load_model(path)[0]):
+        for weight, expected in zip(again.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
+    assert [path.name for path in path.parent.iterdir()] == ["m.keras"]
+
+
+def test_a_model_that_cannot_be_used_is_one_clear_sentence(saved, tmp_path):
+    _, path = saved
+    with pytest.raises(PredictionError, match="does not say how its images were prepared"):
+        load_model(path)
+    write_trained_on(path, trained())
+    with pytest.raises(PredictionError, match="the model takes 1 channels, but was trained on c0, c1"):
+        load_model(path)
+    with pytest.raises(PredictionError, match="no such file"):
+        load_model(tmp_path / "none.keras")
+    with pytest.raises(PredictionError, match=r"expected a model that ends in \.keras"):
+        load_model(tmp_path / "m.pt")
+    (tmp_path / "text.keras").write_text("weights")
+    for refused in (read_trained_on, load_model, lambda file: write_trained_on(file, flat())):
+        with pytest.raises(PredictionError, match=r"this is no \.keras file"):
+            refused(tmp_path / "text.keras")
+    with zipfile.ZipFile(tmp_path / "broken.keras", "w") as archive:
+        archive.writestr("kerasmetricloss/trained_on.json", json.dumps({"dataset": "po18"}))
+    with pytest.raises(PredictionError, match="is broken"):
+        load_model(tmp_path / "broken.keras")
+
+
+def test_a_description_needs_a_shift_and_a_scale_a_channel():
+    with pytest.raises(PredictionError, match="each channel needs one of both"):
+        trained(shift=(1,))
+    with pytest.raises(PredictionError, match="not 0"):
+        trained(scale=(1, 0))
+
+
+def test_the_authors_constants_are_those_of_the_catalogue():
+    found = TrainedOn.catalogued("is18")
+    assert found.channels == ("CT", "Tmax", "MTT", "CBF", "CBV")
+    assert found.preparation.input_size == (162, 162, 108)
+    with pytest.raises(PredictionError, match="there are for br18, is17, is18, wm17"):
+        TrainedOn.catalogued("po18")
