@@ -5,6 +5,12 @@ from kerasmetricloss.models.blocks import CentreCrop as CentreCrop
 from kerasmetricloss.models.blocks import CheckSize as CheckSize
 from kerasmetricloss.models.blocks import InstanceNormalization as InstanceNormalization
 from kerasmetricloss.models.blocks import LinearUpsampling as LinearUpsampling
+from kerasmetricloss.models.deepmedic import AddResidual as AddResidual
+from kerasmetricloss.models.deepmedic import Subsample as Subsample
+from kerasmetricloss.models.deepmedic import deepmedic as deepmedic
+from kerasmetricloss.models.deepmedic import deepmedic_input_size as deepmedic_input_size
+from kerasmetricloss.models.deepmedic import deepmedic_output_size as deepmedic_output_size
+from kerasmetricloss.models.presets import deepmedic_small as deepmedic_small
 from kerasmetricloss.models.presets import unet_br18 as unet_br18
 from kerasmetricloss.models.presets import unet_is17 as unet_is17
 from kerasmetricloss.models.presets import unet_is18 as unet_is18

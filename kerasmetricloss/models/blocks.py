@@ -158,12 +158,14 @@ class CentreCrop(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class CheckSize(keras.layers.Layer):
-    """Pass an image on unchanged; raise where a size is not a multiple of `multiple`.
+    """Pass an image on unchanged; raise where a size is not offset + multiple * k, k >= 1.
 
     The check stands inside the model, so that it also answers for models built with unknown sizes.
 
     Args:
         multiple: A whole number >= 1, or one number an axis.
+        offset: A whole number >= 0, or one number an axis.
+        reason: What in the network asks for these sizes, for the error.
         **options: As for any Keras layer.
 
     Raises:
@@ -175,14 +177,24 @@ class CheckSize(keras.layers.Layer):
         True
     """
 
-    def __init__(self, *, multiple: int | tuple[int, ...], **options):
+    def __init__(
+        self,
+        *,
+        multiple: int | tuple[int, ...],
+        offset: int | tuple[int, ...] = 0,
+        reason: str = "the network's pooling",
+        **options,
+    ):
         super().__init__(**options)
         self.multiple = multiple if isinstance(multiple, int) else tuple(int(m) for m in multiple)
+        self.offset = offset if isinstance(offset, int) else tuple(int(o) for o in offset)
+        self.reason = reason
 
     def call(self, x):
         """Check the sizes that are known."""
-        multiples = (self.multiple,) * (len(x.shape) - 2) if isinstance(self.multiple, int) else self.multiple
-        check_multiples(x.shape[1:-1], multiples)
+        size = x.shape[1:-1]
+        multiples, offsets = (per_axis(value, len(size), "a size") for value in (self.multiple, self.offset))
+        check_multiples(size, multiples, offsets, reason=self.reason)
         return x
 
     def compute_output_shape(self, input_shape):
@@ -191,18 +203,25 @@ class CheckSize(keras.layers.Layer):
 
     def get_config(self):
         """Return the arguments that rebuild the layer."""
-        return {**super().get_config(), "multiple": self.multiple}
+        settings = {"multiple": self.multiple, "offset": self.offset, "reason": self.reason}
+        return {**super().get_config(), **settings}
 
 
-def check_multiples(size: tuple[int | None, ...], multiples: tuple[int, ...]) -> None:
-    """Raise a ValueError where a known size is not a positive multiple; name the two nearest that fit."""
-    for axis, (n, multiple) in enumerate(zip(size, multiples, strict=True)):
-        if n is not None and (n % multiple or n < multiple):
-            below = n // multiple * multiple
-            nearest = f"{below} and {below + multiple}" if below else f"{multiple} and {2 * multiple}"
+def check_multiples(
+    size: tuple[int | None, ...],
+    multiples: tuple[int, ...],
+    offsets: tuple[int, ...] | None = None,
+    *,
+    reason: str = "the network's pooling",
+) -> None:
+    """Raise a ValueError where a known size is not offset + multiple * k, k >= 1; name the two nearest that fit."""
+    for axis, (n, multiple, offset) in enumerate(zip(size, multiples, offsets or (0,) * len(size), strict=True)):
+        if n is not None and ((n - offset) % multiple or n < offset + multiple):
+            below = max(n - offset, multiple) // multiple * multiple + offset
+            needed = f"{offset} + a multiple of {multiple}" if offset else f"a multiple of {multiple}"
             raise ValueError(
-                f"axis {axis} of the image has {n} voxels, but the network's pooling needs a multiple of {multiple}: "
-                f"the nearest that fit are {nearest} (crop, or fill with zeros)."
+                f"axis {axis} of the image has {n} voxels, but {reason} needs {needed}: "
+                f"the nearest that fit are {below} and {below + multiple} (crop, or fill with zeros)."
             )
 
 
@@ -250,3 +269,13 @@ def per_axis(value: int | tuple[int, ...], dimension: int, name: str) -> tuple[i
     if len(values) != dimension:
         raise ValueError(f"{name} is {value}, but {dimension} axes need one whole number, or {dimension} of them.")
     return values
+
+
+def with_probability(image, logit, *, mask_size: tuple[int | None, ...] | None, name: str) -> keras.Model:
+    """Close a network: sigmoid in at least float32, times a mask input where `mask_size` is given."""
+    dtype = "float64" if keras.config.dtype_policy().compute_dtype == "float64" else "float32"
+    if mask_size is None:
+        return keras.Model(image, keras.layers.Activation("sigmoid", dtype=dtype, name="probability")(logit), name=name)
+    mask = keras.Input((*mask_size, 1), name="mask")
+    probability = keras.layers.Activation("sigmoid", dtype=dtype, name="sigmoid")(logit)
+    return keras.Model([image, mask], ApplyMask(dtype=dtype, name="probability")([probability, mask]), name=name)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import keras
 
 from kerasmetricloss.models.blocks import (
-    ApplyMask,
     CentreCrop,
     CheckSize,
     InstanceNormalization,
     LinearUpsampling,
     check_multiples,
     per_axis,
+    with_probability,
 )
 
 Size = Sequence[int]
@@ -32,6 +32,7 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
     activation: str = "leaky_relu",
     l2: float | None = 1e-5,
     input_size: Size | None = None,
+    mask: bool = True,
     name: str = "unet",
 ) -> keras.Model:
     """Build the paper's U-Net (Sec. III-A): same-padded convolutions, pooling by 3, skips cropped about the centre.
@@ -58,6 +59,7 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
         activation: "leaky_relu" (slope 0.01), or the name of any Keras activation.
         l2: Weight of the squared kernels in the loss; None for none.
         input_size: Voxels an axis of the image; None leaves them open until the call.
+        mask: Whether a binary output mask is the second input; without it the model takes the image alone.
         name: Name of the model.
 
     Returns:
@@ -87,16 +89,10 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
     build = _Parts(dimension, kernels or KERNELS[dimension], factors, pooling, normalisation, activation, l2)
 
     image = keras.Input((*(input_size or (None,) * dimension), input_channels), name="image")
-    output_size = (
-        (None,) * dimension if input_size is None else unet_output_size(input_size, len(filters), factor=factor)
-    )
-    mask = keras.Input((*output_size, 1), name="mask")
     x = CheckSize(multiple=multiples, name="check_size")(image)
-    x = build.network(x, filters)
-    x = build.convolution(x, outputs, (1,) * dimension, "logit")
-    x = keras.layers.Activation("sigmoid", dtype=build.at_least_float32, name="sigmoid")(x)
-    probability = ApplyMask(dtype=build.at_least_float32, name="probability")([x, mask])
-    return keras.Model([image, mask], probability, name=name)
+    logit = build.convolution(build.network(x, filters), outputs, (1,) * dimension, "logit")
+    output_size = input_size and unet_output_size(input_size, len(filters), factor=factor)
+    return with_probability(image, logit, mask_size=(output_size or (None,) * dimension) if mask else None, name=name)
 
 
 def unet_output_size(input_size: Size, levels: int = 4, *, factor: int | Size = 3) -> tuple[int, ...]:
@@ -157,7 +153,6 @@ class _Parts:
         pools = {("max", 2): "MaxPooling2D", ("max", 3): "MaxPooling3D"}
         pools |= {("average", 2): "AveragePooling2D", ("average", 3): "AveragePooling3D"}
         self.pool = getattr(keras.layers, pools[pooling, dimension])
-        self.at_least_float32 = "float64" if keras.config.dtype_policy().compute_dtype == "float64" else "float32"
 
     def network(self, x, filters):
         """Encode, pass the bottom, decode; the skips cross over."""
