@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasmetricloss.models.deeplab import deeplab_vgg16
 from kerasmetricloss.models.deepmedic import deepmedic
 from kerasmetricloss.models.unet import unet
 
@@ -109,3 +110,16 @@ def deepmedic_small(*, dimension: int = 3, input_channels: int, outputs: int = 1
     """
     small = {"filters": (8, 8, 10, 10, 10, 10, 12, 12), "head_filters": (36, 36), "name": "deepmedic_small"}
     return deepmedic(dimension=dimension, input_channels=input_channels, outputs=outputs, **{**small, **changes})
+
+
+def deeplab_small(*, outputs: int = 1, **changes) -> keras.Model:
+    """Build DeepLab with an eighth of the filters, for phantoms and two cores; it starts from random weights.
+
+    Args:
+        outputs: Sigmoid channels.
+        **changes: Further settings of `deeplab_vgg16` to change.
+
+    Returns:
+        The model, as `deeplab_vgg16` describes it.
+    """
+    return deeplab_vgg16(outputs=outputs, **{"width": 0.125, "name": "deeplab_small", **changes})

@@ -1,0 +1,69 @@
+"""The receptive fields that the docstrings give, by gradient: which pixels of the image one output depends on."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasmetricloss import models
+
+
+def averaging(net):
+    """Make every convolution an average, so that no gradient cancels; normalisation and activation stay as built."""
+    for layer in net.layers:
+        if hasattr(layer, "kernel"):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([np.full(kernel.shape, 1 / kernel[..., 0].size), np.zeros_like(bias)])
+    net.trainable = False
+    return net
+
+
+def seen(gradient, net, layer, at, image):
+    """First and last row of the image on which row `at` of a layer's output depends."""
+    output = keras.Model(net.inputs[0], net.get_layer(layer).output)
+    slope = gradient(lambda x: output(x)[0, at, 0, 0], image)
+    rows = np.flatnonzero(np.abs(slope[0]).sum(axis=(1, 2)))
+    return int(rows[0]), int(rows[-1])
+
+
+@pytest.mark.parametrize(
+    ("levels", "kernels", "voxels"),
+    [(3, None, 88), (3, ((1, 3), (3, 3)), 71), (4, None, 268), (4, ((1, 3), (3, 3)), 215)],
+)
+def test_unet(gradient, levels, kernels, voxels):
+    linear = {"pooling": "average", "normalisation": None, "activation": "linear", "l2": None}
+    net = averaging(models.unet(dimension=2, input_channels=1, filters=1, levels=levels, kernels=kernels, **linear))
+    s = 3 ** (levels - 1)
+    first, last = seen(gradient, net, "logit", 6 * s + 2, np.ones((1, 13 * s, s, 1), "float32"))
+    assert last - first + 1 == voxels
+
+
+@pytest.mark.parametrize(
+    ("settings", "first", "last"),
+    [
+        # Rows seen by output row 0, whose own row is 8 max(factors). One pathway: 8 on either side.
+        ({"factors": (1,)}, 0, 16),
+        # Block 0 holds rows 24 to 26: 8 blocks of 3 on either side, of which "centre" reads the middle alone.
+        ({"factors": (1, 3)}, 1, 49),
+        ({"factors": (1, 3), "subsampling": "mean"}, 0, 50),
+        ({"factors": (1, 3, 5)}, 2, 82),
+        ({"factors": (1, 3, 5), "subsampling": "mean"}, 0, 84),
+    ],
+)
+def test_deepmedic(gradient, settings, first, last):
+    margin, step = 8 * max(settings["factors"]), int(np.prod(settings["factors"]))
+    net = models.deepmedic(dimension=2, input_channels=1, filters=(1,) * 8, head_filters=(1, 1), mask=False, **settings)
+    image = np.ones((1, 2 * margin + step, 2 * margin + step, 1), "float32")
+    assert seen(gradient, averaging(net), "logit", 0, image) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("head", "layer", "at", "pixels"),
+    [("large_fov", "context12_3", 60, 412), ("large_fov", "enlarge", 480, 420), ("aspp", "enlarge", 480, 612)],
+)
+def test_deeplab(gradient, head, layer, at, pixels):
+    net = averaging(models.deeplab_vgg16(head=head, width=0.001, white=None, dropout=0.0, mask=False))
+    # A maximum has the gradient of one pixel: the first where values fall, the last where they rise.
+    rising = np.broadcast_to(np.arange(1.0, 961.0, dtype="float32")[None, :, None, None], (1, 960, 8, 3))
+    first, _ = seen(gradient, net, layer, at, np.ascontiguousarray(rising[:, ::-1]))
+    _, last = seen(gradient, net, layer, at, np.ascontiguousarray(rising))
+    assert last - first + 1 == pixels
