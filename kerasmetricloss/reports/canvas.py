@@ -3,12 +3,15 @@
 import io
 import warnings
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from kerasmetricloss.reports.style import FAINT, INK
 
 DPI = 192
+COLORS = 256
 CSS_DPI = 96  # a figure of 10 inches is 960 CSS pixels wide on the page, with two picture pixels each
 
 SETTINGS = {
@@ -38,13 +41,22 @@ def new_figure(width: float, height: float, *, layout: str = "constrained") -> F
     return figure
 
 
-def to_png(figure: Figure) -> bytes:
-    """Draw a figure. The bytes hold no date and no version."""
-    buffer = io.BytesIO()
+def to_png(figure: Figure, *, photograph: bool = False) -> bytes:
+    """Draw a figure. The bytes hold no date and no version.
+
+    Args:
+        figure: from `new_figure`.
+        photograph: keep every colour; other figures keep 256, which makes them several times smaller.
+    """
     with warnings.catch_warnings():
         # a case named in a script the font lacks is drawn as boxes; its name also stands in the page's text
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.canvas.draw()
+    image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    if not photograph:
+        image = image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    image.save(buffer, format="png")
     return buffer.getvalue()
 
 

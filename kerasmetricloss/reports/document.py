@@ -1,4 +1,4 @@
-"""A report as sections of blocks, written as one self-contained HTML page or as Markdown."""
+"""A report as chapters of sections of blocks, written as one self-contained HTML page or as Markdown."""
 
 import base64
 import html
@@ -132,7 +132,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that open on a click on the page; in Markdown they stand open under a heading."""
+    """Blocks that open on a click on the page; in Markdown they stand open under a line in bold."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -145,7 +145,7 @@ class Fold:
 
     def markdown(self) -> str:
         """Write the block for Markdown."""
-        return "\n".join([f"### {escape_markdown(self.title)}\n", *(block.markdown() for block in self.blocks)])
+        return "\n".join([f"**{escape_markdown(self.title)}**\n", *(block.markdown() for block in self.blocks)])
 
 
 @dataclass(frozen=True)
@@ -155,54 +155,121 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
 
-    @property
-    def anchor(self) -> str:
-        """The name links use."""
-        return "".join(sign if sign.isalnum() else "-" for sign in self.title.lower()).strip("-")
+    def pictures(self) -> list[Picture]:
+        """Every picture of the section."""
+        inner = [part for block in self.blocks for part in (block.blocks if isinstance(block, Fold) else [block])]
+        return [block for block in inner if isinstance(block, Picture)]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a report says of one table or figure.
+
+    Attributes:
+        key: the name links use; unique in a report.
+        name: in a word or two, for the contents.
+        title: its heading.
+        lead: what stands under the heading.
+        sections: its sections; those without blocks are left out.
+        gist: its answer in a sentence, for the contents.
+    """
+
+    key: str
+    name: str
+    title: str
+    lead: str
+    sections: tuple[Section, ...] = ()
+    gist: str = ""
+
+    def filled(self) -> list[Section]:
+        """Sections with anything in them."""
+        return [section for section in self.sections if section.blocks]
+
+    def pictures(self) -> list[Picture]:
+        """Every picture of the part."""
+        return [picture for section in self.filled() for picture in section.pictures()]
+
+    def anchor(self, section: Section, *, alone: bool) -> str:
+        """The name links to a section use: with the part's own where there are several parts."""
+        name = "".join(sign if sign.isalnum() else "-" for sign in section.title.lower()).strip("-")
+        return name if alone else f"{self.key}-{name}"
 
 
 @dataclass(frozen=True)
 class Document:
-    """A report."""
+    """A report: one part fills the page; several are chapters of it."""
 
     title: str
     lead: str
-    sections: tuple[Section, ...] = field(default=())
+    parts: tuple[Part, ...] = field(default=())
 
-    def pictures(self) -> list[Picture]:
-        """Every picture of the report."""
-        found: list[Picture] = []
-        for section in self.sections:
-            for block in section.blocks:
-                inner = block.blocks if isinstance(block, Fold) else [block]
-                found += [picture for picture in inner if isinstance(picture, Picture)]
-        return found
+    @property
+    def alone(self) -> bool:
+        """Whether there is one part only."""
+        return len(self.parts) == 1
 
     def html(self) -> str:
         """Write one page that needs no other file and no network."""
         title = html.escape(self.title)
-        links = "".join(f'<li><a href="#{part.anchor}">{html.escape(part.title)}</a></li>' for part in self.sections)
-        body = "".join(
-            f'<section aria-labelledby="{part.anchor}"><h2 id="{part.anchor}">{html.escape(part.title)}</h2>'
-            + "".join(block.html() for block in part.blocks)
-            + "</section>"
-            for part in self.sections
-        )
+        if self.alone:
+            contents, body = _contents(self.parts[0], alone=True), _sections(self.parts[0], alone=True)
+        else:
+            contents, body = self._chapter_list(), "".join(map(_chapter, self.parts))
         return (
             f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<meta name="color-scheme" content="light"><style>{STYLESHEET}</style></head><body>'
             f'<a class="skip" href="#content">Skip to the report</a><header><h1>{title}</h1>'
             f'<p class="lead">{html.escape(self.lead)}</p></header>'
-            f'<nav aria-label="Contents"><ul>{links}</ul></nav><main id="content">{body}</main></body></html>\n'
+            f'<nav id="contents" aria-label="Contents">{contents}</nav><main id="content">{body}</main></body></html>\n'
         )
+
+    def _chapter_list(self) -> str:
+        entries = [
+            f'<li><a href="#{part.key}">{html.escape(part.name)}</a>'
+            f"<span>{html.escape(part.gist or part.title)}</span></li>"
+            for part in self.parts
+        ]
+        return f'<ul class="chapters">{"".join(entries)}</ul>'
 
     def markdown(self) -> str:
         """Write the report as Markdown; its pictures lie in `figures`."""
-        parts = [f"# {escape_markdown(self.title)}\n", f"{escape_markdown(self.lead)}\n"]
-        for section in self.sections:
-            parts += [f"## {escape_markdown(section.title)}\n", *(block.markdown() for block in section.blocks)]
-        return "\n".join(parts)
+        lines = [f"# {escape_markdown(self.title)}\n", f"{escape_markdown(self.lead)}\n"]
+        for part in self.parts:
+            if not self.alone:
+                lines += [f"## {escape_markdown(part.title)}\n", f"{escape_markdown(part.lead)}\n"]
+            for section in part.filled():
+                level = "##" if self.alone else "###"
+                lines += [f"{level} {escape_markdown(section.title)}\n", *(b.markdown() for b in section.blocks)]
+        return "\n".join(lines)
+
+
+def _contents(part: Part, *, alone: bool) -> str:
+    links = [
+        f'<li><a href="#{part.anchor(section, alone=alone)}">{html.escape(section.title)}</a></li>'
+        for section in part.filled()
+    ]
+    return f"<ul>{''.join(links)}</ul>"
+
+
+def _sections(part: Part, *, alone: bool) -> str:
+    written, level = [], "h2" if alone else "h3"
+    for section in part.filled():
+        anchor = part.anchor(section, alone=alone)
+        head = f'<section aria-labelledby="{anchor}"><{level} id="{anchor}">{html.escape(section.title)}</{level}>'
+        written.append(f"{head}{''.join(block.html() for block in section.blocks)}</section>")
+    return "".join(written)
+
+
+def _chapter(part: Part) -> str:
+    title = html.escape(part.title)
+    return (
+        f'<section class="chapter" aria-labelledby="{part.key}"><h2 id="{part.key}">{title}</h2>'
+        f'<p class="lead">{html.escape(part.lead)}</p>'
+        f'<nav aria-label="Contents of {html.escape(part.name, quote=True)}">{_contents(part, alone=False)}</nav>'
+        f"{_sections(part, alone=False)}"
+        f'<p class="back"><a href="#contents">Contents</a></p></section>'
+    )
 
 
 def escape_markdown(text: str) -> str:

@@ -20,26 +20,34 @@ from kerasmetricloss.statistics import SizeCurve
 
 PHASES = {"pre": "pre-training", "post": "post-training"}
 MOST_LINES = 6  # in one panel of curves
+BOX_WIDTH = {False: 3.9, True: 2.9}  # inches a column of boxes, and where there are more than two
 MOST_POINTS = 400  # with more cases single points would hide the box
 
 
-def box_plots(scores: Mapping[str, pd.DataFrame]) -> bytes:
-    """Distribution of the scores of every loss, one panel a metric (the paper's Figs. B.1 to B.8).
+def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]]) -> bytes:
+    """Distribution of the scores of every loss, a column a metric, a row a data set (the paper's Figs. B.1 to B.8).
 
     Box: quartiles and median; whiskers: the last case within 1.5 times the box; diamond: mean; dots: cases.
 
     Args:
-        scores: title of the panel -> frame of shape (cases, losses).
+        scores: data set -> title of the column -> frame of shape (cases, losses).
     """
-    losses = list(dict.fromkeys(loss for frame in scores.values() for loss in frame.columns))
+    frames = [frame for panels in scores.values() for frame in panels.values()]
+    losses = list(dict.fromkeys(loss for frame in frames for loss in frame.columns))
+    titles = list(dict.fromkeys(title for panels in scores.values() for title in panels))
     with mpl.rc_context(SETTINGS):
-        figure = new_figure(1.6 + 3.9 * len(scores), 0.9 + 0.42 * len(losses))
-        panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-        for axes, (title, frame) in zip(panels, scores.items(), strict=True):
-            _boxes(axes, frame.reindex(columns=losses), losses)
-            axes.set_title(title)
-        panels[0].set_yticks(range(len(losses)), [loss_title(loss) for loss in losses])
-        panels[0].invert_yaxis()
+        figure = new_figure(1.6 + BOX_WIDTH[len(titles) > 2] * len(titles), (0.9 + 0.42 * len(losses)) * len(scores))
+        grid = figure.subplots(len(scores), len(titles), sharex="col", sharey=True, squeeze=False)
+        for row, (place, panels) in zip(grid, scores.items(), strict=True):
+            for axes, title in zip(row, titles, strict=True):
+                if title in panels:
+                    _boxes(axes, panels[title].reindex(columns=losses), losses)
+                else:
+                    axes.set_axis_off()
+                axes.set_title(f"{place}, {title}" if len(scores) > 1 else title)
+                axes.tick_params(labelbottom=True)
+            row[0].set_yticks(range(len(losses)), [loss_title(loss) for loss in losses])
+        grid[0, 0].set_ylim(len(losses) - 0.5, -0.5)
         return to_png(figure)
 
 

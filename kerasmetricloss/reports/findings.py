@@ -1,21 +1,19 @@
-"""The comparisons a report speaks of, made once for all its tables and sentences."""
+"""The comparisons a chapter speaks of, made once for all its tables and sentences."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
-from kerasmetricloss.reports.directory import StudyDirectory
+from kerasmetricloss.reports.directory import Chapter
+from kerasmetricloss.reports.layouts import DISTANCE_METRICS, F_MEASURES, USUAL_METRICS, Layout, layout_of
 from kerasmetricloss.reports.style import dataset_title, is_sensitive
 from kerasmetricloss.statistics import Comparison, compare
 
 COUNTS = ("foreground_voxels", "predicted_voxels")
-RECIPE_METRICS = {
-    "table4": ("accuracy", "hausdorff_mm", "avd_ml"),
-    "tableB1": ("F0.5", "F1.0", "F1.5", "F2.0"),
-}
-USUAL_METRICS = ("dice", "jaccard")
-REFERENCE = "CE"
+OF_OTHER_TABLES = (*USUAL_METRICS, *F_MEASURES)  # never "further metrics": they have tables of their own
+CROSS_ENTROPY = "CE"
+REFERENCES = (CROSS_ENTROPY, "sTversky-0.5/0.5", "sDice-L2")
 
 
 @dataclass(frozen=True)
@@ -38,23 +36,27 @@ class Place:
 
 @dataclass(frozen=True)
 class Findings:
-    """All comparisons of a study.
+    """All comparisons of a chapter.
 
     Attributes:
-        study: what was read.
+        study: what is compared.
+        layout: how it is laid out.
         places: data sets and labels, in the order of the tables.
-        main: metrics of the recipe's table.
-        further: metrics that the scores also have.
-        comparisons: (place, metric) -> comparison.
-        grouped: the same with whole groups resampled, where groups of several cases exist; main metrics only.
+        main: measures of the table or figure.
+        further: other measures that are shown below it.
+        comparisons: (place, metric) -> comparison, as it was asked for.
+        single: the same with cases resampled one by one, where groups of several cases exist; main metrics only.
+        grouped: the same with whole groups resampled, at the same places.
         resamples: number of resamples a test, for printing p-values.
     """
 
-    study: StudyDirectory
+    study: Chapter
+    layout: Layout
     places: tuple[Place, ...]
     main: tuple[str, ...]
     further: tuple[str, ...]
     comparisons: dict[tuple[Place, str], Comparison]
+    single: dict[tuple[Place, str], Comparison]
     grouped: dict[tuple[Place, str], Comparison]
     resamples: int
 
@@ -66,45 +68,56 @@ class Findings:
                     yield metric, place, self.comparisons[place, metric]
 
     @property
+    def reference(self) -> str | None:
+        """The loss that all others are set against: cross-entropy, else the paper's base line, else the first."""
+        losses = self.study.losses
+        return next((loss for loss in (*REFERENCES, *losses) if loss in losses), None) if len(losses) > 1 else None
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """How the tests were made."""
+        return next(iter(self.comparisons.values())).settings
+
+    @property
     def headline(self) -> list[tuple[Place, Comparison]]:
-        """One comparison a data set to answer the question with: Dice where it is scored, averaged over labels."""
+        """One comparison a data set to answer the question with: the first measure, averaged over labels."""
         found: dict[str, tuple[Place, Comparison]] = {}
-        for _, place, comparison in self.of((*USUAL_METRICS, *self.main)):
+        for _, place, comparison in self.of(self.main):
             found.setdefault(place.dataset, (place, comparison))
         return list(found.values())
 
 
-def find(study: StudyDirectory, **settings: object) -> Findings:
-    """Compare the losses of a study on all its data sets, labels and metrics.
+def find(study: Chapter, **settings: object) -> Findings:
+    """Compare the losses of a chapter on all its data sets, labels and metrics.
 
     Args:
-        study: what was read.
+        study: what is compared; it has scores.
         settings: passed on to `statistics.compare`.
     """
+    layout = layout_of(study.recipe)
     present = [metric for metric in study.scores.metrics if metric not in COUNTS]
-    wanted = RECIPE_METRICS.get(study.settings.get("recipe", ""), USUAL_METRICS)
-    main = tuple(metric for metric in wanted if metric in present) or tuple(present)
+    main = tuple(metric for metric in layout.metrics if metric in present) or tuple(present)
+    known = (*main, *DISTANCE_METRICS, *OF_OTHER_TABLES)
+    further = [metric for metric in DISTANCE_METRICS if metric in present and metric not in main]
+    further += [metric for metric in present if metric not in known]
+    if not layout.is_table:
+        further = []
     places = tuple(Place(dataset, label) for dataset in study.datasets for label in study.labels(dataset))
-    comparisons, grouped = {}, {}
+    comparisons, single, grouped = {}, {}, {}
     for place in places:
         scores = study.scores.select(dataset=place.dataset)
-        for metric in present:
+        for metric in (*main, *further):
             if metric not in scores.metrics:
                 continue
             losses = [loss for loss in study.losses if loss in scores.select(metric=metric).losses]
             where = {"dataset": place.dataset, "metric": metric, "label": place.label, "losses": losses}
             found = comparisons[place, metric] = compare(scores, **where, **settings)
             if metric in main and found.groups < found.cases:
-                grouped[place, metric] = compare(scores, **where, **(settings | {"by_group": True}))
-    return Findings(
-        study=study,
-        places=places,
-        main=main,
-        further=tuple(metric for metric in present if metric not in main),
-        comparisons=comparisons,
-        grouped=grouped,
-        resamples=int(next(iter(comparisons.values())).settings["resamples"]) if comparisons else 1,
-    )
+                asked = bool(found.settings["by_group"])
+                other = compare(scores, **where, **(settings | {"by_group": not asked}))
+                single[place, metric], grouped[place, metric] = (other, found) if asked else (found, other)
+    resamples = int(next(iter(comparisons.values())).settings["resamples"]) if comparisons else 1
+    return Findings(study, layout, places, main, tuple(further), comparisons, single, grouped, resamples)
 
 
 def sensitive(comparison: Comparison) -> list[str]:
@@ -112,7 +125,7 @@ def sensitive(comparison: Comparison) -> list[str]:
     return [loss for loss in comparison.losses if is_sensitive(loss)]
 
 
-def case_values(study: StudyDirectory, place: Place, metric: str) -> pd.DataFrame:
+def case_values(study: Chapter, place: Place, metric: str) -> pd.DataFrame:
     """One value a case and loss, losses in the study's order."""
     values = study.scores.values(dataset=place.dataset, metric=metric, label=place.label)
     return values[[loss for loss in study.losses if loss in values]]

@@ -1,29 +1,45 @@
 """Build the report of a study directory: one page, Markdown, plain tables and pictures, from its scores alone."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
 
-from kerasmetricloss.reports.directory import read_study
-from kerasmetricloss.reports.document import Document
+from kerasmetricloss.reports.answers import answers
+from kerasmetricloss.reports.directory import Chapter, StudyDirectory, read_study
+from kerasmetricloss.reports.document import Answer, Document, Part
+from kerasmetricloss.reports.exports import long_csv, pairs_csv
+from kerasmetricloss.reports.figure_sections import figure_sections
 from kerasmetricloss.reports.figures import table_picture
 from kerasmetricloss.reports.findings import Findings, find, slug
-from kerasmetricloss.reports.results import long_csv, means_table, pairs_csv
-from kerasmetricloss.reports.sections import sections
+from kerasmetricloss.reports.layouts import in_paper_order, layout_of
+from kerasmetricloss.reports.plain_sections import plain_lead, plain_sections
+from kerasmetricloss.reports.provenance import provenance, provenance_part
+from kerasmetricloss.reports.results import means_table, paper_table
+from kerasmetricloss.reports.sections import table_sections
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
 from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
-from kerasmetricloss.reports.words import answers, lead
+from kerasmetricloss.reports.words import lead
 from kerasmetricloss.scores import replace_file
 
 TERMINAL = 100  # columns
+LONGEST_GIST = 180  # signs that the contents hold of a chapter's answer
+
+
+@dataclass(frozen=True)
+class Written:
+    """A chapter with the files beside the page that belong to it: name -> bytes."""
+
+    part: Part
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 def build_report(directory: str | Path, **settings: object) -> Path:
-    """Write the report of a study into its directory.
+    """Write the report of a study into its directory: a chapter for every recipe that ran there.
 
-    Reads `scores.parquet` and, where they exist, `study.json`, `pretraining.parquet`, `curves.parquet` and
-    `examples.npz`. Writes `report.html`, one file that needs no network; `report.md` with `figures/*.png`; and the
-    plain tables `RECIPE.csv`, `RECIPE-pairs.csv` and `RECIPE.tex`. Each file is replaced whole. Equal input gives equal
-    bytes.
+    Reads `study.json` and what its recipes need of `scores.parquet`, `pretraining.parquet`, `curves.parquet`,
+    `examples.npz` and `rectangles.npz`; scores alone are enough. Writes `report.html`, one file that needs no network;
+    `report.md` with `figures/*.png`; and for each table RECIPE the picture `figures/RECIPE.png` and the plain files
+    `RECIPE.csv`, `RECIPE-pairs.csv` and `RECIPE.tex`. Each file is replaced whole. Equal input gives equal bytes.
 
     Args:
         directory: the study directory.
@@ -35,29 +51,40 @@ def build_report(directory: str | Path, **settings: object) -> Path:
     Raises:
         ScoreTableError: there are no scores, or a file is damaged; nothing is written then.
     """
-    findings = find(read_study(directory), **settings)
-    study, table = findings.study, _main_table(findings)
-    parts = tuple(part for part in sections(findings, table) if part.blocks)
-    document = Document(_title(findings), lead(findings), parts)
-    files = {f"figures/{picture.name}.png": picture.png for picture in document.pictures()}
-    files["figures/table.png"] = table_picture(table, key=_key(findings))
-    recipe = slug(study.settings.get("recipe", "report"))
-    files |= {f"{recipe}.csv": long_csv(findings), f"{recipe}-pairs.csv": pairs_csv(findings)}
-    texts = {f"{recipe}.tex": to_latex(table), "report.md": document.markdown(), "report.html": document.html()}
-    for name, data in (files | {name: text.encode() for name, text in texts.items()}).items():
+    study = read_study(directory)
+    chapters = [study.chapter(recipe) for recipe in in_paper_order(list(study.recipes))]
+    alone = len(chapters) == 1
+    written = [_write(chapter, alone, settings) for chapter in chapters]
+    parts = [one.part for one in written]
+    if alone:
+        document = Document(parts[0].title, parts[0].lead, (parts[0],))
+    else:
+        document = Document(*_about_all(chapters), (*parts, provenance_part(study, chapters)))
+    files = {name: data for one in written for name, data in one.files.items()}
+    files |= {f"figures/{picture.name}.png": picture.png for part in parts for picture in part.pictures()}
+    files |= {"report.md": document.markdown().encode(), "report.html": document.html().encode()}
+    for name, data in files.items():
         replace_file(study.path / name, data)
     return study.path / "report.html"
 
 
 def terminal_table(directory: str | Path, recipe: str | None = None, **settings: object) -> str:
-    """The main table of a study and its answer, as plain text.
+    """The main table of a recipe and its answer as plain text; of a figure, what it shows and where it is.
 
     Args:
         directory: the study directory.
-        recipe: whose table; None for that of the last recipe.
+        recipe: whose table; None for that of the recipe that ran last.
         settings: as for `build_report`.
+
+    Raises:
+        ScoreTableError: as `build_report`, or the study has no such recipe.
     """
-    findings = find(read_study(directory), **settings)
+    study = read_study(directory)
+    chapter = study.chapter(recipe or study.last)
+    layout = layout_of(chapter.recipe)
+    if not layout.is_table:
+        return _terminal_figure(study, chapter, settings)
+    findings = find(chapter, **settings)
     table = _main_table(findings)
     text = to_text(table)
     if max(map(len, text.splitlines())) > TERMINAL:
@@ -67,9 +94,53 @@ def terminal_table(directory: str | Path, recipe: str | None = None, **settings:
     return f"{text}\n{key}\n\n{found}\n"
 
 
-def _title(findings: Findings) -> str:
-    names = ", ".join(map(dataset_title, findings.study.datasets))
-    return str(findings.study.settings.get("title") or f"Losses compared on {names}")
+def _terminal_figure(study: StudyDirectory, chapter: Chapter, settings: dict) -> str:
+    layout, name = layout_of(chapter.recipe), slug(chapter.recipe)
+    if layout.has_scores:
+        first = figure_sections(find(chapter, **settings))[0]
+        said = [fill(f"{one.head} {one.text}", TERMINAL) for one in first.blocks if isinstance(one, Answer)]
+    else:
+        said = [fill(plain_lead(layout.shows), TERMINAL)]
+    figures = study.path / "figures"
+    paths = sorted([*figures.glob(f"{name}.png"), *figures.glob(f"{name}-*.png")])
+    return "\n\n".join([_title(chapter), *said, "\n".join(map(str, paths))]).rstrip() + "\n"
+
+
+def _write(chapter: Chapter, alone: bool, settings: dict) -> Written:
+    """Compose a chapter; one that is alone also says how it was made."""
+    layout = layout_of(chapter.recipe)
+    key, title, made = slug(chapter.recipe), _title(chapter), (provenance(chapter),) if alone else ()
+    name = layout.number or chapter.recipe
+    if not layout.has_scores:
+        sections = (*plain_sections(chapter, layout.shows), *made)
+        return Written(Part(key, name, title, plain_lead(layout.shows), sections, chapter.title))
+    findings = find(chapter, **settings)
+    files = {f"{key}.csv": long_csv(findings), f"{key}-pairs.csv": pairs_csv(findings)}
+    if not layout.is_table:
+        sections = figure_sections(findings)
+    else:
+        table, paper = _main_table(findings), paper_table(findings, findings.main)
+        sections = table_sections(findings, table)
+        files[f"figures/{key}.png"] = table_picture(table, key=_key(findings))
+        files[f"{key}.tex"] = "\n".join(to_latex(one) for one in (table, paper) if one is not None).encode()
+    gist = next((block.head for block in sections[0].blocks if isinstance(block, Answer)), title)
+    gist = gist if len(gist) <= LONGEST_GIST else title
+    return Written(Part(key, name, title, lead(findings), (*sections, *made), gist), files)
+
+
+def _about_all(chapters: list[Chapter]) -> tuple[str, str]:
+    """Title and lead of a report of several chapters."""
+    datasets = list(dict.fromkeys(dataset_title(name) for chapter in chapters for name in chapter.datasets))
+    tables = sum(layout_of(chapter.recipe).is_table for chapter in chapters)
+    figures = len(chapters) - tables
+    counted = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((tables, "table"), (figures, "figure")) if n]
+    said = f"{' and '.join(counted)} of the paper, in its order"
+    return "Metric-sensitive losses, measured", said + (f", on {', '.join(datasets)}." if datasets else ".")
+
+
+def _title(chapter: Chapter) -> str:
+    names = ", ".join(map(dataset_title, chapter.datasets))
+    return chapter.title or f"Losses compared on {names}"
 
 
 def _main_table(findings: Findings) -> Table:
@@ -79,7 +150,6 @@ def _main_table(findings: Findings) -> Table:
 
 def _key(findings: Findings) -> str:
     """What the marks mean, in a line."""
-    alpha = next(iter(findings.comparisons.values())).settings["alpha"]
     two = len(findings.study.losses) == 2
     marks = "Grey: better than the other. Italic: worse." if two else "Grey: top-ranked. Italic: worse than all others."
-    return f"{marks} One-sided p < {alpha:g}."
+    return f"{marks} One-sided p < {findings.settings['alpha']:g}."

@@ -10,16 +10,8 @@ printed.
 
 from functools import cache
 
-RECIPE_TABLES = {
-    "table1": "I",
-    "table2": "II",
-    "table3": "III",
-    "table4": "IV",
-    "table5": "V",
-    "table6": "VI",
-    "table7": "VII",
-    "tableB1": "B.1",
-}
+from kerasmetricloss.reports.layouts import layout_of
+
 ALIASES = {"sDice": "sDice-L1", "sDice-L1": "sDice"}
 SEARCH_ORDER = ("II", "III", "I", "IV", "V", "VI", "VII", "B.1")
 
@@ -60,10 +52,12 @@ def published_mean(
     Example:
         >>> published_mean("dice", "po18", "CE"), published_mean("dice", "br18", "CE", label="ET")
         ((0.635, 'II'), (0.498, 'VI'))
+        >>> published_mean("dice", "br18-multi", "sDice", label="WT"), published_mean("dice", "po18-0.05", "CE")
+        ((0.849, 'VI'), (0.627, 'V'))
     """
     tables = published_tables()
-    name = dataset.upper() + (f"-multi-{label}" if label else "")
-    first = RECIPE_TABLES.get(recipe or "")
+    name = dataset.removesuffix("-multi").upper() + (f"-multi-{label}" if label else "")
+    first = layout_of(recipe or "").paper
     for table in [*([first] if first else []), *SEARCH_ORDER]:
         for known in (loss, ALIASES.get(loss)):
             if (measure, name, known) in tables[table]:

@@ -1,53 +1,47 @@
-"""The report's sections: which tables, figures and sentences stand where."""
+"""The sections of a chapter made from scores: which tables, figures and sentences stand where."""
 
 import numpy as np
 
+from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.canvas import page_width
-from kerasmetricloss.reports.directory import Example, StudyDirectory
-from kerasmetricloss.reports.document import Block, Facts, Fold, Items, Picture, Section, TableBlock, Text
+from kerasmetricloss.reports.directory import Chapter, Example
+from kerasmetricloss.reports.document import Block, Fold, Items, Picture, Section, TableBlock, Text
+from kerasmetricloss.reports.evidence import evidence_table, groups_table, loss_name, pairs_table, volume_table
 from kerasmetricloss.reports.figures import box_plots, learning_curves, size_curves
-from kerasmetricloss.reports.findings import REFERENCE, Findings, Place, case_values, slug
-from kerasmetricloss.reports.results import (
-    evidence_table,
-    groups_table,
-    means_table,
-    pairs_table,
-    paper_table,
-    volume_table,
-)
+from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, case_values, slug
+from kerasmetricloss.reports.results import means_table, paper_table
 from kerasmetricloss.reports.slices import example_slices
 from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title, number
 from kerasmetricloss.reports.tables import Table
-from kerasmetricloss.reports.words import answers, method, notes, ranking
-from kerasmetricloss.statistics import size_curve
+from kerasmetricloss.reports.words import method, notes, ranking, rates_table
+from kerasmetricloss.statistics import SizeCurve, size_curve
 
-MOST_FACTS = 24  # entries of one setting that the page lists; file hashes are many more
+MOST_BOXES = 20  # rows of boxes in one picture
 
 
-def sections(findings: Findings, table: Table) -> list[Section]:
-    """Every section of the report; those without blocks are left out of the page.
+def table_sections(findings: Findings, table: Table) -> tuple[Section, ...]:
+    """Every section of a chapter on a table; those without blocks are left out of the page.
 
     Args:
         findings: the comparisons.
         table: the main table.
     """
     study = findings.study
-    return [
+    return (
         Section("The answer", tuple(answers(findings))),
         Section("The table", _tables(findings, table)),
         Section("Before you believe it", (Items(notes(findings)),)),
-        Section("Against cross-entropy", _evidence(findings)),
-        Section("Case by case", tuple(_boxes(findings, place) for place in findings.places)),
-        Section("Object size", _sizes(findings)),
-        Section("Example slices", _examples(study)),
-        Section("Volumes", _volumes(findings)),
+        Section(f"Against {loss_name(findings.reference)}" if findings.reference else "Means", _evidence(findings)),
+        Section("Case by case", boxes(findings, f"{slug(study.recipe)}-boxes")),
+        Section("Object size", sizes(findings, f"{slug(study.recipe)}-sizes")),
+        Section("Example slices", examples(study, f"{slug(study.recipe)}-example")),
+        Section("Volumes", volumes(findings)),
         Section("Cases that share a group", _groups(findings)),
         Section("All pairs", _pairs(findings)),
         Section("Before the losses took over", _pretraining(findings)),
         Section("Learning curves", _curves(study)),
-        Section("How the tests work", tuple(map(Text, method(findings)))),
-        Section("How it was made", _provenance(study)),
-    ]
+        Section("How the tests work", method_blocks(findings)),
+    )
 
 
 def _tables(findings: Findings, table: Table) -> tuple[Block, ...]:
@@ -62,49 +56,84 @@ def _tables(findings: Findings, table: Table) -> tuple[Block, ...]:
     return (*blocks, *map(Text, ranking(findings)))
 
 
+def method_blocks(findings: Findings) -> tuple[Block, ...]:
+    """How the tests work, and how often they are wrong."""
+    return (*map(Text, method(findings)), TableBlock(rates_table(findings)))
+
+
 def _evidence(findings: Findings) -> tuple[Block, ...]:
-    tables = [evidence_table(c, place, resamples=findings.resamples) for _, place, c in findings.of(findings.main)]
-    others = [evidence_table(c, place, resamples=findings.resamples) for _, place, c in findings.of(findings.further)]
+    def tables(metrics: tuple[str, ...]) -> list[TableBlock]:
+        settings = {"resamples": findings.resamples, "reference": findings.reference}
+        return [TableBlock(evidence_table(found, place, **settings)) for _, place, found in findings.of(metrics)]
+
+    others = tables(findings.further)
     return (
-        *map(TableBlock, tables),
-        *([Fold("Further metrics, in the same way", tuple(map(TableBlock, others)))] if others else []),
+        *tables(findings.main),
+        *([Fold("Further metrics, in the same way", tuple(others))] if others else []),
     )
 
 
-def _boxes(findings: Findings, place: Place) -> Picture:
+def boxes(findings: Findings, name: str) -> tuple[Picture, ...]:
+    """Box plots of the main measures: all places in one picture, or a picture each where that would be too tall."""
+    places = [place for place in findings.places if any(where == place for _, where, _ in findings.of(findings.main))]
+    together = len(places) * len(findings.study.losses) <= MOST_BOXES
+    runs = [places] if together else [[place] for place in places]
+    return tuple(_boxes(findings, run, name if len(runs) == 1 else f"{name}-{run[0].slug}") for run in runs)
+
+
+def _boxes(findings: Findings, places: list[Place], name: str) -> Picture:
     scores = {
-        metric_title(metric): case_values(findings.study, place, metric)
-        for metric, where, _ in findings.of(findings.main)
-        if where == place
+        place.title: {
+            metric_title(metric): case_values(findings.study, place, metric)
+            for metric, where, _ in findings.of(findings.main)
+            if where == place
+        }
+        for place in places
     }
     means = "; ".join(
-        f"{title}: " + ", ".join(f"{loss_title(loss)} {number(mean)}" for loss, mean in frame.mean().items())
-        for title, frame in scores.items()
+        f"{place}, {title}: " + ", ".join(f"{loss_title(loss)} {number(mean)}" for loss, mean in frame.mean().items())
+        for place, panels in scores.items()
+        for title, frame in panels.items()
     )
+    named = ", ".join(scores)
     return _picture(
-        f"boxes-{place.slug}",
+        name,
         box_plots(scores),
-        alt=f"Box plots of the scores of every loss on {place.title}. Means: {means}.",
-        caption=f"{place.title}: every case is a dot. Box: quartiles and median. Whiskers: up to 1.5 boxes beyond. "
+        alt=f"Box plots of the scores of every loss on {named}. Means: {means}.",
+        caption=f"{named}: every case is a dot. Box: quartiles and median. Whiskers: up to 1.5 boxes beyond. "
         "Diamond and number: mean.",
     )
 
 
-def _sizes(findings: Findings) -> tuple[Block, ...]:
-    return tuple(
-        _size(findings, metric, place)
+def sized_places(findings: Findings) -> list[tuple[str, Place]]:
+    """Where scores can be set against object sizes: metric and place."""
+    return [
+        (metric, place)
         for metric, place, _ in findings.of(findings.main[:1])
         if place.label != "All" and "foreground_voxels" in findings.study.scores.select(dataset=place.dataset).metrics
+    ]
+
+
+def curve_of(findings: Findings, metric: str, place: Place) -> SizeCurve:
+    """Scores by object size at one place."""
+    values = case_values(findings.study, place, "foreground_voxels").mean(axis=1)
+    return size_curve(values, case_values(findings.study, place, metric))
+
+
+def sizes(findings: Findings, name: str) -> tuple[Picture, ...]:
+    """Curves of the first measure against object size, a picture a place."""
+    found = sized_places(findings)
+    return tuple(
+        _size(findings, metric, place, name if len(found) == 1 else f"{name}-{place.slug}") for metric, place in found
     )
 
 
-def _size(findings: Findings, metric: str, place: Place) -> Picture:
-    sizes = case_values(findings.study, place, "foreground_voxels").mean(axis=1)
-    curve = size_curve(sizes, case_values(findings.study, place, metric))
+def _size(findings: Findings, metric: str, place: Place, name: str) -> Picture:
+    curve = curve_of(findings, metric, place)
     title, means = metric_title(metric), curve.means
     ends = "; ".join(f"{loss_title(loss)} {number(m.iloc[0])} and {number(m.iloc[-1])}" for loss, m in means.items())
     return _picture(
-        f"sizes-{place.slug}",
+        name,
         size_curves(curve, metric=title, size="object size (foreground voxels)"),
         alt=f"{title} against object size on {place.title}. In the smallest and the largest part: {ends}.",
         caption=f"{place.title}: {title} averaged within every tenth percentile of the object size (dashed borders, "
@@ -117,8 +146,9 @@ def _range(counts: np.ndarray) -> str:
     return count(high, "case") if low == high else f"{low} to {count(high, 'case')}"
 
 
-def _examples(study: StudyDirectory) -> tuple[Block, ...]:
-    return tuple(_example(f"example-{index}", example) for index, example in enumerate(study.examples, start=1))
+def examples(study: Chapter, name: str) -> tuple[Picture, ...]:
+    """Example slices, a picture each."""
+    return tuple(_example(f"{name}-{index}", example) for index, example in enumerate(study.examples, start=1))
 
 
 def _example(name: str, example: Example) -> Picture:
@@ -142,7 +172,8 @@ def _example(name: str, example: Example) -> Picture:
     )
 
 
-def _volumes(findings: Findings) -> tuple[Block, ...]:
+def volumes(findings: Findings) -> tuple[Block, ...]:
+    """Predicted over true volumes, a table a place."""
     tables = [volume_table(findings, place) for place in findings.places]
     return tuple(TableBlock(table) for table in tables if table is not None)
 
@@ -179,8 +210,8 @@ def _pretraining(findings: Findings) -> tuple[Block, ...]:
         means = before.values(dataset=place.dataset, metric=metric, label=place.label).mean()
         started = ", ".join(f"{loss_title(loss)} {number(mean)}" for loss, mean in means.items())
         after = (
-            f"; after training on with CE: {number(comparison.means[REFERENCE])}"
-            if REFERENCE in comparison.losses
+            f"; after training on with CE: {number(comparison.means[CROSS_ENTROPY])}"
+            if CROSS_ENTROPY in comparison.losses
             else ""
         )
         sentences.append(f"{place.title}, {metric_title(metric)}: {started} before{after}.")
@@ -190,40 +221,21 @@ def _pretraining(findings: Findings) -> tuple[Block, ...]:
     return (why, Items(tuple(sentences))) if sentences else ()
 
 
-def _curves(study: StudyDirectory) -> tuple[Block, ...]:
+def _curves(study: Chapter) -> tuple[Block, ...]:
     if study.curves is None or not len(study.curves):
         return ()
+    parts = list(study.curves.groupby("dataset"))
+    name = f"{slug(study.recipe)}-curves"
     return tuple(
         _picture(
-            f"curves-{slug(str(dataset))}",
+            name if len(parts) == 1 else f"{name}-{slug(str(dataset))}",
             learning_curves(part),
             alt=f"Learning curves on {dataset_title(str(dataset))}: loss against epoch, by phase, loss and fold.",
             caption=f"{dataset_title(str(dataset))}: a line a fold; strong: validation on full images, faint: "
             "training. Each loss has its own scale.",
         )
-        for dataset, part in study.curves.groupby("dataset")
+        for dataset, part in parts
     )
-
-
-def _provenance(study: StudyDirectory) -> tuple[Block, ...]:
-    if not study.settings:
-        return (Text("The directory holds scores only; how they were made is not recorded."),)
-    return (Facts(tuple(_flat(study.settings))),)
-
-
-def _flat(settings: dict, prefix: str = "") -> list[tuple[str, str]]:
-    facts = []
-    for name, value in settings.items():
-        if isinstance(value, dict | list) and len(value) > MOST_FACTS:
-            facts.append((f"{prefix}{name}".replace("_", " "), f"{len(value):,} entries, in study.json"))
-        elif isinstance(value, dict):
-            facts += _flat(value, f"{prefix}{name}: ")
-        else:
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            facts.append(
-                (f"{prefix}{name}".replace("_", " "), {"True": "yes", "False": "no", "None": "–"}.get(text, text))
-            )
-    return facts
 
 
 def _picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:

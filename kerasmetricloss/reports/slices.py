@@ -1,17 +1,20 @@
-"""Example slices with outlines, and histograms of what the networks said there (the paper's Fig. 3)."""
+"""Pictures with outlines: example slices with histograms of the outputs (Fig. 3), rectangles about objects (Fig. 5)."""
 
 from collections.abc import Mapping
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
-from kerasmetricloss.reports.style import FAINT, INK, PREDICTION, RULE, TRUTH, loss_lines, loss_title
+from kerasmetricloss.reports.style import FAINT, FOUND, INK, PREDICTION, RULE, TRUTH, loss_lines, loss_title
 
-LONG = 18  # signs of a title that fills the width of its panel
-ACROSS = 6  # panels a row: more would be too small to read
+LONG = 15  # signs of a title that fills the width of its panel
+PANEL = 1.45  # inches
+MOST_ACROSS = 5  # losses a row, beside the image and the truth: more would be too small to read
+LEAD = 2  # columns of the image and the truth
 BINS = np.linspace(0, 1, 21)
 EMPTY = 0.01  # outputs below this are background beyond doubt, and would hide all others
 
@@ -19,7 +22,7 @@ EMPTY = 0.01  # outputs below this are background beyond doubt, and would hide a
 def example_slices(
     image: np.ndarray, truth: np.ndarray, predictions: Mapping[str, np.ndarray], *, dice: Mapping[str, float]
 ) -> bytes:
-    """The image with the true outline in blue; for each loss its outputs with both outlines and their histogram.
+    """The image with the true outline in blue, the truth; for each loss its outputs with both outlines and a histogram.
 
     The predicted outline, in red, is where the output passes 0.5.
 
@@ -30,26 +33,51 @@ def example_slices(
         dice: loss -> Dice score, written above its panel where known.
     """
     losses = list(predictions)
-    across = min(ACROSS, 1 + len(losses))
-    down = max(1, -(-len(losses) // (across - 1))) if losses else 1
-    tall = 1.75 * image.shape[0] / image.shape[1]
+    across = min(MOST_ACROSS, max(1, len(losses)))
+    down = max(1, -(-len(losses) // across))
+    tall = PANEL * image.shape[0] / image.shape[1]
     with mpl.rc_context(SETTINGS):
-        figure = new_figure(1.75 * across, (tall + 1.15) * down)
-        grid = figure.add_gridspec(2 * down, across, height_ratios=[tall, 0.72] * down)
+        figure = new_figure(PANEL * (LEAD + across), (tall + 1.15) * down)
+        grid = figure.add_gridspec(2 * down, LEAD + across, height_ratios=[tall, 0.72] * down)
         first = figure.add_subplot(grid[0, 0])
         _slice(first, np.clip(image, 0, 1), "input")
         _outline(first, truth, TRUTH)
-        _key(figure.add_subplot(grid[1, 0]))
+        _slice(figure.add_subplot(grid[0, 1]), truth, "truth")
+        _key(figure.add_subplot(grid[1, :LEAD]))
         most = max([_histogram(p).max() for p in predictions.values()], default=1)
         for place, loss in enumerate(losses):
-            row, column = 2 * (place // (across - 1)), 1 + place % (across - 1)
+            row, column = 2 * (place // across), LEAD + place % across
             score = f"  {dice[loss]:.2f}" if loss in dice else ""
             panel = figure.add_subplot(grid[row, column])
             _slice(panel, predictions[loss], loss_title(loss) + score)
             _outline(panel, truth, TRUTH)
             _outline(panel, predictions[loss] > 0.5, PREDICTION)
-            _bars(figure.add_subplot(grid[row + 1, column]), predictions[loss], loss, most, first=column == 1)
-        return to_png(figure)
+            _bars(figure.add_subplot(grid[row + 1, column]), predictions[loss], loss, most, first=column == LEAD)
+        return to_png(figure, photograph=True)
+
+
+def rectangles(image: np.ndarray, truth: np.ndarray, boxes: Mapping[str, tuple[int, int, int, int]]) -> bytes:
+    """An image with its object in green and the rectangle of every foreground to background ratio in red (Fig. 5).
+
+    Args:
+        image: (height, width) or (height, width, 3), in [0, 1].
+        truth: bool (height, width).
+        boxes: ratio -> (top, left, height, width) in pixels.
+    """
+    width = 4.4
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(width, width * image.shape[0] / image.shape[1], layout="none")
+        axes = figure.add_axes((0, 0, 1, 1))
+        _slice(axes, np.clip(image, 0, 1), "")
+        _outline(axes, truth, FOUND)
+        behind = {"boxstyle": "square,pad=0.15", "facecolor": "#000000", "edgecolor": "none", "alpha": 0.72}
+        for ratio, (top, left, tall, wide) in boxes.items():
+            corner = (left - 0.5, top - 0.5)
+            axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor=PREDICTION, linewidth=1.4))
+            axes.text(
+                left, top, ratio, color="white", fontsize=7.5, va="top", ha="left", bbox=behind, clip_on=True, zorder=3
+            )
+        return to_png(figure, photograph=True)
 
 
 def _slice(axes: Axes, pixels: np.ndarray, title: str) -> None:
@@ -87,4 +115,4 @@ def _key(axes: Axes) -> None:
         axes.plot([0, 0.16], [height, height], color=color, linewidth=2)
         axes.text(0.22, height, name, va="center", fontsize=8.5, color=INK)
     axes.text(0, 0.14, "bars: pixels by\noutput, from .01 on", va="top", fontsize=8, color=FAINT, linespacing=1.3)
-    axes.set(xlim=(0, 1), ylim=(-0.4, 1))
+    axes.set(xlim=(0, 2), ylim=(-0.4, 1))

@@ -12,6 +12,7 @@ METRIC_TITLES = {
     "avd_ml": "Absolute volume difference (ml)",
 }
 METRIC_SHORT = {"dice": "Dice", "jaccard": "Jaccard", "accuracy": "ACC", "hausdorff_mm": "HDD", "avd_ml": "AVD"}
+UNITS = {"hausdorff_mm": "mm", "avd_ml": "ml"}
 LOSS_TITLES = {"Lovasz": "Lovász"}
 CROSS_ENTROPY = ("CE", "wCE")
 TVERSKY = "sTversky α/β"
@@ -19,6 +20,7 @@ SENSITIVE = re.compile(r"sDice(-L\d+)?|sJaccard|Lovasz|sTversky-[\d.]+/[\d.]+")
 
 INK, FAINT, RULE, PAPER, GREY = "#1b1f24", "#57606a", "#d0d7de", "#ffffff", "#d9dde2"
 TRUTH, PREDICTION = "#4aa3ff", "#ff4d3d"  # Fig. 3's blue and red, light enough to show on black
+FOUND = "#3ddc84"  # Fig. 5's green
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,20 @@ def metric_title(metric: str) -> str:
     return METRIC_TITLES.get(metric, metric)
 
 
+def metric_short(metric: str) -> str:
+    """A metric as the paper's tables abbreviate it, with its unit."""
+    short = METRIC_SHORT.get(metric, metric)
+    return f"{short} ({UNITS[metric]})" if metric in UNITS else short
+
+
 def dataset_title(dataset: str) -> str:
-    """A data set as the paper prints it: "po18" is PO18."""
-    return dataset.upper()
+    """A data set as the paper prints it.
+
+    Example:
+        >>> dataset_title("po18"), dataset_title("br18-multi"), dataset_title("po18-0.05")
+        ('PO18', 'BR18', 'PO18-0.05')
+    """
+    return dataset.removesuffix("-multi").upper()
 
 
 def number(value: float, *, signed: bool = False) -> str:

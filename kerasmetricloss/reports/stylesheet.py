@@ -10,6 +10,7 @@ h1 { font-size: clamp(1.6rem, 5vw, 2.3rem); line-height: 1.2; letter-spacing: -.
   text-wrap: balance; }
 h2 { font-size: 1.35rem; line-height: 1.3; margin: 3.2rem 0 .8rem; padding-top: 1rem;
   border-top: 1px solid var(--rule); }
+h3 { font-size: 1.12rem; line-height: 1.35; margin: 2.6rem 0 .7rem; }
 p, li { max-width: 46rem; }
 p { margin: .7rem 0; }
 a { color: var(--link); text-underline-offset: .15em; }
@@ -18,9 +19,16 @@ a { color: var(--link); text-underline-offset: .15em; }
 .skip:focus { left: 1rem; top: 1rem; background: #fff; padding: .5rem 1rem; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; padding: 0;
   margin: 1.4rem 0 0; font-size: .92rem; }
+nav ul.chapters { display: block; }
+ul.chapters li { display: grid; grid-template-columns: 6.5rem 1fr; gap: .1rem 1rem; max-width: none;
+  padding: .4rem 0; border-bottom: 1px solid var(--rule); }
+ul.chapters span { color: var(--ink); }
+.chapter > h2 { border-top: 2px solid var(--ink); font-size: 1.6rem; margin-top: 4.5rem; padding-top: 1.2rem; }
+.chapter > .lead { font-size: 1rem; }
+.back { font-size: .92rem; margin-top: 2rem; }
 main section:first-child h2 { border-top: 0; margin-top: 1.6rem; padding-top: 0; }
-main ul { padding-left: 1.2rem; }
-main li { margin: .45rem 0; }
+main :not(nav) > ul { padding-left: 1.2rem; }
+main :not(nav) > ul > li { margin: .45rem 0; }
 .answer { border-left: 5px solid var(--faint); background: var(--soft); padding: .9rem 1.3rem; max-width: 46rem;
   margin: 1rem 0;  border-radius: 3px; }
 .answer.plain { border-left: 0; background: none; padding: .2rem 0; }
@@ -73,6 +81,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
   table { font-size: .88rem; }
   dl div { grid-template-columns: 1fr; }
   nav ul { gap: .35rem 1rem; }
+  ul.chapters li { grid-template-columns: 1fr; }
+  .chapter > h2 { font-size: 1.4rem; margin-top: 3.2rem; }
 }
 @media print {
   nav, .skip { display: none; }

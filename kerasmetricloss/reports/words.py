@@ -1,13 +1,16 @@
-"""The report's sentences: the answer, its evidence, and what to know before believing it."""
+"""A chapter's sentences beside its answer: what was compared, what to know before believing it, how the tests work."""
 
-from kerasmetricloss.reports.document import Answer
-from kerasmetricloss.reports.findings import REFERENCE, USUAL_METRICS, Findings, Place, sensitive
-from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title, number, p_value
-from kerasmetricloss.statistics import Comparison
+from collections.abc import Callable, Iterator
 
-MOST_NAMED = 4
-MOST_ANSWERS = 2
+from kerasmetricloss.reports.answers import MOST_NAMED
+from kerasmetricloss.reports.directory import Chapter
+from kerasmetricloss.reports.findings import Findings
+from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title
+from kerasmetricloss.reports.tables import Cell, Row, Table
+from kerasmetricloss.statistics import FEW_UNITS, SIMULATED_RATES, expected_false_positive_rate
+
 PAPER_FOLDS = 5
+PROMISED = 0.05  # the level at which false-positive rates were simulated
 
 
 def lead(findings: Findings) -> str:
@@ -23,77 +26,6 @@ def lead(findings: Findings) -> str:
     what = count(len(losses), "loss", "losses") + (" compared on the same cases" if len(losses) > 1 else "")
     how = "Every case is scored by the one network that never saw it in training."
     return f"{what}{named}. Data: {', '.join(parts)}. {how}"
-
-
-def answers(findings: Findings) -> list[Answer]:
-    """Whether metric-sensitive losses beat cross-entropy: an answer for each data set, before many of them a sum."""
-    found = []
-    for place, comparison in findings.headline:
-        second = next((c for m, p, c in findings.of(USUAL_METRICS) if p == place and m != comparison.metric), None)
-        one = answer(comparison, place, resamples=findings.resamples, second=second)
-        grouped = findings.grouped.get((place, comparison.metric))
-        if grouped is not None and sensitive(grouped) and REFERENCE in grouped.losses:
-            better, worse = verdict(grouped)
-            total, groups = len(sensitive(grouped)), count(grouped.groups, "group")
-            said = (
-                f" With whole groups resampled ({groups}): {len(better)} of {total} better than CE, {len(worse)} worse."
-            )
-            one = Answer(one.head, one.text + said, one.tone)
-        found.append(one)
-    return (
-        found if len(found) <= MOST_ANSWERS else [_sum(found), *(Answer(one.head, one.text, "plain") for one in found)]
-    )
-
-
-def _sum(found: list[Answer]) -> Answer:
-    """One answer over many data sets."""
-    yes = sum(one.tone == "yes" for one in found)
-    head = f"On {yes} of {count(len(found), 'data set')} every metric-sensitive loss beats cross-entropy."
-    tone = "yes" if yes == len(found) else "no" if any(one.tone == "no" for one in found) else "open"
-    return Answer(head, "Each data set by itself:", tone)
-
-
-def answer(comparison: Comparison, place: Place, *, resamples: int, second: Comparison | None = None) -> Answer:
-    """Say whether metric-sensitive losses beat cross-entropy, and by how much.
-
-    Args:
-        comparison: on the main metric.
-        place: data set and label.
-        resamples: number of resamples a test.
-        second: the same on another metric, told in a last sentence.
-    """
-    rivals, metric = sensitive(comparison), metric_title(comparison.metric)
-    if REFERENCE not in comparison.losses or not rivals:
-        return Answer(f"{place.title}: no such comparison.", "It takes CE and at least one metric-sensitive loss.")
-    better, worse = verdict(comparison)
-    if comparison.superior.loc[rivals, REFERENCE].isna().all():
-        return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.")
-    if len(better) == len(rivals):
-        every = {1: f"{loss_title(rivals[0])} beats", 2: "both metric-sensitive losses beat"}
-        head = every.get(len(rivals), f"all {len(rivals)} metric-sensitive losses beat")
-        head, tone = f"Yes: {head} cross-entropy in {metric}.", "yes"
-    elif better:
-        verb = "beats" if len(better) == 1 else "beat"
-        head = f"In part: {len(better)} of {len(rivals)} metric-sensitive losses {verb} cross-entropy in {metric}."
-        tone = "open"
-    else:
-        head = f"No: no metric-sensitive loss beats cross-entropy in {metric}."
-        tone = "no" if worse else "open"
-    if worse:
-        head += f" {_names(worse)} {'is' if len(worse) == 1 else 'are'} significantly worse."
-    text = _evidence(comparison, rivals, resamples)
-    if second is not None and set(rivals) <= set(second.losses) and REFERENCE in second.losses:
-        also, against = verdict(second)
-        text += f" In {metric_title(second.metric)}: {len(also)} of {len(rivals)} better than CE, {len(against)} worse."
-    return Answer(f"{place.title}. {head}", text, tone)
-
-
-def verdict(comparison: Comparison) -> tuple[list[str], list[str]]:
-    """Metric-sensitive losses that are significantly better, and significantly worse, than cross-entropy."""
-    alpha, p = comparison.settings["alpha"], comparison.superior
-    rivals = sensitive(comparison)
-    better = [loss for loss in rivals if p.loc[loss, REFERENCE] < alpha]
-    return better, [loss for loss in rivals if p.loc[REFERENCE, loss] < alpha]
 
 
 def ranking(findings: Findings) -> list[str]:
@@ -118,8 +50,10 @@ def ranking(findings: Findings) -> list[str]:
 
 def notes(findings: Findings) -> tuple[str, ...]:
     """What to know before believing the numbers."""
-    settings = findings.study.settings
-    found = [*_about_data(settings), *_about_folds(findings), *_about_training(findings)]
+    study = findings.study
+    found = [*_told(study, _about_data), *_told(study, _about_folds), *_told(study, _about_selection)]
+    found += _about_tests(findings)
+    found += [f"{dataset_title(dataset)} is left out: {why}" for dataset, why in study.missing.items()]
     where: dict[str, list[str]] = {}
     for metric, place, comparison in findings.of(findings.main + findings.further):
         for note in comparison.notes:
@@ -130,9 +64,14 @@ def notes(findings: Findings) -> tuple[str, ...]:
     return tuple(found)
 
 
+def data_notes(study: Chapter) -> tuple[str, ...]:
+    """What to know of the images, for a chapter without scores."""
+    return tuple(_told(study, _about_data))
+
+
 def method(findings: Findings) -> tuple[str, ...]:
     """How the tests work."""
-    settings = next(iter(findings.comparisons.values())).settings
+    settings = findings.settings
     units = "whole groups of cases" if settings["by_group"] else "cases"
     times = f"{settings['resamples']:,} times"
     if settings["method"] == "bootstrap":
@@ -150,91 +89,119 @@ def method(findings: Findings) -> tuple[str, ...]:
     return (
         f"{test} Seed {settings['seed']}: the same scores give the same numbers.",
         "A case that is not defined for one of two losses is left out of that pair only, and counted.",
+        *_boldness(findings),
     )
 
 
-def _names(losses: list[str]) -> str:
-    return ", ".join(map(loss_title, losses))
-
-
-def _evidence(comparison: Comparison, rivals: list[str], resamples: int) -> str:
-    """The differences in numbers: all of a few losses, the best and the worst of many."""
-    shown = rivals
-    if len(rivals) > MOST_NAMED:
-        order = comparison.means[rivals].dropna().sort_values(ascending=comparison.lower)
-        shown = [order.index[0], order.index[-1]]
-    parts = []
-    for loss in shown:
-        low, high = (f.loc[loss, REFERENCE] for f in (comparison.difference_low, comparison.difference_high))
-        difference = comparison.difference.loc[loss, REFERENCE]
-        p = p_value(comparison.superior.loc[loss, REFERENCE], resamples=resamples)
-        interval = f"{number(low, signed=True)} to {number(high, signed=True)}"
-        p = f"p {p}" if p.startswith("<") else f"p = {p}"
-        parts.append(f"{loss_title(loss)} {number(difference, signed=True)} ({interval}, {p})")
-    which = " (the best and the worst of them)" if len(rivals) > MOST_NAMED else ""
-    level = f"{1 - comparison.settings['alpha']:.0%}"
-    return (
-        f"CE scores {number(comparison.means[REFERENCE])} on average. Differences to it on the same cases{which}: "
-        f"{'; '.join(parts)}. In brackets: {level} interval, one-sided p of “better than CE”."
+def rates_table(findings: Findings) -> Table:
+    """How often each test finds a difference that is not there, by number of cases, this study's among them."""
+    ours = _units(findings)
+    rows = [
+        Row("", f"{cases:,} (this study)" if cases in ours else f"{cases:,}", _rate_cells(cases))
+        for cases in sorted({*SIMULATED_RATES, *(cases for cases in ours if cases > 1)})
+    ]
+    return Table(
+        caption=f"Share of studies of two equal losses in which one is called better, where {PROMISED:g} is promised",
+        columns=("bootstrap, simulated", "bootstrap, by theory", "permutation, simulated"),
+        rows=tuple(rows),
+        corner="cases" if not findings.settings["by_group"] else "groups",
+        legend="20,000 simulated studies a number, normal differences, one-sided. By theory: the spread of resampled "
+        "means is too small by the root of (n - 1) / n.",
     )
 
 
-def _about_data(settings: dict) -> list[str]:
-    found = []
-    if settings.get("data", {}).get("phantom"):
-        found.append(
+def _rate_cells(cases: int) -> tuple[Cell, ...]:
+    simulated = [f"{rate:.3f}" for rate in SIMULATED_RATES[cases]] if cases in SIMULATED_RATES else ["–", "–"]
+    theory = f"{expected_false_positive_rate(cases, alpha=PROMISED):.3f}"
+    return Cell(simulated[0]), Cell(theory), Cell(simulated[1])
+
+
+def _units(findings: Findings) -> list[int]:
+    """The numbers of cases, or groups, that the study's tests resample."""
+    by_group = findings.settings["by_group"]
+    return sorted({found.groups if by_group else found.cases for found in findings.comparisons.values()})
+
+
+def _boldness(findings: Findings) -> Iterator[str]:
+    fewest = _units(findings)[0]
+    if findings.settings["method"] == "permutation" or fewest < 2:
+        return
+    alpha = findings.settings["alpha"]
+    rate = expected_false_positive_rate(fewest, alpha=alpha)
+    units = "group" if findings.settings["by_group"] else "case"
+    yield (
+        f"With {count(fewest, units)} the bootstrap calls one of two equal losses better in {rate:.1%} of studies; "
+        f"{alpha:.0%} is promised."
+        + (f" Below {FEW_UNITS} read p-values near {alpha:g} with care." if fewest < FEW_UNITS else "")
+    )
+
+
+def _told(study: Chapter, about: Callable[[Chapter, str, dict], Iterator[str]]) -> list[str]:
+    """Sentences on how each data set was made, with the names of the data sets where they do not hold for all."""
+    where: dict[str, list[str]] = {}
+    for dataset in study.datasets:
+        for sentence in about(study, dataset, study.made.get(dataset, {})):
+            where.setdefault(sentence, []).append(dataset_title(dataset))
+    return [
+        sentence if len(names) == len(study.datasets) else f"{', '.join(names)}: {sentence}"
+        for sentence, names in where.items()
+    ]
+
+
+def _about_data(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
+    if made.get("data", {}).get("phantom"):
+        yield (
             "The images are phantoms drawn by this software. They show that the whole chain works and how the losses "
             "act on uncertain borders; they say nothing of patients and cannot be set against the paper's numbers."
         )
-    if settings.get("scale") == "small":
-        found.append(
+    if made.get("scale") == "small" and study.losses:
+        yield (
             "Small scale: a smaller network and shorter training than the paper's. Expect lower scores, and other "
             "differences between losses."
         )
-    return found
 
 
-def _about_folds(findings: Findings) -> list[str]:
-    folds, data = findings.study.settings.get("folds", {}), findings.study.settings.get("data", {})
-    used, found = folds.get("used"), []
+def _about_folds(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
+    folds, data = made.get("folds", {}), made.get("data", {})
+    used = folds.get("used")
     if used is None:
-        used = findings.study.scores.frame["fold"].nunique()
-    if used < folds.get("requested", PAPER_FOLDS) or used < PAPER_FOLDS:
-        found.append(
+        used = study.scores.select(dataset=dataset).frame["fold"].nunique()
+    if used < max(folds.get("requested", PAPER_FOLDS), PAPER_FOLDS):
+        yield (
             f"{count(used, 'fold')} in place of the paper's {PAPER_FOLDS}: each network was trained on a smaller share "
             "of the cases, and fewer networks stand behind the means."
         )
     if folds.get("by") == "case" and data.get("groups", data.get("cases", 0)) < data.get("cases", 0):
-        found.append(
+        yield (
             "Folds were drawn over single cases although some share a group (a sequence, a patient): relatives of a "
             "case may have been in its training set, which flatters every loss."
         )
     if folds.get("by") == "group":
-        found.append("Folds were drawn over whole groups: no network saw a relative of the cases it is scored on.")
-    return found
+        yield "Folds were drawn over whole groups: no network saw a relative of the cases it is scored on."
 
 
-def _about_training(findings: Findings) -> list[str]:
-    selection, found = str(findings.study.settings.get("selection", "")), []
+def _about_selection(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
+    selection = str(made.get("selection", ""))
     if selection.startswith("reported"):
-        found.append(
+        yield (
             "As in the paper, the weights of each loss were selected by its own validation loss on the very fold that "
             "is reported. All scores are therefore a little too high; the comparison of losses is fair."
         )
     elif selection:
-        found.append(
+        yield (
             f"Weights were selected on training cases kept aside ({selection}), not on the reported fold as in the "
             "paper."
         )
+
+
+def _about_tests(findings: Findings) -> Iterator[str]:
     seeds = findings.study.scores.frame["seed"].nunique()
-    found.append(
+    yield (
         f"Scores are means over {seeds} training seeds."
         if seeds > 1
         else "Each network was trained once. The p-values speak of other cases, not of other trainings."
     )
-    settings = next(iter(findings.comparisons.values())).settings if findings.comparisons else {}
-    if settings.get("correction"):
-        found.append("P-values are corrected for multiple comparisons within each row of the table (Holm).")
+    if findings.settings["correction"]:
+        yield "P-values are corrected for multiple comparisons within each data set and measure (Holm)."
     else:
-        found.append("P-values are not corrected for multiple comparisons, as in the paper.")
-    return found
+        yield "P-values are not corrected for multiple comparisons, as in the paper."

@@ -13,6 +13,7 @@ from kerasmetricloss.theory.bounds import tversky_risk_bounds as tversky_risk_bo
 from kerasmetricloss.theory.bounds import weighted_hamming_bounds as weighted_hamming_bounds
 from kerasmetricloss.theory.bounds import weighted_hamming_dice_bounds as weighted_hamming_dice_bounds
 from kerasmetricloss.theory.bounds import weighted_hamming_tversky_bounds as weighted_hamming_tversky_bounds
+from kerasmetricloss.theory.exhaustive import Similarity as Similarity
 from kerasmetricloss.theory.exhaustive import WorstCase as WorstCase
 from kerasmetricloss.theory.exhaustive import all_counts as all_counts
 from kerasmetricloss.theory.exhaustive import all_mask_pairs as all_mask_pairs

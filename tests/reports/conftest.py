@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kerasmetricloss.reports.directory import read_study
 from kerasmetricloss.scores import ScoreTable
 
 LOSSES = ("CE", "wCE", "sDice", "sTversky-0.3/0.7")
@@ -63,6 +64,12 @@ def write(path, table, study=None):
     if study is not None:
         (path / "study.json").write_text(json.dumps(study))
     return path
+
+
+def chapter(path):
+    """What the last recipe of a study shows."""
+    study = read_study(path)
+    return study.chapter(study.last)
 
 
 def write_examples(path, losses=LOSSES):

@@ -29,7 +29,7 @@ def frame(losses, cases=9):
 
 
 def test_box_plots_repeat_byte_for_byte():
-    scores = {"Dice": frame(["CE", "sDice"]), "Jaccard": frame(["CE", "sDice"])}
+    scores = {"PO18": {"Dice": frame(["CE", "sDice"]), "Jaccard": frame(["CE", "sDice"])}}
     assert box_plots(scores) == box_plots(scores)
 
 
@@ -37,7 +37,7 @@ def test_box_plots_hold_one_case_many_cases_and_none():
     data = frame(["CE", "sDice", "mine"], cases=500)
     data.loc[1:, "CE"] = np.nan
     data["sDice"] = np.nan
-    assert page_width(box_plots({"Dice": data})) > 400
+    assert page_width(box_plots({"PO18": {"Dice": data}})) > 400
 
 
 def test_size_curves_split_many_losses_into_panels():

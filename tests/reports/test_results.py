@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasmetricloss.reports import published, style
-from kerasmetricloss.reports.directory import read_study
+from kerasmetricloss.reports import layouts, published, results, style
 from kerasmetricloss.reports.findings import Place, find
 from kerasmetricloss.reports.published import published_mean, published_tables
-from kerasmetricloss.reports.results import groups_table, long_csv, pairs_csv, volume_table
+from kerasmetricloss.reports.evidence import groups_table, volume_table
+from kerasmetricloss.reports.exports import long_csv, pairs_csv
 
-from .conftest import rows, write
+from .conftest import chapter, rows, write
 
 PAPER = Path(__file__).parents[2] / "data/paper/tables.csv"
 
 
-@pytest.mark.parametrize("module", [published, style])
+@pytest.mark.parametrize("module", [layouts, published, results, style])
 def test_docstring_examples_hold(module):
     assert doctest.testmod(module).failed == 0
 
@@ -41,7 +41,7 @@ def test_the_recipes_own_table_is_looked_at_first():
 
 @pytest.fixture(scope="module")
 def findings(full_study):
-    return find(read_study(full_study), resamples=300)
+    return find(chapter(full_study), resamples=300)
 
 
 def test_long_csv_has_every_mean(findings):
@@ -74,13 +74,13 @@ def test_volume_ratio_of_ce_is_what_was_put_in(findings):
 def test_empty_objects_are_left_out_of_the_volume_ratio(tmp_path):
     scores = rows(metrics=("dice", "foreground_voxels", "predicted_voxels"), cases=4)
     scores = [row | {"value": 0} if row["case"] == "fäll 1" and "voxels" in row["metric"] else row for row in scores]
-    table = volume_table(find(read_study(write(tmp_path, scores)), resamples=50), Place("po18", None))
+    table = volume_table(find(chapter(write(tmp_path, scores)), resamples=50), Place("po18", None))
     assert table.rows[0].cells[-1].text == "3"
 
 
 def test_groups_are_compared_only_where_there_are_any(findings, tmp_path):
     assert len(groups_table(findings).rows) == 2 * 3  # Dice and Jaccard, three losses against CE
-    assert groups_table(find(read_study(write(tmp_path, rows(cases=5))), resamples=50)) is None
+    assert groups_table(find(chapter(write(tmp_path, rows(cases=5))), resamples=50)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,219 @@
+"""The answer of a chapter: a short sentence for each data set, and the numbers behind it."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from kerasmetricloss.reports.document import Answer
+from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, sensitive
+from kerasmetricloss.reports.style import METRIC_SHORT, column_title, count, loss_title, metric_title, number, p_value
+from kerasmetricloss.statistics import Comparison
+
+MOST_NAMED = 4
+MOST_ANSWERS = 2
+EVEN_WEIGHTS = "sTversky-0.5/0.5"
+
+
+def answers(findings: Findings) -> list[Answer]:
+    """What the chapter's question comes out at: an answer for each data set, before many of them a sum."""
+    losses, asks = findings.study.losses, findings.layout.asks
+    if asks in ("weights", "f-measures") and EVEN_WEIGHTS in losses and len(losses) > 1:
+        return _weights(findings) if asks == "weights" else _f_measures(findings)
+    rivals = any(sensitive(comparison) for _, comparison in findings.headline)
+    if asks == "sensitive" and CROSS_ENTROPY in losses and rivals:
+        return _sensitive(findings)
+    if len(losses) > 1:
+        return _measures(findings)
+    place = findings.headline[0][0]
+    return [Answer(f"{place.title}: no such comparison.", "It takes CE and at least one metric-sensitive loss.")]
+
+
+def _sensitive(findings: Findings) -> list[Answer]:
+    found = []
+    for place, comparison in findings.headline:
+        second = next((c for m, p, c in findings.of(findings.main) if p == place and m != comparison.metric), None)
+        one = answer(comparison, place, resamples=findings.resamples, second=second)
+        grouped = findings.grouped.get((place, comparison.metric))
+        if grouped is not None and not findings.settings["by_group"] and sensitive(grouped):
+            better, worse = verdict(grouped)
+            total, groups = len(sensitive(grouped)), count(grouped.groups, "group")
+            said = (
+                f" With whole groups resampled ({groups}): {len(better)} of {total} better than CE, {len(worse)} worse."
+            )
+            one = Answer(one.head, one.text + said, one.tone)
+        found.append(one)
+    return _summed(found, lambda yes, all_of: f"On {yes} of {all_of} every metric-sensitive loss beats cross-entropy.")
+
+
+def answer(comparison: Comparison, place: Place, *, resamples: int, second: Comparison | None = None) -> Answer:
+    """Say whether metric-sensitive losses beat cross-entropy, and by how much.
+
+    Args:
+        comparison: on the main metric.
+        place: data set and label.
+        resamples: number of resamples a test.
+        second: the same on another metric, told in a last sentence.
+    """
+    rivals, metric = sensitive(comparison), metric_title(comparison.metric)
+    if CROSS_ENTROPY not in comparison.losses or not rivals:
+        return Answer(f"{place.title}: no such comparison.", "It takes CE and at least one metric-sensitive loss.")
+    better, worse = verdict(comparison)
+    if comparison.superior.loc[rivals, CROSS_ENTROPY].isna().all():
+        return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.")
+    if len(better) == len(rivals):
+        every = {1: f"{loss_title(rivals[0])} beats", 2: "both metric-sensitive losses beat"}
+        head = every.get(len(rivals), f"all {len(rivals)} metric-sensitive losses beat")
+        head, tone = f"Yes: {head} cross-entropy in {metric}.", "yes"
+    elif better:
+        verb = "beats" if len(better) == 1 else "beat"
+        head = f"In part: {len(better)} of {len(rivals)} metric-sensitive losses {verb} cross-entropy in {metric}."
+        tone = "open"
+    else:
+        head = f"No: no metric-sensitive loss beats cross-entropy in {metric}."
+        tone = "no" if worse else "open"
+    if worse:
+        head += f" {_names(worse)} {'is' if len(worse) == 1 else 'are'} significantly worse."
+    text = _evidence(comparison, rivals, resamples)
+    if second is not None and set(rivals) <= set(second.losses) and CROSS_ENTROPY in second.losses:
+        also, against = verdict(second)
+        text += f" In {metric_title(second.metric)}: {len(also)} of {len(rivals)} better than CE, {len(against)} worse."
+    return Answer(f"{place.title}. {head}", text, tone)
+
+
+def verdict(comparison: Comparison) -> tuple[list[str], list[str]]:
+    """Metric-sensitive losses that are significantly better, and significantly worse, than cross-entropy."""
+    return _verdict(comparison, sensitive(comparison), CROSS_ENTROPY)
+
+
+def _verdict(comparison: Comparison, losses: list[str], reference: str) -> tuple[list[str], list[str]]:
+    alpha, p = comparison.settings["alpha"], comparison.superior
+    better = [loss for loss in losses if p.loc[loss, reference] < alpha]
+    return better, [loss for loss in losses if p.loc[reference, loss] < alpha]
+
+
+def _measures(findings: Findings) -> list[Answer]:
+    """Each loss against the reference, measure by measure."""
+    reference, found = str(findings.reference), []
+    for place in dict.fromkeys(place for place, _ in findings.headline):
+        compared = {m: c for m, p, c in findings.of(findings.main) if p == place and reference in c.losses}
+        heads, texts, tones = [], [], []
+        for loss in findings.study.losses:
+            by_word: dict[str, list[str]] = {"better in": [], "worse in": [], "no significant difference in": []}
+            numbers = []
+            for metric, comparison in compared.items():
+                if loss == reference or loss not in comparison.losses:
+                    continue
+                better, worse = _verdict(comparison, [loss], reference)
+                word = "better in" if better else "worse in" if worse else "no significant difference in"
+                by_word[word].append(_short(metric))
+                numbers.append(f"{_short(metric)} {_difference(comparison, loss, reference, findings.resamples)}")
+            if numbers:
+                said = "; ".join(f"{word} {', '.join(metrics)}" for word, metrics in by_word.items() if metrics)
+                heads.append(f"{loss_title(loss)} against {loss_title(reference)}: {said}.")
+                texts.append(f"{loss_title(loss)} minus {loss_title(reference)}: {'; '.join(numbers)}.")
+                tones.append(_tone(bool(by_word["better in"]), bool(by_word["worse in"])))
+        level = f"{1 - findings.settings['alpha']:.0%}"
+        texts.append(f"In brackets: {level} interval, one-sided p of “better”.")
+        tone = tones[0] if len(set(tones)) == 1 else "open"
+        found.append(Answer(" ".join([f"{place.title}.", *heads]), " ".join(texts), tone))
+    return _summed(
+        found, lambda yes, all_of: f"On {yes} of {all_of} there is a gain in some measure and no loss in any."
+    )
+
+
+def _tone(better: bool, worse: bool) -> str:
+    return "yes" if better and not worse else "no" if worse and not better else "open"
+
+
+def _weights(findings: Findings) -> list[Answer]:
+    """Whether any weighting of soft Tversky beats the even one, which is soft Dice."""
+    found = []
+    for place, comparison in findings.headline:
+        metric = metric_title(comparison.metric)
+        others = [loss for loss in comparison.losses if loss != EVEN_WEIGHTS]
+        better, worse = _verdict(comparison, others, EVEN_WEIGHTS)
+        if better:
+            verb = "is" if len(better) == 1 else "are"
+            head = f"{_weightings(better)} {verb} significantly better than 0.5/0.5 in {metric}."
+        else:
+            head = f"No weighting is significantly better than 0.5/0.5 in {metric}."
+        means = comparison.means.dropna().sort_values(ascending=comparison.lower, kind="stable")
+        top, even = means.index[0], comparison.means[EVEN_WEIGHTS]
+        text = f"0.5/0.5, which is soft Dice, scores {number(even)}; the best mean is {number(means.iloc[0])}"
+        text += f" at {column_title(top)}. " if top != EVEN_WEIGHTS else ", its own. "
+        text += f"Significantly worse than 0.5/0.5: {_weightings(worse) or 'none'}."
+        found.append(Answer(f"{place.title}. {head}", text, "open" if better else "yes"))
+    return _summed(
+        found, lambda yes, all_of: f"On {yes} of {all_of} no weighting is significantly better than 0.5/0.5."
+    )
+
+
+def _f_measures(findings: Findings) -> list[Answer]:
+    """Which weighting is best for which F-measure, among those that sum to one."""
+    found = []
+    for place, _ in findings.headline:
+        best, alphas = [], []
+        for metric, where, comparison in findings.of(findings.main):
+            summed = [loss for loss in comparison.losses if _sums_to_one(loss)]
+            means = comparison.means[summed].dropna()
+            if where == place and len(means):
+                top = str(means.idxmax())
+                best.append(f"{metric} at {column_title(top)} ({number(means[top])})")
+                alphas.append(float(column_title(top).partition("/")[0]))
+        falls = all(a >= b for a, b in pairwise(alphas)) and len(set(alphas)) > 1
+        head = f"{place.title}. Best weighting of those that sum to 1: {', '.join(best)}."
+        text = "The more a measure weighs recall, the smaller the α of the best weighting, as in the paper."
+        if not falls:
+            text = "The α of the best weighting does not fall as the measure weighs recall more; in the paper it does."
+        found.append(Answer(head, text, "yes" if falls else "open"))
+    return _summed(found, lambda yes, all_of: f"On {yes} of {all_of} the best α falls as recall counts more.")
+
+
+def _sums_to_one(loss: str) -> bool:
+    alpha, _, beta = loss.removeprefix("sTversky-").partition("/")
+    return loss.startswith("sTversky-") and abs(float(alpha) + float(beta) - 1) < 1e-6
+
+
+def _summed(found: list[Answer], head: Callable[[int, str], str]) -> list[Answer]:
+    """The answers, before many of them one over all."""
+    if len(found) <= MOST_ANSWERS:
+        return found
+    yes = sum(one.tone == "yes" for one in found)
+    tone = "yes" if yes == len(found) else "no" if any(one.tone == "no" for one in found) else "open"
+    first = Answer(head(yes, count(len(found), "data set")), "Each data set by itself:", tone)
+    return [first, *(Answer(one.head, one.text, "plain") for one in found)]
+
+
+def _short(metric: str) -> str:
+    return METRIC_SHORT.get(metric, metric)
+
+
+def _names(losses: list[str]) -> str:
+    return ", ".join(map(loss_title, losses))
+
+
+def _weightings(losses: list[str]) -> str:
+    return ", ".join(map(column_title, losses))
+
+
+def _difference(comparison: Comparison, loss: str, reference: str, resamples: int) -> str:
+    """A paired difference with its interval and the one-sided p of "better"."""
+    low, high = (f.loc[loss, reference] for f in (comparison.difference_low, comparison.difference_high))
+    difference = number(comparison.difference.loc[loss, reference], signed=True)
+    p = p_value(comparison.superior.loc[loss, reference], resamples=resamples)
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    return f"{difference} ({number(low, signed=True)} to {number(high, signed=True)}, {p})"
+
+
+def _evidence(comparison: Comparison, rivals: list[str], resamples: int) -> str:
+    """The differences in numbers: all of a few losses, the best and the worst of many."""
+    shown = rivals
+    if len(rivals) > MOST_NAMED:
+        order = comparison.means[rivals].dropna().sort_values(ascending=comparison.lower)
+        shown = [order.index[0], order.index[-1]]
+    parts = [f"{loss_title(loss)} {_difference(comparison, loss, CROSS_ENTROPY, resamples)}" for loss in shown]
+    which = " (the best and the worst of them)" if len(rivals) > MOST_NAMED else ""
+    level = f"{1 - comparison.settings['alpha']:.0%}"
+    return (
+        f"CE scores {number(comparison.means[CROSS_ENTROPY])} on average. Differences to it on the same cases{which}: "
+        f"{'; '.join(parts)}. In brackets: {level} interval, one-sided p of “better than CE”."
+    )

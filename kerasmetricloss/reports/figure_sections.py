@@ -1,0 +1,127 @@
+"""The sections of a chapter on a figure made from scores: what it shows, the figure, the same in numbers."""
+
+import numpy as np
+
+from kerasmetricloss.reports.answers import answers
+from kerasmetricloss.reports.document import Answer, Block, Items, Section, TableBlock, Text
+from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, case_values, sensitive, slug
+from kerasmetricloss.reports.results import paper_table
+from kerasmetricloss.reports.sections import boxes, curve_of, examples, method_blocks, sized_places, sizes, volumes
+from kerasmetricloss.reports.style import count, loss_title, metric_short, metric_title, number
+from kerasmetricloss.reports.tables import Cell, Row, Table
+from kerasmetricloss.reports.words import notes
+
+
+def figure_sections(findings: Findings) -> tuple[Section, ...]:
+    """Sections of a figure that is made from scores."""
+    name = slug(findings.study.recipe)
+    figure = {
+        "boxes": lambda: (tuple(answers(findings)), boxes(findings, name), _quartiles(findings)),
+        "sizes": lambda: (_by_size(findings), sizes(findings, name), _deciles(findings)),
+        "slices": lambda: (_by_volume(findings), examples(findings.study, name), volumes(findings)),
+    }
+    said, pictures, numbers = figure[findings.layout.shows]()
+    paper = paper_table(findings, findings.main)
+    tests = method_blocks(findings) if findings.layout.shows == "boxes" else ()
+    return (
+        Section("What it shows", tuple(said)),
+        Section("The figure", pictures or (Text("Nothing to draw: the study kept no such images or sizes."),)),
+        Section("The same in numbers", (*numbers, *([TableBlock(paper)] if paper else []))),
+        Section("Before you believe it", (Items(notes(findings)),)),
+        Section("How the tests work", tests),
+    )
+
+
+def _quartiles(findings: Findings) -> list[Block]:
+    rows = []
+    for metric, place, comparison in findings.of(findings.main):
+        values = case_values(findings.study, place, metric)
+        for loss in comparison.losses:
+            scores = values[loss].dropna()
+            cuts = np.quantile(scores, [0.25, 0.5, 0.75]) if len(scores) else [np.nan] * 3
+            cells = [Cell(number(comparison.means[loss]), comparison.marks[loss]), *(Cell(number(cut)) for cut in cuts)]
+            cells.append(Cell(f"{comparison.n[loss]}", detail=_left_out(comparison.dropped[loss])))
+            rows.append(Row(f"{place.title} {metric_short(metric)}", loss_title(loss), tuple(cells)))
+    table = Table(
+        caption="Mean and quartiles of every loss",
+        columns=("mean", "first quartile", "median", "third quartile", "cases"),
+        rows=tuple(rows),
+        corner="loss",
+        legend="The marks are those of the table with the same losses: grey is top-ranked, italic worse than all "
+        "others.",
+    )
+    return [TableBlock(table)]
+
+
+def _left_out(dropped: int) -> str:
+    return f"{dropped} left out" if dropped else ""
+
+
+def _by_size(findings: Findings) -> list[Answer]:
+    """In how many size groups every metric-sensitive loss is above cross-entropy (Sec. IV-C)."""
+    found = []
+    for metric, place in sized_places(findings):
+        rivals = sensitive(findings.comparisons[place, metric])
+        means = curve_of(findings, metric, place).means.dropna()
+        if CROSS_ENTROPY not in means or not rivals or not len(means):
+            continue
+        above = int((means[rivals].min(axis=1) > means[CROSS_ENTROPY]).sum())
+        head = (
+            f"{place.title}. Every metric-sensitive loss is above CE in {above} of {count(len(means), 'size group')}."
+        )
+        gains = means[rivals].mean(axis=1) - means[CROSS_ENTROPY]
+        text = (
+            f"Their mean gain in {metric_title(metric)} is {number(gains.iloc[0], signed=True)} for the smallest "
+            f"objects and {number(gains.iloc[-1], signed=True)} for the largest. Size groups hold few cases each; "
+            "nothing is tested here."
+        )
+        found.append(Answer(head, text, "yes" if above == len(means) else "open"))
+    return found
+
+
+def _deciles(findings: Findings) -> list[Block]:
+    return [TableBlock(_decile_table(findings, metric, place)) for metric, place in sized_places(findings)]
+
+
+def _decile_table(findings: Findings, metric: str, place: object) -> Table:
+    curve = curve_of(findings, metric, place)
+    rows = [
+        Row(
+            "",
+            f"{curve.borders[part]:,.0f} to {curve.borders[part + 1]:,.0f}",
+            (Cell(str(int(curve.counts[part]))), *(Cell(number(mean)) for mean in curve.means.iloc[part])),
+        )
+        for part in range(len(curve.counts))
+    ]
+    return Table(
+        caption=f"{place.title}: {metric_title(metric)} by object size",
+        columns=("cases", *map(loss_title, curve.means.columns)),
+        rows=tuple(rows),
+        corner="foreground voxels",
+    )
+
+
+def _by_volume(findings: Findings) -> list[Answer]:
+    """Who segments too little (Sec. IV-B.4)."""
+    found = []
+    for place in findings.places:
+        metrics = findings.study.scores.select(dataset=place.dataset).metrics
+        if place.label == "All" or any(metric not in metrics for metric in COUNTS):
+            continue
+        true, predicted = (case_values(findings.study, place, metric) for metric in COUNTS)
+        ratio = (predicted / true).replace(np.inf, np.nan)
+        medians = ratio.median()
+        rivals = [loss for loss in sensitive(findings.comparisons[place, findings.main[0]]) if loss in medians]
+        if CROSS_ENTROPY not in medians or not rivals:
+            continue
+        below = (ratio[CROSS_ENTROPY].dropna() < 1).mean()
+        head = (
+            f"{place.title}. With CE the median predicted volume is {number(medians[CROSS_ENTROPY])} of the true one; "
+            f"with metric-sensitive losses {number(medians[rivals].min())} to {number(medians[rivals].max())}."
+        )
+        text = (
+            f"CE predicts less than the truth in {below:.0%} of the cases. In the paper it under-segments throughout."
+        )
+        closer = abs(medians[rivals] - 1).max() < abs(medians[CROSS_ENTROPY] - 1)
+        found.append(Answer(head, text, "yes" if closer and medians[CROSS_ENTROPY] < 1 else "open"))
+    return found
