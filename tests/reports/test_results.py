@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from kerasmetricloss.reports import layouts, published, results, style
-from kerasmetricloss.reports.findings import Place, find
-from kerasmetricloss.reports.published import published_mean, published_tables
 from kerasmetricloss.reports.evidence import groups_table, volume_table
 from kerasmetricloss.reports.exports import long_csv, pairs_csv
+from kerasmetricloss.reports.findings import Place, find
+from kerasmetricloss.reports.published import published_mean, published_tables
 
 from .conftest import chapter, rows, write
 
