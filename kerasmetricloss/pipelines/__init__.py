@@ -7,6 +7,7 @@ from kerasmetricloss.pipelines.augment import draw_parameters as draw_parameters
 from kerasmetricloss.pipelines.cache import prepare_all as prepare_all
 from kerasmetricloss.pipelines.intensity import channel_statistics as channel_statistics
 from kerasmetricloss.pipelines.intensity import foreground_prior as foreground_prior
+from kerasmetricloss.pipelines.patches import Patches as Patches
 from kerasmetricloss.pipelines.preparation import Preparation as Preparation
 from kerasmetricloss.pipelines.preparation import Prepared as Prepared
 from kerasmetricloss.pipelines.preparation import prepare as prepare

@@ -123,8 +123,8 @@ class Augment(keras.layers.Layer):
 
         image -> (moved - shift) / scale * gain + offset + noise_std * noise
 
-    All spatial steps are one interpolation, linear for image and weights; truth and mask are then 1 where they are above
-    one half. What enters from outside is 0 before normalisation, and outside the mask.
+    All spatial steps are one interpolation, linear for image and weights; truth and mask are then 1 where they are
+    above one half. What enters from outside is 0 before normalisation, and outside the mask.
 
     The layer holds no random state: run it inside tf.data, inside a model or under the just-in-time compiler of any
     backend, on whatever device, and the same parameters give the same numbers.
@@ -136,9 +136,9 @@ class Augment(keras.layers.Layer):
         **options: As for any Keras layer; `dtype` is float32 unless given.
 
     Call: a dictionary with `image` (batch, *input, channels), `truth` (batch, *output, labels), `mask`
-        (batch, *output, 1), `shift` and `scale` (channels,) or (batch, channels), with settings the arrays of `draw_batch`, and where there
-        are any `weights` (batch, *output, k). Gives ((image, mask), truth), or ((image, mask), truth, weights), all
-        float32.
+        (batch, *output, 1), `shift` and `scale` (channels,) or (batch, channels), with settings the arrays of
+        `draw_batch`, and where there are any `weights` (batch, *output, k). Gives ((image, mask), truth), or
+        ((image, mask), truth, weights), all float32.
 
     Example:
         >>> raw = {"image": np.full((1, 4, 5, 1), 3.0), "truth": np.zeros((1, 2, 3, 1)), "mask": np.ones((1, 2, 3, 1))}
@@ -187,7 +187,8 @@ class Augment(keras.layers.Layer):
     def _vary(self, arrays: dict, inputs: dict) -> dict:
         image = arrays["image"]
         shift, factor, offset = (
-            _per_channel(values, image) for values in (inputs["shift"], inputs["gain"] / inputs["scale"], inputs["offset"])
+            _per_channel(values, image)
+            for values in (inputs["shift"], inputs["gain"] / inputs["scale"], inputs["offset"])
         )
         image = (image - shift) * factor + offset
         if self.settings.noise_std > 0:

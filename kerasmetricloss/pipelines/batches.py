@@ -47,10 +47,12 @@ class Stream:
                     raise DataError(problem, case=case.case_id, mend="prepare all cases with one preparation")
         channels = self.prepared[0].image.shape[-1]
         for name in ("shift", "scale"):
-            values = np.asarray(getattr(self, name), np.float32)
-            if values.shape != (channels,):
-                raise ValueError(f"{name} has shape {values.shape}, but the images have {channels} channels.")
-            object.__setattr__(self, name, values)
+            object.__setattr__(self, name, as_statistics(name, getattr(self, name), channels))
+
+    @property
+    def slack(self) -> tuple[int, ...]:
+        """Whole images are not cut larger than they are wanted."""
+        return ()
 
     @property
     def shape(self) -> tuple[tuple[int, ...], ...]:
@@ -94,3 +96,15 @@ class Stream:
         """Return image, truth and mask of some cases, stacked."""
         chosen = [self.prepared[i] for i in positions]
         return {name: np.stack([getattr(case, name) for case in chosen]) for name in ("image", "truth", "mask")}
+
+
+def as_statistics(name: str, values: np.ndarray, channels: int) -> np.ndarray:
+    """Return shift or scale as float32, checked against the channels of the images.
+
+    Raises:
+        ValueError: For another number of values.
+    """
+    values = np.asarray(values, np.float32)
+    if values.shape != (channels,):
+        raise ValueError(f"{name} has shape {values.shape}, but the images have {channels} channels.")
+    return values

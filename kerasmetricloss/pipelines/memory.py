@@ -8,6 +8,8 @@ import numpy as np
 
 from kerasmetricloss.pipelines.augment import Augment, Augmentation
 from kerasmetricloss.pipelines.batches import Stream
+from kerasmetricloss.pipelines.patch_stream import PatchStream
+from kerasmetricloss.pipelines.patches import Patches
 from kerasmetricloss.pipelines.preparation import Prepared
 
 Batch = tuple[tuple[np.ndarray, np.ndarray], np.ndarray]
@@ -17,14 +19,14 @@ class TrainingBatches(keras.utils.PyDataset):
     """An endless sequence of ((image, mask), truth): item `step` is that of `tfdata.training_batches`, to 1e-5.
 
     Args:
-        stream: Which cases make which batch.
+        stream: Which cases or patches make which batch.
         first_epoch: Epoch that item 0 belongs to.
     """
 
-    def __init__(self, stream: Stream, *, first_epoch: int = 0):
+    def __init__(self, stream: Stream | PatchStream, *, first_epoch: int = 0):
         super().__init__()
         self._stream, self._first = stream, first_epoch * stream.steps
-        self._augment = _compiled(stream.augmentation, stream.shape)
+        self._augment = _compiled(stream.augmentation, stream.slack, stream.shape)
 
     @property
     def num_batches(self) -> None:
@@ -45,7 +47,7 @@ class FullImages(keras.utils.PyDataset):
 
     def __init__(self, stream: Stream):
         super().__init__()
-        self._stream, self._augment = stream, _compiled(None, stream.shape)
+        self._stream, self._augment = stream, _compiled(None, (), stream.shape)
 
     def __len__(self) -> int:
         return self._stream.steps
@@ -87,6 +89,42 @@ def training_batches(
     return TrainingBatches(stream, first_epoch=first_epoch)
 
 
+def patch_batches(
+    prepared: Sequence[Prepared],
+    patches: Patches,
+    *,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    batch: int,
+    augmentation: Augmentation | None = None,
+    seed: int = 0,
+    first_epoch: int = 0,
+) -> TrainingBatches:
+    """Return the batches of `tfdata.patch_batches`; fit them with `steps_per_epoch` and `shuffle=False`.
+
+    An epoch has ceil(cases / patches.volumes) * patches.repeats steps.
+
+    Args:
+        prepared: Training cases; their shapes may differ.
+        patches: What is cut from them.
+        shift: Subtracted from each channel, shape (channels,).
+        scale: Divides each channel, shape (channels,).
+        batch: Patches a batch.
+        augmentation: How patches are varied; None only normalises.
+        seed: Seed of order, centres and augmentation.
+        first_epoch: Epoch that the first batch belongs to.
+
+    Returns:
+        Items ((image (batch, *input, channels), mask (batch, *output, 1)), truth (batch, *output, labels)), float32.
+
+    Raises:
+        ValueError: For no case, a batch below 1, or patches or statistics that do not fit.
+        DataError: While it runs: a case has an empty mask.
+    """
+    common = {"shift": shift, "scale": scale, "batch": batch, "augmentation": augmentation, "seed": seed}
+    return TrainingBatches(PatchStream(prepared=prepared, patches=patches, **common), first_epoch=first_epoch)
+
+
 def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.ndarray, batch: int) -> FullImages:
     """Return one pass over the cases in the order given, for validation; as `tfdata.full_images`.
 
@@ -107,9 +145,9 @@ def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.nd
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(augmentation: Augmentation | None, shape: tuple) -> "_Compiled":
+def _compiled(augmentation: Augmentation | None, slack: tuple[int, ...], shape: tuple) -> "_Compiled":
     """Return one model for all data sets of one setting and shape: compiling it costs a second."""
-    return _Compiled(Augment(augmentation))
+    return _Compiled(Augment(augmentation, slack=slack))
 
 
 class _Compiled(keras.Model):
@@ -123,7 +161,7 @@ class _Compiled(keras.Model):
         return self.augment(inputs)
 
 
-def _apply(model: _Compiled, stream: Stream, raw: dict[str, np.ndarray]) -> Batch:
+def _apply(model: _Compiled, stream: Stream | PatchStream, raw: dict[str, np.ndarray]) -> Batch:
     cases = len(raw["image"])
     statistics = {"shift": np.tile(stream.shift, (cases, 1)), "scale": np.tile(stream.scale, (cases, 1))}
     return model.predict_on_batch({**raw, **statistics})

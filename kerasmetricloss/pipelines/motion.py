@@ -10,9 +10,7 @@ from keras import ops
 FRACTION = 2.0**14
 
 
-def move(
-    images, matrices, shifts, *, in_plane: bool = False, nearest: bool = False, size: Sequence[int] | None = None
-):
+def move(images, matrices, shifts, *, in_plane: bool = False, nearest: bool = False, size: Sequence[int] | None = None):
     """Move each image of a batch; what comes from outside is 0.
 
         moved[x] = image[A (x - c') + b + c], c = (size of the image - 1) / 2, c' = (size - 1) / 2

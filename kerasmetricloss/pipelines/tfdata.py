@@ -15,6 +15,8 @@ import tensorflow as tf
 
 from kerasmetricloss.pipelines.augment import Augment, Augmentation
 from kerasmetricloss.pipelines.batches import Stream
+from kerasmetricloss.pipelines.patch_stream import PatchStream
+from kerasmetricloss.pipelines.patches import Patches, cut_on_device
 from kerasmetricloss.pipelines.preparation import Prepared
 
 MOST_FETCHED_AHEAD = 16
@@ -29,6 +31,7 @@ def training_batches(
     augmentation: Augmentation | None = None,
     seed: int = 0,
     first_epoch: int = 0,
+    device: str | None = None,
 ) -> tf.data.Dataset:
     """Return an endless data set of ((image, mask), truth); fit it with `steps_per_epoch` and `shuffle=False`.
 
@@ -44,12 +47,13 @@ def training_batches(
         augmentation: How images are varied; None only normalises.
         seed: Seed of order and augmentation.
         first_epoch: Epoch that the first batch belongs to.
+        device: Where images are varied, as "/GPU:0"; None leaves it to TensorFlow.
 
     Returns:
         Elements ((image (batch, *input, channels), mask (batch, *output, 1)), truth (batch, *output, labels)), float32.
 
     Raises:
-        ValueError: For no case, a batch below 1, or statistics that do not fit the channels.
+        ValueError: For no case, a batch below 1, an unknown device, or statistics that do not fit the channels.
         DataError: For cases of different shapes.
     """
     stream = Stream(prepared=prepared, shift=shift, scale=scale, batch=batch, augmentation=augmentation, seed=seed)
@@ -57,10 +61,59 @@ def training_batches(
     def steps() -> Iterator[dict[str, np.ndarray]]:
         return (stream.raw(step) for step in itertools.count(first_epoch * stream.steps))
 
-    return _dataset(stream, steps, augmentation, tf.data.INFINITE_CARDINALITY)
+    return _dataset(stream, steps, _traced(augmentation), tf.data.INFINITE_CARDINALITY, device)
 
 
-def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.ndarray, batch: int) -> tf.data.Dataset:
+def patch_batches(
+    prepared: Sequence[Prepared],
+    patches: Patches,
+    *,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    batch: int,
+    augmentation: Augmentation | None = None,
+    seed: int = 0,
+    first_epoch: int = 0,
+    device: str | None = None,
+) -> tf.data.Dataset:
+    """Return an endless data set of batches of patches; fit it with `steps_per_epoch` and `shuffle=False`.
+
+    As `training_batches`, but each element is cut from a few cases, which are read once while they are in use. An epoch
+    has ceil(cases / patches.volumes) * patches.repeats steps.
+
+    Args:
+        prepared: Training cases; their shapes may differ.
+        patches: What is cut from them.
+        shift: Subtracted from each channel, shape (channels,).
+        scale: Divides each channel, shape (channels,).
+        batch: Patches a batch.
+        augmentation: How patches are varied; None only normalises.
+        seed: Seed of order, centres and augmentation.
+        first_epoch: Epoch that the first batch belongs to.
+        device: Where patches are cut and varied, as "/GPU:0": whole cases, of one shape, go there. None cuts them on
+            the host and leaves the rest to TensorFlow.
+
+    Returns:
+        Elements ((image (batch, *input, channels), mask (batch, *output, 1)), truth (batch, *output, labels)), float32.
+
+    Raises:
+        ValueError: For no case, a batch below 1, an unknown device, or patches or statistics that do not fit.
+        DataError: While it runs: a case has an empty mask, or with a device another shape.
+    """
+    common = {"shift": shift, "scale": scale, "batch": batch, "augmentation": augmentation, "seed": seed}
+    stream = PatchStream(prepared=prepared, patches=patches, **common)
+    raw = stream.raw if device is None else stream.volumes
+
+    def steps() -> Iterator[dict[str, np.ndarray]]:
+        return (raw(step) for step in itertools.count(first_epoch * stream.steps))
+
+    sizes = None if device is None else tuple(stream.box_sizes.items())
+    return _dataset(stream, steps, _traced(augmentation, stream.slack, sizes), tf.data.INFINITE_CARDINALITY, device)
+
+
+def full_images(
+    prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.ndarray, batch: int, device: str | None = None
+) -> tf.data.Dataset:
     """Return one pass over the cases in the order given, normalised and not augmented, for validation.
 
     Args:
@@ -68,35 +121,67 @@ def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.nd
         shift: Subtracted from each channel, shape (channels,).
         scale: Divides each channel, shape (channels,).
         batch: Cases a batch.
+        device: Where images are normalised, as "/GPU:0"; None leaves it to TensorFlow.
 
     Returns:
         Elements as those of `training_batches`.
 
     Raises:
-        ValueError: For no case, a batch below 1, or statistics that do not fit the channels.
+        ValueError: For no case, a batch below 1, an unknown device, or statistics that do not fit the channels.
         DataError: For cases of different shapes.
     """
     stream = Stream(prepared=prepared, shift=shift, scale=scale, batch=batch)
-    return _dataset(stream, lambda: map(stream.in_order, range(stream.steps)), None, stream.steps)
+    return _dataset(stream, lambda: map(stream.in_order, range(stream.steps)), _traced(None), stream.steps, device)
 
 
-def _dataset(stream: Stream, raw: Callable, augmentation: Augmentation | None, count: int) -> tf.data.Dataset:
-    first = stream.raw(0)
+def _dataset(
+    stream: Stream | PatchStream, raw: Callable, augment: Callable, count: int, device: str | None
+) -> tf.data.Dataset:
+    _check_device(device)
+    first = next(iter(raw()))
     signature = {name: tf.TensorSpec((None, *array.shape[1:]), array.dtype) for name, array in first.items()}
-    statistics = {"shift": tf.constant(stream.shift), "scale": tf.constant(stream.scale)}
-    augment = _traced(augmentation)
+    statistics = {"shift": stream.shift, "scale": stream.scale}
+
+    def place(batch: dict[str, tf.Tensor]) -> tuple:
+        with tf.device(device):
+            return augment({name: tf.identity(array) for name, array in {**batch, **statistics}.items()})
+
     return (
         tf.data.Dataset.from_generator(lambda: _Stoppable(raw()), output_signature=signature)
-        .map(lambda batch: augment({**batch, **statistics}))
+        .map(place)
         .apply(tf.data.experimental.assert_cardinality(count))
         .prefetch(2)
     )
 
 
+def _check_device(device: str | None) -> None:
+    """Raise where TensorFlow would silently use another device."""
+    known = [logical.name for logical in tf.config.list_logical_devices()]
+    if device is not None and not any(
+        name.endswith(device.upper().removeprefix("/").removeprefix("DEVICE:")) for name in known
+    ):
+        raise ValueError(f"device is {device!r}, but TensorFlow has {', '.join(known)} here: name one of these.")
+
+
 @functools.cache
-def _traced(augmentation: Augmentation | None) -> tf.types.experimental.PolymorphicFunction:
-    """Return one graph for all data sets of one setting: tracing it anew for each fold would cost a second each."""
-    return tf.function(Augment(augmentation), jit_compile=True)
+def _traced(
+    augmentation: Augmentation | None,
+    slack: tuple[int, ...] = (),
+    boxes: tuple[tuple[str, tuple[int, ...]], ...] | None = None,
+) -> tf.types.experimental.PolymorphicFunction:
+    """Return one graph for all data sets of one setting: tracing it anew for each fold would cost a second each.
+
+    With boxes the input holds whole cases and where to cut them, as `PatchStream.volumes` gives them.
+    """
+    augment = Augment(augmentation, slack=slack)
+
+    def cut_and_augment(batch: dict[str, tf.Tensor]) -> tuple:
+        for name, size in boxes or ():
+            starts = batch["image_starts" if name == "image" else "truth_starts"]
+            batch = {**batch, name: cut_on_device(batch[name], batch["which"], starts, size)}
+        return augment(batch)
+
+    return tf.function(cut_and_augment, jit_compile=True)
 
 
 class _Stoppable:

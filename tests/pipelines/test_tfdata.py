@@ -9,8 +9,10 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("tf.data feeds the TensorFlow backend", allow_module_level=True)
 
+import tensorflow as tf
+
 from kerasmetricloss import models
-from kerasmetricloss.pipelines import Augmentation, channel_statistics, memory, tfdata
+from kerasmetricloss.pipelines import Augmentation, Patches, channel_statistics, memory, tfdata
 
 
 def settings(prepared, **changes):
@@ -66,6 +68,31 @@ def test_full_images_are_those_from_memory_and_end(make_prepared):
     assert_equal(dataset, [expected[0], expected[1]])
 
 
+@pytest.mark.parametrize("device", [None, "/CPU:0"])
+@pytest.mark.parametrize("augmentation", [None, Augmentation(translation_std=(1.0, 1.0, 1.0))])
+def test_patches_are_those_from_memory_wherever_they_are_cut(make_prepared, augmentation, device):
+    prepared = make_prepared(3, (12, 11, 10))
+    patches = Patches(output_size=(4, 3, 2), margin=1, volumes=2, foreground=0.5)
+    common = settings(prepared, augmentation=augmentation)
+    expected = memory.patch_batches(prepared, patches, **common)
+    batches = tfdata.patch_batches(prepared, patches, **common, device=device)
+    assert_equal(batches.take(3), [expected[step] for step in range(3)])
+
+
+def test_resumed_patches_go_on(make_prepared):
+    prepared = make_prepared(3, (12, 11, 10))
+    patches = Patches(output_size=(4, 3, 2), margin=1, volumes=2)
+    expected = memory.patch_batches(prepared, patches, **settings(prepared))
+    resumed = tfdata.patch_batches(prepared, patches, **settings(prepared), first_epoch=2).take(1)
+    assert_equal(resumed, [expected[4]])
+
+
+def test_a_device_that_is_not_there_is_not_passed_over(make_prepared):
+    prepared = make_prepared(3)
+    with pytest.raises(ValueError, match=r"device is '/GPU:7', but TensorFlow has /device:CPU:0"):
+        tfdata.training_batches(prepared, **settings(prepared), device="/GPU:7")
+
+
 def test_the_batch_axis_is_open_and_the_others_are_known(make_prepared):
     prepared = make_prepared(4)
     (image, mask), truth = tfdata.training_batches(prepared, **settings(prepared)).element_spec
@@ -113,6 +140,33 @@ iterators = [iter(tfdata.training_batches(cases, **common, augmentation=a)) for 
 for iterator in iterators:
     next(iterator)
 """
+
+
+DEVICE = """
+import numpy as np, tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_soft_device_placement(False)
+tf.debugging.set_log_device_placement(True)
+from kerasmetricloss.pipelines import Augmentation, Patches, Prepared, tfdata
+random = np.random.default_rng(0)
+ones = np.ones((9, 8, 7, 1), "uint8")
+cases = [Prepared(str(i), random.random((9, 8, 7, 2), "float32"), ones, ones, None) for i in range(4)]
+common = {"shift": np.zeros(2), "scale": np.ones(2), "batch": 2, "seed": 0, "augmentation": Augmentation()}
+patches = Patches(output_size=(4, 3, 2), margin=1)
+for source in (tfdata.training_batches, lambda *a, **k: tfdata.patch_batches(*a, patches, **k)):
+    here, there = (next(iter(source(cases, **common, device=device))) for device in (None, "/CPU:1"))
+    for one, other in zip(tf.nest.flatten(here), tf.nest.flatten(there), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+"""
+
+
+def test_the_layer_runs_on_a_second_device_with_the_same_result():
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    ran = subprocess.run([sys.executable, "-c", DEVICE], env=environment, timeout=120, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    # The compiled layer is the one call inside the map; it stood on the second device for images and for patches.
+    assert ran.stderr.count("PartitionedCall: (PartitionedCall): /job:localhost/replica:0/task:0/device:CPU:1\n") >= 2
 
 
 def test_python_ends_while_batches_are_being_made():

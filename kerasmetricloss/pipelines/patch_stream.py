@@ -1,0 +1,179 @@
+"""Which patches make which batch; shared by the tf.data and the in-memory feed."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasmetricloss.datasets import DataError
+from kerasmetricloss.pipelines.augment import Augmentation, draw_batch
+from kerasmetricloss.pipelines.batches import as_statistics
+from kerasmetricloss.pipelines.patches import Patches, cut, slack_of
+from kerasmetricloss.pipelines.preparation import Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class _Open:
+    """A case in memory: its arrays, the margin of its image, and where the centre of a patch may lie."""
+
+    arrays: dict[str, np.ndarray]
+    margin: np.ndarray
+    centres: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PatchStream:
+    """An endless sequence of batches of patches; batch `step` depends on its arguments alone.
+
+    An epoch shuffles the cases and opens them `patches.volumes` at a time; each such group gives `patches.repeats`
+    batches, with as many patches of each of its cases as of the others, give or take one. Every batch is full.
+
+    Args:
+        prepared: The cases; their shapes may differ, and they may be smaller than a patch.
+        patches: What is cut.
+        shift: Subtracted from each channel.
+        scale: Divides each channel.
+        batch: Patches a batch.
+        augmentation: How patches are varied; what a motion brings in comes from the volume beside the patch.
+        seed: Seed of order, centres and augmentation.
+
+    Raises:
+        ValueError: For no case, a batch below 1, patches of other axes than the cases, or statistics that do not fit.
+    """
+
+    prepared: Sequence[Prepared]
+    patches: Patches
+    shift: np.ndarray
+    scale: np.ndarray
+    batch: int
+    augmentation: Augmentation | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.prepared or self.batch < 1:
+            raise ValueError(f"{len(self.prepared)} cases in batches of {self.batch}: both must be at least 1.")
+        *space, channels = self.prepared[0].image.shape
+        if len(space) != len(self.patches.output_size):
+            raise ValueError(f"output_size is {self.patches.output_size}, but the images have {len(space)} axes.")
+        for name in ("shift", "scale"):
+            object.__setattr__(self, name, as_statistics(name, getattr(self, name), channels))
+        # Twice a group, so that the group that is read ahead does not close the one in use.
+        object.__setattr__(self, "_open", functools.lru_cache(2 * self.patches.volumes)(self._read))
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return -(-len(self.prepared) // self.patches.volumes) * self.patches.repeats
+
+    @property
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of image and truth of each patch."""
+        first = self.prepared[0]
+        return (
+            (*self.patches.input_size, first.image.shape[-1]),
+            (*self.patches.output_size, first.truth.shape[-1]),
+        )
+
+    @property
+    def slack(self) -> tuple[int, ...]:
+        """Voxels by which patches are cut larger on each side, for the augmentation to move."""
+        settings, axes = self.augmentation, len(self.patches.output_size)
+        if settings is None:
+            return (0,) * axes
+        turns = np.any(np.atleast_1d(settings.rotation_std) > 0)
+        moves = turns or any(std > 0 for std in settings.translation_std[:axes])
+        rotates = [bool(turns) and (axis < 2 or not settings.in_plane) for axis in range(axes)]
+        return slack_of(self.patches.input_size, rotates=rotates, moves=bool(moves))
+
+    def cases(self, step: int) -> tuple[int, np.ndarray]:
+        """Return the epoch that a step lies in, and the position of the case of each of its patches."""
+        epoch, place = divmod(step, self.steps)
+        order = np.random.default_rng([1, self.seed, epoch]).permutation(len(self.prepared))
+        first = place // self.patches.repeats * self.patches.volumes
+        group = order[first : first + self.patches.volumes]
+        return epoch, np.sort(group)[np.arange(self.batch) * len(group) // self.batch]
+
+    def places(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the case of each patch of a step, the first voxels of its boxes, and what `Augment` takes beside it.
+
+        Boxes are those of the truth and, `margin` larger, of the image, both with the slack.
+        """
+        epoch, positions = self.cases(step)
+        random = np.random.default_rng([3, self.seed, step])
+        centres = np.array([self._centre(position, random) for position in positions])
+        drawn: dict[str, np.ndarray] = {}
+        axes = centres.shape[1]
+        if self.augmentation is not None:
+            indices = step % self.steps * self.batch + np.arange(self.batch)
+            common = {"dimension": axes, "channels": self.shape[0][-1], "seed": self.seed, "epoch": epoch}
+            drawn = draw_batch(self.augmentation, **common, indices=indices)
+            # Whole voxels of the shift move the box; what is left moves the content.
+            whole = np.round(drawn["motion"])
+            centres, drawn["motion"] = centres + whole.astype(int), drawn["motion"] - whole
+        truth = centres - np.array(self.patches.output_size) // 2 - np.array(self.slack)
+        margins = np.array([self._open(position).margin for position in positions])
+        return positions, {"truth": truth, "image": truth + margins - self.patches.margin}, drawn
+
+    def raw(self, step: int) -> dict[str, np.ndarray]:
+        """Return what the layer `Augment` takes, without shift and scale."""
+        positions, starts, drawn = self.places(step)
+        boxes = {}
+        for name, size in self.box_sizes.items():
+            begin = starts["image" if name == "image" else "truth"]
+            parts = [
+                cut(self._open(case).arrays[name], begin[positions == case], size) for case in np.unique(positions)
+            ]
+            boxes[name] = np.concatenate(parts)
+        return {**boxes, **drawn}
+
+    def volumes(self, step: int) -> dict[str, np.ndarray]:
+        """Return the cases themselves, stacked, and where to cut: what `cut_on_device` makes into `raw`.
+
+        Raises:
+            DataError: The cases differ in shape.
+        """
+        positions, starts, drawn = self.places(step)
+        group, which = np.unique(positions, return_inverse=True)
+        stacked = {}
+        for name in self.box_sizes:
+            arrays = [self._open(case).arrays[name] for case in group]
+            for case, array in zip(group, arrays, strict=True):
+                if array.shape != arrays[0].shape:
+                    problem = f"the {name} has shape {array.shape}, but another has {arrays[0].shape}"
+                    mend = "prepare all cases with one preparation, or cut on the host"
+                    raise DataError(problem, case=self.prepared[case].case_id, mend=mend)
+            stacked[name] = np.stack(arrays)
+        where = {f"{name}_starts": start.astype(np.int32) for name, start in starts.items()}
+        return {**stacked, **where, "which": which.astype(np.int32), **drawn}
+
+    @property
+    def box_sizes(self) -> dict[str, tuple[int, ...]]:
+        """Voxels an axis that are cut of image, truth and mask."""
+        boxes = {"image": self.patches.input_size}
+        boxes |= dict.fromkeys(("truth", "mask"), self.patches.output_size)
+        return {name: tuple(n + 2 * s for n, s in zip(size, self.slack, strict=True)) for name, size in boxes.items()}
+
+    def _centre(self, position: int, random: np.random.Generator) -> np.ndarray:
+        opened = self._open(position)
+        share, pick = random.random(2)
+        kind = 0 if self.patches.foreground is None or share < self.patches.foreground else 1
+        # A case that is all foreground or has none gives the other kind.
+        candidates = next(c for c in (opened.centres[kind], opened.centres[1 - kind]) if len(c))
+        flat = candidates[int(pick * len(candidates))]
+        return np.array(np.unravel_index(flat, opened.arrays["mask"].shape[:-1]))
+
+    def _read(self, position: int) -> _Open:
+        case = self.prepared[position]
+        # A memory map is read once, whole, while its group is in use.
+        arrays = {name: np.array(getattr(case, name), copy=None) for name in ("image", "truth", "mask")}
+        inside = arrays["mask"][..., 0].ravel() > 0
+        if not inside.any():
+            raise DataError("the mask is empty, so no patch has a centre", case=case.case_id, mend="leave the case out")
+        if self.patches.foreground is None:
+            kinds = (inside, np.zeros_like(inside))
+        else:
+            foreground = arrays["truth"].any(axis=-1).ravel()
+            kinds = (inside & foreground, inside & ~foreground)
+        margin = (np.array(case.image.shape[:-1]) - case.mask.shape[:-1]) // 2
+        return _Open(arrays, margin, tuple(np.flatnonzero(kind).astype(np.int32) for kind in kinds))
