@@ -6,15 +6,25 @@ segmentation are 1 (necrotic core), 2 (oedema) and 4 (enhancing tumour); the tas
     WT = {1, 2, 4} (whole tumour)   TC = {1, 4} (tumour core)   ET = {4} (enhancing tumour)
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain
 from kerasmetricloss.datasets.catalog import BR18, MaskRule
 from kerasmetricloss.datasets.nifti import Scan, find_scan
-from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, numbered, read_volume, scan_cases
+from kerasmetricloss.datasets.scans import (
+    TRUTH,
+    ScanSet,
+    Subject,
+    Wishes,
+    find_subjects,
+    numbered,
+    read_volume,
+    scan_cases,
+)
 
 LABELS = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
 _KNOWN = (0, 1, 2, 4)
@@ -50,37 +60,28 @@ def open_brats(
             there in every case.
     """
     wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
-    subjects = [
-        Subject(id=folder.name, folder=folder, files=files)
-        for folder in _case_folders(root)
-        if (files := _scans(folder, problems)) is not None
-    ]
+    subjects = find_subjects(_case_folders(root, problems), _files, problems)
     return scan_cases(subjects, _SCANS, wishes, root=root)
 
 
-def _case_folders(root: Path) -> list[Path]:
-    grades = [child for child in sorted(root.iterdir()) if child.is_dir() and child.name.casefold() in _GRADES]
+def _case_folders(root: Path, problems: list[DataError] | None) -> dict[str, Path]:
+    grades = [child for child in children(root) if child.is_dir() and child.name.casefold() in _GRADES]
     if not grades:
-        below = [child for child in sorted(root.iterdir()) if child.is_dir() and (child / "HGG").is_dir()]
+        below = [child for child in children(root) if child.is_dir() and (child / "HGG").is_dir()]
         mend = f"name {below[0]} instead" if below else "name the folder that holds HGG and LGG"
         raise DataError("neither HGG nor LGG is here", file=root, mend=mend)
-    folders = [child for grade in grades for child in sorted(grade.iterdir()) if child.is_dir()]
-    folders = sorted((f for f in folders if not f.name.startswith(".")), key=lambda folder: natural_key(folder.name))
+    folders = [child for grade in grades for child in children(grade, problems) if child.is_dir()]
     if not folders:
         raise DataError("no case is here", file=grades[0], mend="expected a folder a case, e.g. HGG/Brats18_X_1")
-    names = [folder.name for folder in folders]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise DataError("the case is there twice", case=twice[0], file=root, mend="keep one of its folders")
-    return folders
-
-
-def _scans(folder: Path, problems: list[DataError] | None) -> dict[str, Path] | None:
-    try:
-        found = {name: find_scan(folder, f"{folder.name}_{name.lower()}") for name in (*BR18.channels, "seg")}
-    except DataError as error:
+    names = Counter(folder.name for folder in folders)
+    for name in (name for name, count in names.items() if count > 1):
+        error = DataError("the case is there twice", case=name, file=root, mend="keep one of its folders")
         complain(error, problems)
-        return None
+    return {folder.name: folder for folder in folders if names[folder.name] == 1}
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    found = {name: find_scan(folder, f"{folder.name}_{name.lower()}") for name in (*BR18.channels, "seg")}
     return {TRUTH if name == "seg" else name: path for name, path in found.items() if path is not None}
 
 

@@ -53,6 +53,16 @@ def complain(error: DataError, problems: list[DataError] | None) -> None:
     problems.append(error)
 
 
+def children(folder: Path, problems: list[DataError] | None = None) -> list[Path]:
+    """Return what lies in a folder, sorted and without hidden files; one that may not be listed is complained of."""
+    try:
+        return [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
+    except OSError as error:
+        mend = "check its permissions, links and disk"
+        complain(DataError(f"the folder cannot be listed ({error.strerror})", file=folder, mend=mend), problems)
+        return []
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Volume:
     """The arrays of one case on their native grid, 2-D (rows, columns) or 3-D (x, y, z towards right, front, top).

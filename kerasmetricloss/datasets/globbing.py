@@ -79,7 +79,7 @@ def open_folder(
             nor a picture, or the settings contradict each other.
     """
     images, truth = _patterns(root, "images", images), _patterns(root, "truth", truth)
-    found = {pattern: match_files(root, pattern) for pattern in (*images, *truth)}
+    found = {pattern: match_files(root, pattern, problems=problems) for pattern in (*images, *truth)}
     ids = sorted({name for files in found.values() for name in files}, key=natural_key)
     whole = [name for name in ids if _complete(name, found, root, problems)]
     paths = {name: tuple(found[pattern][name][0] for pattern in (*images, *truth)) for name in whole}
@@ -108,7 +108,7 @@ def _patterns(root: Path, what: str, patterns: Sequence[str]) -> tuple[str, ...]
     if not patterns:
         mend = f"give a pattern, e.g. {what}=('*/{what}.nii.gz',) (--{what} '*/{what}.nii.gz')"
         raise DataError(
-            f"no pattern says where the {what} is, and a folder has no layout of its own", file=root, mend=mend
+            f"no pattern for the {what} is given, and a folder has no layout of its own", file=root, mend=mend
         )
     return patterns
 

@@ -16,10 +16,19 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children
 from kerasmetricloss.datasets.catalog import IS17, IS18, DataSet, MaskRule
 from kerasmetricloss.datasets.nifti import SUFFIXES, Scan
-from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, numbered, read_volume, scan_cases
+from kerasmetricloss.datasets.scans import (
+    TRUTH,
+    ScanSet,
+    Subject,
+    Wishes,
+    find_subjects,
+    numbered,
+    read_volume,
+    scan_cases,
+)
 
 _TRUTH_WORD = "OT"
 _MODALITY_PREFIX = {"is17": "MR_", "is18": "CT_"}
@@ -97,39 +106,37 @@ def _open(root: Path, dataset: DataSet, label: str, wishes: Wishes) -> list[Case
         expected=partial(_expected, dataset.name),
         read=_read,
     )
-    subjects = []
-    for folder in _case_folders(root, dataset.name):
-        try:
-            subjects.append(Subject(id=folder.name, folder=folder, files=_volumes(folder, dataset)))
-        except DataError as error:
-            complain(error.named(folder.name), wishes.problems)
+    folders = {folder.name: folder for folder in _case_folders(root, dataset.name)}
+    subjects = find_subjects(folders, partial(_volumes, dataset), wishes.problems)
     return scan_cases(subjects, scans, wishes, root=root)
 
 
 def _case_folders(root: Path, name: str) -> list[Path]:
-    prefix = _CASE_PREFIX[name]
-    for folder in (root, *_children(root, _FOLDER)):
-        found = [child for child in _folders(folder) if child.name.casefold().startswith(prefix)]
+    found = _cases_in(root, name)
+    if found:
+        return found
+    below = [child for child in children(root) if child.is_dir() and _cases_in(child, name)]
+    where = f"{_FOLDER}/{_CASE_PREFIX[name]}N"
+    mend = f"name {below[0]} instead" if below else f"name the folder that holds {where}"
+    raise DataError(f"no {where} is here", file=root, mend=mend)
+
+
+def _cases_in(root: Path, name: str) -> list[Path]:
+    """Return the folders of the cases in a folder, or in the one named training below it."""
+    training = [child for child in children(root, []) if child.name.casefold() == _FOLDER and child.is_dir()]
+    for folder in (root, *training):
+        prefix = _CASE_PREFIX[name]
+        found = [child for child in children(folder, []) if child.is_dir() and child.name.casefold().startswith(prefix)]
         if found:
-            return sorted(found, key=lambda child: natural_key(child.name))
-    below = [child for child in _folders(root) if _children(child, _FOLDER)]
-    mend = f"name {below[0]} instead" if below else f"name the folder that holds {_FOLDER}/{prefix}N"
-    raise DataError(f"neither {_FOLDER} with cases nor a folder {prefix}N is here", file=root, mend=mend)
+            return found
+    return []
 
 
-def _folders(folder: Path) -> list[Path]:
-    return [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
-
-
-def _children(folder: Path, name: str) -> list[Path]:
-    return [child for child in _folders(folder) if child.name.casefold() == name]
-
-
-def _volumes(folder: Path, dataset: DataSet) -> dict[str, Path]:
+def _volumes(dataset: DataSet, folder: Path) -> dict[str, Path]:
     """Return the file of each modality and of the truth, by the word before the number in its folder's name."""
     words = {word.casefold(): name for name, word in _words(dataset).items()}
     places: dict[str, Path] = {}
-    for place in sorted(folder.iterdir()):
+    for place in children(folder):
         name = words.get(_word(place))
         if name is None:
             continue
@@ -149,8 +156,6 @@ def _words(dataset: DataSet) -> dict[str, str]:
 
 def _word(place: Path) -> str:
     """Return the last word of a name that ends in a number: ``mr_adc`` of ``VSD.Brain.XX.O.MR_ADC.1[.nii]``."""
-    if place.name.startswith("."):
-        return ""
     name = place.name.casefold()
     suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
     parts = name.removesuffix(suffix).split(".")
@@ -160,11 +165,7 @@ def _word(place: Path) -> str:
 def _file(place: Path) -> Path | None:
     if not place.is_dir() or place.name.casefold().endswith(SUFFIXES):
         return place
-    found = [
-        path
-        for path in sorted(place.iterdir())
-        if path.name.casefold().endswith(SUFFIXES) and not path.name.startswith(".")
-    ]
+    found = [path for path in children(place) if path.name.casefold().endswith(SUFFIXES)]
     if len(found) > 1:
         problem = f"{' and '.join(path.name for path in found)} are both there"
         raise DataError(problem, file=place, mend="keep one of them")

@@ -15,7 +15,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from kerasmetricloss.datasets.case import DataError
+from kerasmetricloss.datasets.case import DataError, children
 
 SUFFIXES = (".nii.gz", ".nii")
 # Disagreements below these change no voxel's place by more than rounding in the headers does.
@@ -51,7 +51,7 @@ def find_scan(folder: Path, stem: str) -> Path | None:
         DataError: Both are there.
     """
     wanted = {(stem + suffix).casefold() for suffix in SUFFIXES}
-    found = [path for path in sorted(folder.iterdir()) if path.name.casefold() in wanted]
+    found = [path for path in children(folder) if path.name.casefold() in wanted]
     if len(found) > 1:
         mend = "keep one of them"
         raise DataError(f"{' and '.join(path.name for path in found)} are both there", file=folder, mend=mend)

@@ -96,7 +96,7 @@ def open_dataset(
         cases = reader(_checked(Path(root)), channels=channels, labels=labels, problems=problems, **settings)
     except OSError as error:
         # A folder below the root that may not be listed, a link that leads to itself, a disk that fails.
-        mend = "check the folder's permissions, links and disk"
+        mend = "check its permissions, links and disk"
         raise DataError(f"the folder cannot be listed ({error.strerror})", file=error.filename, mend=mend) from error
     if not cases:
         reason = f", the first problem is: {problems[first]}" if problems and len(problems) > first else ""

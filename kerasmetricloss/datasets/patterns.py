@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from kerasmetricloss.datasets.case import DataError
+from kerasmetricloss.datasets.case import DataError, children, complain
 from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
 
@@ -18,25 +18,27 @@ _NAMES = ("{id}", "{group}")
 _HOW = "* is any text in a name, ** any folders, {id} the id of the case"
 
 
-def match_files(root: Path, pattern: str) -> dict[str, tuple[Path, str | None]]:
+def match_files(
+    root: Path, pattern: str, *, problems: list[DataError] | None = None
+) -> dict[str, tuple[Path, str | None]]:
     """Return the files below a folder that match a pattern.
 
     Args:
         root: The folder.
         pattern: Relative to it, with slashes.
+        problems: Collects complaints about single files and folders, which are then left out.
 
     Returns:
         Id -> (file, group, or None without ``{group}``), in the order of the paths. The id is what ``{id}`` stands for,
         or else the texts of the wildcards joined by underscores, equal neighbours once, without the file's suffix.
 
     Raises:
-        DataError: The pattern is none, matches nothing, or two files of one id.
-        OSError: A folder may not be listed.
+        DataError: The pattern is none, matches nothing, or two files of one id; or a folder may not be listed.
     """
     parts = _parts(pattern, root)
     whole = re.compile(_regex(pattern, named=True), re.IGNORECASE)
     found: dict[str, tuple[Path, str | None]] = {}
-    for path in dict.fromkeys(_walk(root, parts, (root.resolve(),))):
+    for path in dict.fromkeys(_walk(root, parts, (root.resolve(),), problems)):
         relative = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
         match = whole.fullmatch(relative)
         if match is None:
@@ -45,7 +47,9 @@ def match_files(root: Path, pattern: str) -> dict[str, tuple[Path, str | None]]:
         if name in found:
             other = found[name][0].relative_to(root)
             mend = "tell them apart by {id} or another wildcard, or take one out"
-            raise DataError(f"{other} and {path.relative_to(root)} are both case {name}", file=root, mend=mend)
+            problem = f"{other} and {path.relative_to(root)} are both case {name}"
+            complain(DataError(problem, case=name, file=root, mend=mend), problems)
+            continue
         found[name] = (path, group)
     if not found:
         raise DataError(f"no file matches {pattern!r}", file=root, mend=f"patterns start at that folder; {_HOW}")
@@ -111,20 +115,18 @@ def _one_of(characters: str) -> str:
     return f"([{'^' if without else ''}{inside}])"
 
 
-def _walk(folder: Path, parts: list[str], above: tuple[Path, ...]) -> Iterator[Path]:
+def _walk(folder: Path, parts: list[str], above: tuple[Path, ...], problems: list[DataError] | None) -> Iterator[Path]:
     """Yield what matches part by part; a link to a folder above it is not followed."""
     if parts[0] == "**":
-        yield from _walk(folder, parts[1:], above)
+        yield from _walk(folder, parts[1:], above, problems)
     wanted = None if parts[0] == "**" else re.compile(_regex(parts[0], named=False), re.IGNORECASE)
-    for child in sorted(folder.iterdir()):
-        if child.name.startswith("."):
-            continue
+    for child in children(folder, problems):
         if wanted is not None and not wanted.fullmatch(unicodedata.normalize("NFC", child.name)):
             continue
         if wanted is not None and len(parts) == 1:
             yield child
         elif child.is_dir() and (place := child.resolve()) not in above:
-            yield from _walk(child, parts if wanted is None else parts[1:], (*above, place))
+            yield from _walk(child, parts if wanted is None else parts[1:], (*above, place), problems)
 
 
 def _id(match: re.Match, path: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain, natural_key
 from kerasmetricloss.datasets.groups import read_groups
 from kerasmetricloss.datasets.picture_files import COLOURS, SUFFIXES, read_image, read_mask
 
@@ -116,13 +116,13 @@ def _folders(root: Path) -> tuple[Path, Path]:
     if found:
         return found
     expected = " or ".join(f"'{images}' and '{masks}'" for images, masks in LAYOUTS)
-    below = [child for child in sorted(root.iterdir()) if child.is_dir() and _layout(child)]
+    below = [child for child in children(root) if child.is_dir() and _layout(child)]
     mend = f"name {below[0]} instead" if below else "name the folder that holds both"
     raise DataError(f"no folders of images and masks here, expected {expected}", file=root, mend=mend)
 
 
 def _layout(root: Path) -> tuple[Path, Path] | None:
-    folders = {child.name.casefold(): child for child in sorted(root.iterdir()) if child.is_dir()}
+    folders = {child.name.casefold(): child for child in children(root, []) if child.is_dir()}
     for images, masks in LAYOUTS:
         if images.casefold() in folders and masks.casefold() in folders:
             return folders[images.casefold()], folders[masks.casefold()]
@@ -149,8 +149,8 @@ def _pairs(images: Path, masks: Path, problems: list[DataError] | None) -> dict[
 def _pictures(folder: Path, problems: list[DataError] | None) -> dict[str, Path]:
     found: dict[str, Path] = {}
     twice = set()
-    for path in sorted(folder.iterdir()):
-        if path.suffix.casefold() not in SUFFIXES or path.name.startswith("."):
+    for path in children(folder):
+        if path.suffix.casefold() not in SUFFIXES:
             continue
         # macOS decomposes accents in file names, other systems do not.
         stem = unicodedata.normalize("NFC", path.stem)

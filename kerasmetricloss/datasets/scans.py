@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
@@ -74,6 +74,25 @@ class Wishes:
     mask: str | None = None
     fill: float | None = None
     problems: list[DataError] | None = None
+
+
+def find_subjects(
+    folders: Mapping[str, Path], find: Callable[[Path], dict[str, Path]], problems: list[DataError] | None
+) -> list[Subject]:
+    """Return the subjects in natural order of their ids.
+
+    Args:
+        folders: Id -> folder.
+        find: Takes a folder and returns its files by modality; its complaints are about that subject alone.
+        problems: Collects complaints; the subject is then left out.
+    """
+    subjects = []
+    for name, folder in sorted(folders.items(), key=lambda item: natural_key(item[0])):
+        try:
+            subjects.append(Subject(id=name, folder=folder, files=find(folder)))
+        except DataError as error:
+            complain(error.named(name), problems)
+    return subjects
 
 
 def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, root: Path) -> list[Case]:

@@ -11,10 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children
 from kerasmetricloss.datasets.catalog import WM17, MaskRule
 from kerasmetricloss.datasets.nifti import Scan, find_scan
-from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, numbered, read_volume, scan_cases
+from kerasmetricloss.datasets.scans import (
+    TRUTH,
+    ScanSet,
+    Subject,
+    Wishes,
+    find_subjects,
+    numbered,
+    read_volume,
+    scan_cases,
+)
 
 LESION, OTHER_PATHOLOGY = 1, 2
 _IMAGES = "pre"
@@ -50,25 +59,21 @@ def open_wmh(
         DataError: No case is there, or a case lacks its truth or a modality that was asked for.
     """
     wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    found = _case_folders(root, _DEEPEST, problems)
     # A link to a folder above it leads to the same cases again.
-    folders = list({folder.resolve(): folder for folder in reversed(_case_folders(root, _DEEPEST))}.values())
+    folders = list({folder.resolve(): folder for folder in reversed(found)}.values())
     if not folders:
         mend = "name the folder of the data set, of one site or of the cases"
         raise DataError(f"no case is here, expected <id>/{_IMAGES}/FLAIR.nii.gz", file=root, mend=mend)
-    subjects = []
-    for name, folder in sorted(_ids(root, folders).items(), key=lambda item: natural_key(item[0])):
-        try:
-            subjects.append(Subject(id=name, folder=folder, files=_files(folder)))
-        except DataError as error:
-            complain(error.named(name), problems)
+    subjects = find_subjects(_ids(root, folders), _files, problems)
     return scan_cases(subjects, _SCANS, wishes, root=root)
 
 
-def _case_folders(folder: Path, deeper: int) -> list[Path]:
-    children = [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
-    if any(child.name.casefold() == _IMAGES for child in children):
+def _case_folders(folder: Path, deeper: int, problems: list[DataError] | None) -> list[Path]:
+    below = [child for child in children(folder, problems) if child.is_dir()]
+    if any(child.name.casefold() == _IMAGES for child in below):
         return [folder]
-    return [case for child in children for case in _case_folders(child, deeper - 1)] if deeper else []
+    return [case for child in below for case in _case_folders(child, deeper - 1, problems)] if deeper else []
 
 
 def _ids(root: Path, folders: list[Path]) -> dict[str, Path]:
@@ -81,7 +86,7 @@ def _ids(root: Path, folders: list[Path]) -> dict[str, Path]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    images = next(child for child in sorted(folder.iterdir()) if child.name.casefold() == _IMAGES and child.is_dir())
+    images = next(child for child in children(folder) if child.name.casefold() == _IMAGES and child.is_dir())
     found = {name: find_scan(images, name) for name in WM17.channels}
     found[TRUTH] = find_scan(folder, "wmh")
     return {name: path for name, path in found.items() if path is not None}

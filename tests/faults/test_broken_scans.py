@@ -142,7 +142,7 @@ def test_a_link_to_itself_is_refused(root):
 
 def test_both_suffixes_of_one_scan_are_refused(root):
     (root / FLAIR.removesuffix(".gz")).write_bytes(gzip.decompress(GOOD))
-    refused(root, "are both there; keep one", case=None, file=f"HGG/{CASE}")
+    refused(root, "are both there; keep one", case=CASE, file=f"HGG/{CASE}")
 
 
 def test_a_modality_that_was_asked_for_is_missed(root):
