@@ -13,7 +13,7 @@ def add_commands(commands: Any) -> None:
         description="Write phantoms in the layout of a data set, with the posterior they were drawn from below "
         "DIR/posterior. The same seed gives the same bytes.",
     )
-    phantom.add_argument("dataset", help="po18, mo17 or br18")
+    phantom.add_argument("dataset", help="br18, is17, is18, mo17, po18 or wm17")
     phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, new or empty")
     phantom.add_argument("--cases", type=int, default=20, metavar="N", help="number of cases (default: 20)")
     phantom.add_argument("--seed", type=int, default=0, metavar="S", help="seed (default: 0)")
