@@ -6,7 +6,7 @@ from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.document import Answer, Block, Items, Section, TableBlock, Text
 from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, case_values, sensitive, slug
 from kerasmetricloss.reports.results import paper_table
-from kerasmetricloss.reports.sections import boxes, curve_of, examples, method_blocks, sized_places, sizes, volumes
+from kerasmetricloss.reports.sections import boxes, curve_of, examples, sized_places, sizes, volumes
 from kerasmetricloss.reports.style import count, loss_title, metric_short, metric_title, number
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.reports.words import notes
@@ -22,13 +22,11 @@ def figure_sections(findings: Findings) -> tuple[Section, ...]:
     }
     said, pictures, numbers = figure[findings.layout.shows]()
     paper = paper_table(findings, findings.main)
-    tests = method_blocks(findings) if findings.layout.shows == "boxes" else ()
     return (
         Section("What it shows", tuple(said)),
         Section("The figure", pictures or (Text("Nothing to draw: the study kept no such images or sizes."),)),
         Section("The same in numbers", (*numbers, *([TableBlock(paper)] if paper else []))),
         Section("Before you believe it", (Items(notes(findings)),)),
-        Section("How the tests work", tests),
     )
 
 

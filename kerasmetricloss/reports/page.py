@@ -1,6 +1,6 @@
 """Build the report of a study directory: one page, Markdown, plain tables and pictures, from its scores alone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import fill
 
@@ -15,7 +15,7 @@ from kerasmetricloss.reports.layouts import in_paper_order, layout_of
 from kerasmetricloss.reports.plain_sections import plain_lead, plain_sections
 from kerasmetricloss.reports.provenance import provenance, provenance_part
 from kerasmetricloss.reports.results import means_table, paper_table
-from kerasmetricloss.reports.sections import table_sections
+from kerasmetricloss.reports.sections import curves_section, table_sections, tests_section
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
 from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
 from kerasmetricloss.reports.words import lead
@@ -27,9 +27,10 @@ LONGEST_GIST = 180  # signs that the contents hold of a chapter's answer
 
 @dataclass(frozen=True)
 class Written:
-    """A chapter with the files beside the page that belong to it: name -> bytes."""
+    """A chapter with its findings, and the files beside the page that belong to it: name -> bytes."""
 
     part: Part
+    findings: Findings | None = None
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -53,13 +54,10 @@ def build_report(directory: str | Path, **settings: object) -> Path:
     """
     study = read_study(directory)
     chapters = [study.chapter(recipe) for recipe in in_paper_order(list(study.recipes))]
-    alone = len(chapters) == 1
-    written = [_write(chapter, alone, settings) for chapter in chapters]
-    parts = [one.part for one in written]
-    if alone:
-        document = Document(parts[0].title, parts[0].lead, (parts[0],))
-    else:
-        document = Document(*_about_all(chapters), (*parts, provenance_part(study, chapters)))
+    written = [_write(chapter, settings) for chapter in chapters]
+    parts = _parts(study, chapters, written)
+    title, said = (parts[0].title, parts[0].lead) if len(parts) == 1 else _about_all(chapters)
+    document = Document(title, said, parts)
     files = {name: data for one in written for name, data in one.files.items()}
     files |= {f"figures/{picture.name}.png": picture.png for part in parts for picture in part.pictures()}
     files |= {"report.md": document.markdown().encode(), "report.html": document.html().encode()}
@@ -106,14 +104,24 @@ def _terminal_figure(study: StudyDirectory, chapter: Chapter, settings: dict) ->
     return "\n\n".join([_title(chapter), *said, "\n".join(map(str, paths))]).rstrip() + "\n"
 
 
-def _write(chapter: Chapter, alone: bool, settings: dict) -> Written:
-    """Compose a chapter; one that is alone also says how it was made."""
-    layout = layout_of(chapter.recipe)
-    key, title, made = slug(chapter.recipe), _title(chapter), (provenance(chapter),) if alone else ()
+def _parts(study: StudyDirectory, chapters: list[Chapter], written: list[Written]) -> tuple[Part, ...]:
+    """The chapters, and what holds for all of them: within the only chapter, or at the end of several."""
+    tests = tests_section([one.findings for one in written if one.findings is not None])
+    if len(written) > 1:
+        shared = (tests, curves_section(study.curves, "curves"))
+        return (*(one.part for one in written), provenance_part(study, chapters, shared))
+    part, chapter = written[0].part, chapters[0]
+    curves = curves_section(chapter.curves, f"{part.key}-curves")
+    return (replace(part, sections=(*part.sections, curves, tests, provenance(chapter))),)
+
+
+def _write(chapter: Chapter, settings: dict) -> Written:
+    """Compose a chapter and its files."""
+    layout, key, title = layout_of(chapter.recipe), slug(chapter.recipe), _title(chapter)
     name = layout.number or chapter.recipe
     if not layout.has_scores:
-        sections = (*plain_sections(chapter, layout.shows), *made)
-        return Written(Part(key, name, title, plain_lead(layout.shows), sections, chapter.title))
+        sections = plain_sections(chapter, layout.shows)
+        return Written(Part(key, name, title, plain_lead(layout.shows), sections, title))
     findings = find(chapter, **settings)
     files = {f"{key}.csv": long_csv(findings), f"{key}-pairs.csv": pairs_csv(findings)}
     if not layout.is_table:
@@ -125,7 +133,7 @@ def _write(chapter: Chapter, alone: bool, settings: dict) -> Written:
         files[f"{key}.tex"] = "\n".join(to_latex(one) for one in (table, paper) if one is not None).encode()
     gist = next((block.head for block in sections[0].blocks if isinstance(block, Answer)), title)
     gist = gist if len(gist) <= LONGEST_GIST else title
-    return Written(Part(key, name, title, lead(findings), (*sections, *made), gist), files)
+    return Written(Part(key, name, title, lead(findings), sections, gist), findings, files)
 
 
 def _about_all(chapters: list[Chapter]) -> tuple[str, str]:

@@ -15,15 +15,24 @@ def provenance(study: Chapter) -> Section:
     )
 
 
-def provenance_part(study: StudyDirectory, chapters: list[Chapter]) -> Part:
-    """How all scores of a study were made, for a report of several chapters."""
+def provenance_part(study: StudyDirectory, chapters: list[Chapter], shared: tuple[Section, ...]) -> Part:
+    """What holds for all chapters of a report, and how all scores were made.
+
+    Args:
+        study: what was read.
+        chapters: its chapters.
+        shared: sections that hold for all of them.
+    """
     commands = Facts(tuple((chapter.recipe, chapter.command) for chapter in chapters if chapter.command))
     sections = (
+        *shared,
         Section("Commands", (commands,) if commands.facts else ()),
-        Section("Data sets", _made(study.made)),
+        Section("Settings by data set", _made(study.made)),
     )
-    lead = "Every setting, as study.json holds it: with the same files they give the same folds and cells."
-    return Part("provenance", "How it was made", "How it was made", lead, sections, "Commands, settings, versions.")
+    lead = "What holds for all chapters: the tests, and every setting as study.json holds it."
+    return Part(
+        "provenance", "Method", "How it was made", lead, sections, "Tests, learning curves, commands, settings."
+    )
 
 
 def _recipe(study: Chapter) -> tuple[Block, ...]:

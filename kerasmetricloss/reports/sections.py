@@ -1,6 +1,7 @@
 """The sections of a chapter made from scores: which tables, figures and sentences stand where."""
 
 import numpy as np
+import pandas as pd
 
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.canvas import page_width
@@ -39,9 +40,29 @@ def table_sections(findings: Findings, table: Table) -> tuple[Section, ...]:
         Section("Cases that share a group", _groups(findings)),
         Section("All pairs", _pairs(findings)),
         Section("Before the losses took over", _pretraining(findings)),
-        Section("Learning curves", _curves(study)),
-        Section("How the tests work", method_blocks(findings)),
     )
+
+
+def tests_section(several: list[Findings]) -> Section:
+    """How the tests work, and how often they are wrong, told once for all chapters."""
+    blocks = (*map(Text, method(several)), TableBlock(rates_table(several))) if several else ()
+    return Section("How the tests work", blocks)
+
+
+def curves_section(curves: pd.DataFrame | None, name: str) -> Section:
+    """Learning curves, a picture a data set."""
+    parts = [] if curves is None else list(curves.groupby("dataset"))
+    pictures = tuple(
+        _picture(
+            name if len(parts) == 1 else f"{name}-{slug(str(dataset))}",
+            learning_curves(part),
+            alt=f"Learning curves on {dataset_title(str(dataset))}: loss against epoch, by phase, loss and fold.",
+            caption=f"{dataset_title(str(dataset))}: a line a fold; strong: validation on full images, faint: "
+            "training. Each loss has its own scale.",
+        )
+        for dataset, part in parts
+    )
+    return Section("Learning curves", pictures)
 
 
 def _tables(findings: Findings, table: Table) -> tuple[Block, ...]:
@@ -54,11 +75,6 @@ def _tables(findings: Findings, table: Table) -> tuple[Block, ...]:
     if findings.further:
         blocks.append(TableBlock(means_table(findings, findings.further, caption="Further metrics")))
     return (*blocks, *map(Text, ranking(findings)))
-
-
-def method_blocks(findings: Findings) -> tuple[Block, ...]:
-    """How the tests work, and how often they are wrong."""
-    return (*map(Text, method(findings)), TableBlock(rates_table(findings)))
 
 
 def _evidence(findings: Findings) -> tuple[Block, ...]:
@@ -219,23 +235,6 @@ def _pretraining(findings: Findings) -> tuple[Block, ...]:
         "All losses started from the same networks, one a fold, trained with cross-entropy. Those networks scored:"
     )
     return (why, Items(tuple(sentences))) if sentences else ()
-
-
-def _curves(study: Chapter) -> tuple[Block, ...]:
-    if study.curves is None or not len(study.curves):
-        return ()
-    parts = list(study.curves.groupby("dataset"))
-    name = f"{slug(study.recipe)}-curves"
-    return tuple(
-        _picture(
-            name if len(parts) == 1 else f"{name}-{slug(str(dataset))}",
-            learning_curves(part),
-            alt=f"Learning curves on {dataset_title(str(dataset))}: loss against epoch, by phase, loss and fold.",
-            caption=f"{dataset_title(str(dataset))}: a line a fold; strong: validation on full images, faint: "
-            "training. Each loss has its own scale.",
-        )
-        for dataset, part in parts
-    )
 
 
 def _picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:

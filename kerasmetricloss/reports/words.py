@@ -69,9 +69,9 @@ def data_notes(study: Chapter) -> tuple[str, ...]:
     return tuple(_told(study, _about_data))
 
 
-def method(findings: Findings) -> tuple[str, ...]:
-    """How the tests work."""
-    settings = findings.settings
+def method(several: list[Findings]) -> tuple[str, ...]:
+    """How the tests of one chapter or more work; all were made with the same settings."""
+    settings = several[0].settings
     units = "whole groups of cases" if settings["by_group"] else "cases"
     times = f"{settings['resamples']:,} times"
     if settings["method"] == "bootstrap":
@@ -89,13 +89,13 @@ def method(findings: Findings) -> tuple[str, ...]:
     return (
         f"{test} Seed {settings['seed']}: the same scores give the same numbers.",
         "A case that is not defined for one of two losses is left out of that pair only, and counted.",
-        *_boldness(findings),
+        *_boldness(several),
     )
 
 
-def rates_table(findings: Findings) -> Table:
+def rates_table(several: list[Findings]) -> Table:
     """How often each test finds a difference that is not there, by number of cases, this study's among them."""
-    ours = _units(findings)
+    ours = _units(several)
     rows = [
         Row("", f"{cases:,} (this study)" if cases in ours else f"{cases:,}", _rate_cells(cases))
         for cases in sorted({*SIMULATED_RATES, *(cases for cases in ours if cases > 1)})
@@ -104,7 +104,7 @@ def rates_table(findings: Findings) -> Table:
         caption=f"Share of studies of two equal losses in which one is called better, where {PROMISED:g} is promised",
         columns=("bootstrap, simulated", "bootstrap, by theory", "permutation, simulated"),
         rows=tuple(rows),
-        corner="cases" if not findings.settings["by_group"] else "groups",
+        corner="groups" if several[0].settings["by_group"] else "cases",
         legend="20,000 simulated studies a number, normal differences, one-sided. By theory: the spread of resampled "
         "means is too small by the root of (n - 1) / n.",
     )
@@ -116,19 +116,19 @@ def _rate_cells(cases: int) -> tuple[Cell, ...]:
     return Cell(simulated[0]), Cell(theory), Cell(simulated[1])
 
 
-def _units(findings: Findings) -> list[int]:
+def _units(several: list[Findings]) -> list[int]:
     """The numbers of cases, or groups, that the study's tests resample."""
-    by_group = findings.settings["by_group"]
-    return sorted({found.groups if by_group else found.cases for found in findings.comparisons.values()})
+    compared = [found for findings in several for found in findings.comparisons.values()]
+    return sorted({found.groups if found.settings["by_group"] else found.cases for found in compared})
 
 
-def _boldness(findings: Findings) -> Iterator[str]:
-    fewest = _units(findings)[0]
-    if findings.settings["method"] == "permutation" or fewest < 2:
+def _boldness(several: list[Findings]) -> Iterator[str]:
+    fewest, settings = _units(several)[0], several[0].settings
+    if settings["method"] == "permutation" or fewest < 2:
         return
-    alpha = findings.settings["alpha"]
+    alpha = settings["alpha"]
     rate = expected_false_positive_rate(fewest, alpha=alpha)
-    units = "group" if findings.settings["by_group"] else "case"
+    units = "group" if settings["by_group"] else "case"
     yield (
         f"With {count(fewest, units)} the bootstrap calls one of two equal losses better in {rate:.1%} of studies; "
         f"{alpha:.0%} is promised."
