@@ -135,8 +135,9 @@ def _id(match: re.Match, path: Path) -> str:
         return without_suffix(named["id"])
     if not match.re.groups:
         return without_suffix(path.name)
-    texts = [text.strip("/").replace("/", "_") for text in match.groups()]
-    texts[-1] = without_suffix(texts[-1])
+    texts = [part for text in match.groups() for part in text.split("/") if part]
+    texts = [*texts[:-1], without_suffix(texts[-1])] if texts else []
     # What follows .nii in a pattern such as adc.nii* is a suffix, not a name.
-    kept = [text for index, text in enumerate(texts) if text not in ("", ".gz") and texts[index - 1 : index] != [text]]
+    texts = [text for text in texts if text and text.casefold() != ".gz"]
+    kept = [text for before, text in zip([None, *texts], texts, strict=False) if text != before]
     return "_".join(kept) or without_suffix(path.name)

@@ -1,0 +1,83 @@
+"""Files by pattern."""
+
+import pytest
+
+from kerasmetricloss.datasets import DataError
+from kerasmetricloss.datasets.patterns import match_files, without_suffix
+
+
+@pytest.fixture
+def tree(tmp_path):
+    def write(*paths):
+        for path in paths:
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        return tmp_path
+
+    return write
+
+
+def ids(root, pattern):
+    return {name: group for name, (_, group) in match_files(root, pattern).items()}
+
+
+def test_the_id_is_what_the_wildcards_stand_for(tree):
+    root = tree("s1/pre/FLAIR.nii.gz", "s2/pre/FLAIR.nii.gz", "s2/pre/T1.nii.gz")
+    assert ids(root, "*/pre/FLAIR.nii.gz") == {"s1": None, "s2": None}
+    assert match_files(root, "s2/pre/*")["T1"] == (root / "s2/pre/T1.nii.gz", None)
+
+
+def test_wildcards_that_say_the_same_count_once(tree):
+    root = tree("HGG/a_1/a_1_flair.nii", "LGG/b/b_flair.nii")
+    assert ids(root, "HGG/*/*_flair.nii") == {"a_1": None}
+    assert ids(root, "*/*/*_flair.nii") == {"HGG_a_1": None, "LGG_b": None}
+    assert ids(root, "**/*_flair.nii") == {"HGG_a_1": None, "LGG_b": None}
+
+
+def test_a_named_id_stands_for_one_text_everywhere(tree):
+    root = tree("a/a_t1.nii", "a/b_t1.nii", "b/b_t1.nii")
+    assert ids(root, "{id}/{id}_t1.nii") == {"a": None, "b": None}
+    assert match_files(root, "{id}/{id}_t1.nii")["b"][0] == root / "b/b_t1.nii"
+
+
+def test_a_named_group_is_the_group(tree):
+    root = tree("video 1/f1.png", "video 1/f2.png", "video 2/f3.png")
+    assert ids(root, "{group}/{id}.png") == {"f1": "video 1", "f2": "video 1", "f3": "video 2"}
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".NII.GZ"])
+def test_a_wildcard_for_the_suffix_is_no_part_of_the_id(tree, suffix):
+    assert ids(tree(f"s1/adc{suffix}"), "*/adc.nii*") == {"s1": None}
+    assert ids(tree(f"x/s1{suffix}"), "x/*") == {"s1": None}
+
+
+def test_letters_match_in_either_case_and_accents_in_either_form(tree):
+    root = tree("e\u0301te\u0301/A.PNG")
+    assert ids(root, "été/*.png") == {"A": None}
+
+
+def test_characters_and_ranges_are_wildcards(tree):
+    root = tree("run1.png", "run2.png", "runx.png")
+    assert ids(root, "run[0-9].png") == {"1": None, "2": None}
+    assert ids(root, "run[!0-9].png") == {"x": None}
+    assert ids(root, "run?.png") == {"1": None, "2": None, "x": None}
+
+
+def test_double_stars_go_through_any_folders_but_not_round_a_link(tree):
+    root = tree("f.png", "a/b/f.png")
+    (root / "a" / "loop").symlink_to(root, target_is_directory=True)
+    assert sorted(ids(root, "**/f.png")) == ["a_b", "f"]
+
+
+def test_hidden_files_are_no_files_of_the_data_set(tree):
+    assert ids(tree("a.png", "._a.png", ".git/b.png"), "**/*.png") == {"a": None}
+
+
+def test_nothing_found_says_where_patterns_start(tree):
+    with pytest.raises(DataError, match=r"no file matches '\*\.nii'; patterns start at that folder"):
+        match_files(tree("a.png"), "*.nii")
+
+
+def test_a_suffix_in_the_middle_of_a_name_stays(tree):
+    assert without_suffix("a.nii.b.png") == "a.nii.b"
