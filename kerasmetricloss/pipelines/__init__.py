@@ -5,6 +5,7 @@ from kerasmetricloss.pipelines.augment import Augmentation as Augmentation
 from kerasmetricloss.pipelines.augment import draw_batch as draw_batch
 from kerasmetricloss.pipelines.augment import draw_parameters as draw_parameters
 from kerasmetricloss.pipelines.cache import prepare_all as prepare_all
+from kerasmetricloss.pipelines.cache import prune as prune
 from kerasmetricloss.pipelines.intensity import channel_statistics as channel_statistics
 from kerasmetricloss.pipelines.intensity import foreground_prior as foreground_prior
 from kerasmetricloss.pipelines.patches import Patches as Patches

@@ -6,6 +6,7 @@ a reader never sees half of one, and two processes that make the same entry both
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ from kerasmetricloss.pipelines.preparation import Preparation, Prepared, prepare
 
 ARRAYS = ("image", "truth", "mask")
 DAY_S = 24 * 60 * 60
+ENTRY = re.compile("[0-9a-f]{32}")
+UNFINISHED = re.compile(r"\.[0-9a-f]{32}-")
 
 
 def prepare_all(
@@ -34,7 +37,7 @@ def prepare_all(
     """Prepare every case, from a cache where one is given.
 
     With a cache the arrays are memory maps: a data set larger than the memory still trains. An entry is made anew when
-    a file, a setting, the reader or the version of this package changes; old entries stay until the folder is deleted.
+    a file, a setting, the reader or the version of this package changes. Old entries stay until `prune` deletes them.
 
     Args:
         cases: What to prepare.
@@ -58,6 +61,37 @@ def prepare_all(
     if progress is not None:
         progress(len(cases), len(cases))
     return prepared
+
+
+def prune(cache_dir: Path | str, keep: Sequence[Prepared]) -> tuple[int, int]:
+    """Delete every entry of a cache but those that some prepared cases stand on, and what killed processes left.
+
+    Nothing is deleted that is not an entry. A process that has a deleted entry open goes on reading it, where the
+    operating system keeps open files, as Linux and macOS do.
+
+    Args:
+        cache_dir: Folder of the cache; nothing happens where it is absent.
+        keep: Cases from `prepare_all` with this cache. Name those of every data set and preparation that share it.
+
+    Returns:
+        Entries deleted, and the bytes that they held.
+
+    Raises:
+        DataError: An entry cannot be deleted.
+    """
+    kept = {Path(case.image.filename).parent.name for case in keep if isinstance(case.image, np.memmap)}
+    entries = [path for path in Path(cache_dir).glob("*") if ENTRY.fullmatch(path.name) and path.name not in kept]
+    leftovers = [path for path in Path(cache_dir).glob(".*-*") if UNFINISHED.match(path.name) and _is_stale(path)]
+    size = 0
+    for path in [*entries, *leftovers]:
+        held = sum(file.stat().st_size for file in path.glob("*"))
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DataError(f"cannot be deleted ({reason})", file=path, mend="mend its permissions") from error
+        size += held
+    return len(entries), size
 
 
 def cache_key(case: Case, preparation: Preparation) -> str:
@@ -112,7 +146,7 @@ def _store(prepared: Prepared, entry: Path, preparation: Preparation) -> None:
     """Write an entry under another name, then rename it; an entry that another process finished meanwhile stays."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     for leftover in entry.parent.glob(f".{entry.name}-*"):
-        if time.time() - leftover.stat().st_mtime > DAY_S:  # whoever was writing it was killed
+        if _is_stale(leftover):
             shutil.rmtree(leftover, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     try:
@@ -128,6 +162,14 @@ def _store(prepared: Prepared, entry: Path, preparation: Preparation) -> None:
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _is_stale(unfinished: Path) -> bool:
+    """Whether whoever was writing it must have been killed; gone already is not stale."""
+    try:
+        return time.time() - unfinished.stat().st_mtime > DAY_S
+    except FileNotFoundError:
+        return False
 
 
 def _open(entry: Path, case_id: str, preparation: Preparation) -> Prepared | None:

@@ -1,11 +1,15 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
+from kerasmetricloss import datasets
 from kerasmetricloss.datasets import DataError
-from kerasmetricloss.pipelines import Preparation, prepare, prepare_all
+from kerasmetricloss.pipelines import Preparation, prepare, prepare_all, prune
 from kerasmetricloss.pipelines.cache import cache_key
 
 BOX = Preparation(output_size=(4, 4, 4), margin=1)
@@ -99,3 +103,65 @@ def test_progress_counts_the_cases(make_case, volume):
     seen = []
     prepare_all([make_case(volume, name) for name in "ab"], BOX, progress=lambda *counts: seen.append(counts))
     assert seen == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_pruning_leaves_what_is_in_use_and_what_is_no_entry(make_case, volume, tmp_path):
+    cache, case = tmp_path / "cache", make_case(volume)
+    prepare_all([case], replace(BOX, margin=2), cache_dir=cache)
+    kept = prepare_all([case], BOX, cache_dir=cache)
+    (cache / "notes.txt").write_text("mine")
+    (cache / "mine").mkdir()
+    stale = cache / f".{'a' * 32}-x"
+    fresh = cache / f".{'b' * 32}-x"
+    for path in (stale, fresh):
+        path.mkdir()
+    os.utime(stale, (0, 0))
+    # image 8x8x8x2 of 4 bytes, truth and mask 4x4x4 of 1; each with a header of 128.
+    entries, size = prune(cache, kept)
+    assert entries == 1
+    assert size == 8**3 * 2 * 4 + 2 * 4**3 + 3 * 128 + len("[1.0, 1.0, 2.0]")
+    names = {path.name for path in cache.iterdir()}
+    assert names == {cache_key(case, BOX), "notes.txt", "mine", fresh.name}
+    assert_equal(prepare_all([case], BOX, cache_dir=cache)[0], prepare(case, BOX))
+
+
+def test_an_absent_cache_has_nothing_to_prune(tmp_path):
+    assert prune(tmp_path / "none", []) == (0, 0)
+
+
+PROCESS = """
+import sys, time
+from pathlib import Path
+from kerasmetricloss import datasets
+from kerasmetricloss.pipelines import Preparation, prepare_all
+root, cache = map(Path, sys.argv[1:3])
+cases = datasets.open_dataset("po18", root)
+print("ready", flush=True)
+sys.stdin.readline()
+for margin in range(6):
+    prepared = prepare_all(cases, Preparation(output_size=(20, 28), margin=margin), cache_dir=cache)
+    print(margin, *(float(case.image.sum(dtype="float64")) for case in prepared), flush=True)
+"""
+
+
+def test_two_processes_that_make_the_same_entries_at_once_end_with_the_same_whole_ones(tmp_path):
+    pytest.importorskip("PIL")
+    datasets.write_phantom("po18", tmp_path / "po18", cases=3, seed=0, size=(40, 36))
+    command = [sys.executable, "-c", PROCESS, str(tmp_path / "po18"), str(tmp_path / "cache")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    try:
+        for process in both:
+            assert process.stdout.readline() == "ready\n"
+        for process in both:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        printed = [process.communicate(timeout=100) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert printed[0][0] == printed[1][0] != ""
+    entries = list((tmp_path / "cache").iterdir())
+    assert len(entries) == 3 * 6
+    assert not [path for path in entries if path.name.startswith(".")]
