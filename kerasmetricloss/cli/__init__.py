@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from kerasmetricloss._version import __version__
-from kerasmetricloss.cli import data, inspect, predict, prepare, report, study, theory
+from kerasmetricloss.cli import data, inspect, predict, prepare, progress, report, study, theory
 
 STOPPED = 130
 
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (study, report, predict, data, inspect, prepare, theory):
+    for module in (study, report, predict, data, inspect, prepare, theory, progress):
         module.add_commands(commands)
     return top
 

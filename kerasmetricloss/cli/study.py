@@ -1,6 +1,7 @@
 """`demo` and `run`: from files to the marked table."""
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,16 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
     sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
     _add_training_arguments(run)
+    engine = run.add_argument_group("where it runs")
+    engine.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="local: one training after the other in this process; ray: as many at a time as Ray has room for",
+    )
+    engine.add_argument("--address", help="Ray cluster (default: the one that runs here, or one for this run)")
+    engine.add_argument("--cpus-per-cell", type=float, default=1, metavar="N", help="for Ray (default: 1)")
+    engine.add_argument("--gpus-per-cell", type=float, default=0, metavar="N", help="for Ray, 0.5 too (default: 0)")
 
 
 def _add_training_arguments(run: argparse.ArgumentParser) -> None:
@@ -131,9 +142,22 @@ def _run(options: argparse.Namespace) -> None:
         command=options.command,
     )
     with watching() as observer:
-        studies.run(request, observer=observer)
+        studies.run(request, observer=observer, engine=_engine(options))
         observer.stage("writing the report")
     write_report(options.out, recipe.name)
+
+
+def _engine(options: argparse.Namespace) -> Any:
+    from kerasmetricloss import studies
+
+    if options.engine == "local":
+        return studies.run_local
+    return functools.partial(
+        studies.run_ray,
+        address=options.address,
+        cpus_per_cell=options.cpus_per_cell,
+        gpus_per_cell=options.gpus_per_cell,
+    )
 
 
 def _changed(setup: Any, options: argparse.Namespace) -> Any:

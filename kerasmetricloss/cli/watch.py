@@ -50,14 +50,15 @@ class _Lines(Observer):
         self._print(f"{cells} trainings, {finished} of them found finished")
 
     def epoch(self, cell, epoch: int, value: float) -> None:
-        self._epochs = f"{epoch} epochs, validation loss {value:.4f} in the last"
+        self._epochs = f"{epoch} epochs, validation loss {value:.4f} in the last, "
 
     def cell_finished(self, cell, seconds: float, left: float) -> None:
         self._done += 1
         self._print(
-            f"[{self._done}/{self._cells}] fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs}, "
-            f"{seconds:.0f} s; {_left(left)}"
+            f"[{self._done}/{self._cells}] {cell.dataset}, fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: "
+            f"{self._epochs}{seconds:.0f} s; {_left(left)}"
         )
+        self._epochs = ""
 
     def cell_failed(self, cell, problem: str, attempt: int) -> None:
         self._print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})")

@@ -62,7 +62,7 @@ class CellStore:
     """
 
     def __init__(self, directory: Path, *, expected: Sequence[str] = ()):
-        self.root = Path(directory) / "cells"
+        self.root = Path(directory).resolve() / "cells"
         self.expected = tuple(expected)
 
     def path(self, cell: Cell) -> Path:

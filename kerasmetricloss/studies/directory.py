@@ -18,6 +18,7 @@ import keras
 
 from kerasmetricloss.scores import replace_file
 from kerasmetricloss.studies import provenance
+from kerasmetricloss.studies.cells import Cell
 from kerasmetricloss.studies.data import StudyData
 from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.folds import Fold
@@ -81,12 +82,12 @@ def join(out: Path, recipe: str, described: Description, datasets: Mapping[str, 
     Raises:
         StudyError: A data set stands there under other settings, or its files changed since.
     """
-    for before in filter(None, (_read(out / FINISHED), _read(out / RUNNING))):
+    for before in filter(None, (read_description(out / FINISHED), read_description(out / RUNNING))):
         for name, new in datasets.items():
             if name in before["datasets"]:
                 _refuse_changed_files(out, before["datasets"][name], new)
                 _refuse_other_settings(out, name, before["datasets"][name], new)
-    whole = _read(out / FINISHED) or {"recipes": {}, "datasets": {}}
+    whole = read_description(out / FINISHED) or {"recipes": {}, "datasets": {}}
     finished = whole["recipes"].get(recipe, {})
     if finished.get("datasets", described["datasets"]) == described["datasets"]:
         losses = list(dict.fromkeys([*finished.get("losses", []), *described["losses"]]))
@@ -109,9 +110,10 @@ def losses_of(description: Description, dataset: str) -> list[str]:
     return list(dict.fromkeys(name for losses in shown for name in losses))
 
 
-def begin(out: Path, description: Description) -> None:
+def begin(out: Path, description: Description, cells: Sequence[Cell]) -> None:
     """Write down what runs, apart from the description that belongs to the tables of an earlier run."""
-    write_json(out / RUNNING, description)
+    planned = [{"directory": cell.directory_name, "phase": cell.phase} for cell in cells]
+    write_json(out / RUNNING, description | {"cells": planned})
 
 
 def finish(out: Path, description: Description) -> None:
@@ -153,7 +155,12 @@ def _refuse_changed_files(out: Path, before: Description, new: Description) -> N
         )
 
 
-def _read(path: Path) -> Description | None:
+def read_description(path: Path) -> Description | None:
+    """The description in a file; None where there is no file.
+
+    Raises:
+        StudyError: It cannot be read.
+    """
     if not path.is_file():
         return None
     try:

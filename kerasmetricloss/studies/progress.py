@@ -41,8 +41,12 @@ class Clock:
     def stop(self, phase: str) -> float:
         """A training of that phase ended; its seconds."""
         seconds = time.monotonic() - self._started
-        self._seconds.setdefault(phase, []).append(seconds)
+        self.add(phase, seconds)
         return seconds
+
+    def add(self, phase: str, seconds: float) -> None:
+        """A training of that phase took so many seconds."""
+        self._seconds.setdefault(phase, []).append(seconds)
 
     def left(self, remaining: list[Cell]) -> float:
         """Seconds that the remaining cells will take, by the mean of their phase (of all, before one of it ended)."""

@@ -96,7 +96,7 @@ def _train(
         parts.append((one, tasks, losses))
         worker = Worker(one, request.setup.network, store)
         jobs += [(task, worker) for task in tasks]
-    directory.begin(request.out, description)
+    directory.begin(request.out, description, [task.cell for task, _ in jobs])
     engine(jobs, observer)
     observer.stage("putting the tables together")
     for name, facts in tables.put_together(request.out, store, parts).items():

@@ -302,3 +302,15 @@ def test_a_cell_that_fails_is_tried_twice_and_the_others_go_on(pictures, tmp_pat
     watch = Watch()
     studies.run(request_for(pictures, tmp_path, folds=2), observer=watch)
     assert len(watch.started) == 1
+
+
+def test_the_status_counts_what_is_done_and_what_failed(uninterrupted, pictures, tmp_path, request_for):
+    assert studies.status(uninterrupted).recipes == ("table2",)
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_for(pictures, out), observer=Watch(3))
+    found = studies.status(out)
+    assert (found.planned, found.done, found.running, found.failed, found.alive) == (9, 2, (), (), False)
+    assert found.seconds_left > 0
+    with pytest.raises(studies.StudyError, match="holds no study"):
+        studies.status(tmp_path)

@@ -1,0 +1,89 @@
+"""How far a study is: done, in work, failed, and how long the rest takes. Reads the directory, changes nothing."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from kerasmetricloss.studies.cells import CellStore
+from kerasmetricloss.studies.directory import FINISHED, RUNNING, read_description
+from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.work import RESULT
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a study directory.
+
+    Attributes:
+        recipes: Recipes whose tables stand.
+        planned: Trainings of the run that is going on or was stopped; 0 where none is.
+        done: How many of them are finished.
+        running: Title, epoch and epochs at most of each training in work.
+        failed: Title and problem of each training that failed in the last run.
+        seconds_left: What the rest takes on one device, from the mean of each phase; None before anything finished.
+        alive: Whether a process works in the directory.
+    """
+
+    recipes: tuple[str, ...]
+    planned: int
+    done: int
+    running: tuple[dict[str, Any], ...]
+    failed: tuple[dict[str, Any], ...]
+    seconds_left: float | None
+    alive: bool
+
+
+def status(out: Path) -> Status:
+    """Read how far a study is.
+
+    Raises:
+        StudyError: The directory holds no study.
+    """
+    finished, begun = read_description(out / FINISHED), read_description(out / RUNNING)
+    if finished is None and begun is None:
+        raise StudyError(f"{out} holds no study (no {FINISHED}, no {RUNNING}). Name the --out of a run.")
+    store = CellStore(out)
+    planned = (begun or {}).get("cells", [])
+    done = [cell for cell in planned if (store.root / cell["directory"]).is_dir()]
+    left = [cell["phase"] for cell in planned if cell not in done]
+    running, failed = store.notes()
+    alive = _alive(out)
+    return Status(
+        recipes=tuple((finished or {}).get("recipes", {})),
+        planned=len(planned),
+        done=len(done),
+        running=tuple(running) if alive else (),
+        failed=tuple(failed),
+        seconds_left=_seconds_left(store, [cell["directory"] for cell in planned], left),
+        alive=alive,
+    )
+
+
+def _seconds_left(store: CellStore, names: list[str], left: list[str]) -> float | None:
+    if not left:
+        return 0.0
+    spent: dict[str, list[float]] = {"pre": [], "post": []}
+    for name in names:
+        path = store.root / name / RESULT
+        if path.is_file():
+            phase = "pre" if "-pre-" in name else "post"
+            spent[phase].append(float(json.loads(path.read_text(encoding="utf-8"))["seconds"]))
+    everything = spent["pre"] + spent["post"]
+    if not everything:
+        return None
+    means = {phase: sum(of := seconds or everything) / len(of) for phase, seconds in spent.items()}
+    return sum(means[phase] for phase in left)
+
+
+def _alive(out: Path) -> bool:
+    lock = out / ".lock"
+    if not lock.is_file():
+        return False
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True

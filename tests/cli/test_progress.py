@@ -1,0 +1,45 @@
+import pytest
+
+from kerasmetricloss.cli import main
+from kerasmetricloss.studies import forecast, recipe, setup
+from kerasmetricloss.studies.errors import StudyError
+
+
+def test_trainings_are_counted_by_hand():
+    # Tversky: eleven names; 1/2, 1/2 trains soft Dice and 1, 1 soft Jaccard, still eleven losses. Five folds of one
+    # pre-training and eleven losses are 60; 40 cases leave 32 to train on, 8 steps of 4 images; 10 epochs: 4,800 steps.
+    found = forecast(recipe("table3"), setup("po18", "small"), folds=5, cases=40, epochs=10, step_seconds=0.5)
+    assert (found.cells, found.steps) == (60, 4800)
+    assert found.hours == pytest.approx(4800 * 0.5 / 3600)
+    assert found.days(2) == pytest.approx(found.hours / 48)
+
+
+def test_six_virtual_data_sets_are_six_times_the_trainings():
+    five = recipe("table5")
+    found = forecast(five, setup("po18", "small", five), folds=5, cases=40, epochs=1, step_seconds=1.0)
+    assert (found.data_sets, found.cells) == (6, 6 * 5 * 3)
+
+
+def test_a_step_is_timed_where_no_time_is_given():
+    found = forecast(recipe("table1"), setup("po18", "small"), folds=2, cases=4, epochs=1)
+    assert 0 < found.step_seconds < 60
+    assert "4 x 81x108 voxels" in found.measured
+
+
+def test_what_trains_nothing_has_no_plan():
+    with pytest.raises(StudyError, match="fig1 trains nothing"):
+        forecast(recipe("fig1"), setup("po18", "small"), folds=5, cases=4, epochs=1, step_seconds=1.0)
+
+
+def test_plan_prints_what_a_recipe_takes(capsys):
+    main(["plan", "table2", "--scale", "small", "--cases", "40", "--step-seconds", "0.1", "--gpus", "16"])
+    said = capsys.readouterr().out
+    assert "po18: 30 trainings, 48,000 steps of 0.100 s (as given)" in said
+    assert "on 16 devices" in said
+
+
+def test_a_folder_without_a_study_has_no_status(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["status", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "holds no study" in capsys.readouterr().err
