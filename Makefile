@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-inference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX a
 
 bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, one table
 	$(BIN)/python benchmarks/bench_losses.py
+
+bench-inference: $(BACKENDS)  ## time of tiled prediction of a volume against MONAI's, one table
+	$(BIN)/python benchmarks/bench_inference.py
 
 test: lint  ## lint and all tests, on the TensorFlow backend
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests

@@ -194,7 +194,7 @@ def test_the_unet_of_unknown_and_of_fixed_size_are_predicted_alike(size):
     ("settings", "reach"),
     [
         ({"dimension": 2, "levels": 3}, Reach((1, 1), (9, 9), (4, 4))),
-        ({"dimension": 3, "levels": 4}, Reach((1,) * 3, (27,) * 3, (13,) * 3)),
+        ({"dimension": 2, "levels": 4}, Reach((1, 1), (27, 27), (13, 13))),
         ({"dimension": 3, "levels": 3, "factor": (3, 3, 1)}, Reach((1,) * 3, (9, 9, 1), (4, 4, 0))),
         ({"dimension": 3, "levels": 1}, Reach.same(3)),
         ({"dimension": 2, "levels": 3, "input_size": (27, 18)}, Reach((19, 10), (0, 0), (4, 4))),

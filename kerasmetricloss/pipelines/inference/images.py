@@ -156,14 +156,16 @@ class _Plan:
         if not places:
             return {}
         size = tuple(t + 2 * m for t, m in zip(self.tile, self.margin, strict=True))
-        images = np.empty((len(places), *size, image.shape[-1]), np.float32)
+        images = _empty((len(places), *size, image.shape[-1]))
         masks = np.zeros((len(places), *self.tile, 1), np.float32)
         for number, place in enumerate(places):
             begins = [axis[i] for axis, i in zip(self.starts, place, strict=True)]
             _cut(images[number], image, [b - m for b, m in zip(begins, self.margin, strict=True)], fill)
             ones = np.broadcast_to(np.ones((), bool), self.space) if mask is None else mask
             _cut(masks[number, ..., 0], ones, begins, 0)
-        given = np.asarray(keras.ops.convert_to_numpy(network.run(images, masks)), np.float32)
+        given = network.run(images, masks)
+        # Keras copies what is an array already.
+        given = np.asarray(given if isinstance(given, np.ndarray) else keras.ops.convert_to_numpy(given), np.float32)
         expected = (len(places), *self.tile, network.outputs)
         if given.shape != expected:
             raise PredictionError(f"the network gave shape {given.shape} for tiles of {size}, expected {expected}.")
@@ -180,6 +182,13 @@ class _Plan:
             if (share != 1).any():
                 given = given * share.reshape((-1, *(1,) * (given.ndim - 1 - axis)))
         slab[(inner[0], *box[1:])] += given
+
+
+def _empty(shape: tuple[int, ...]) -> np.ndarray:
+    """An array in the memory order that the backend computes in: PyTorch would else copy it channels first."""
+    if keras.backend.backend() != "torch":
+        return np.empty(shape, np.float32)
+    return np.moveaxis(np.empty((shape[0], shape[-1], *shape[1:-1]), np.float32), 1, -1)
 
 
 def _cut(out: np.ndarray, array: np.ndarray, begins: Sequence[int], fill: np.ndarray | float) -> None:
