@@ -94,7 +94,7 @@ def tile(volume: Volume, *, window: tuple[float, float] | None = None) -> Tile:
         ...     mask=np.ones((2, 3, 4), bool),
         ...     spacing_mm=(1, 2, 5),
         ... )
-        >>> tile(volume).truth.all(), tile(volume).aspect
+        >>> bool(tile(volume).truth.all()), tile(volume).aspect
         (True, 2.0)
     """
     ignore = np.zeros(volume.space, bool) if volume.ignore is None else volume.ignore
