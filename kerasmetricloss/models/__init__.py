@@ -5,6 +5,8 @@ from kerasmetricloss.models.blocks import CentreCrop as CentreCrop
 from kerasmetricloss.models.blocks import CheckSize as CheckSize
 from kerasmetricloss.models.blocks import InstanceNormalization as InstanceNormalization
 from kerasmetricloss.models.blocks import LinearUpsampling as LinearUpsampling
+from kerasmetricloss.models.checkpointing import Segment as Segment
+from kerasmetricloss.models.checkpointing import checkpointed as checkpointed
 from kerasmetricloss.models.deeplab import deeplab_vgg16 as deeplab_vgg16
 from kerasmetricloss.models.deepmedic import AddResidual as AddResidual
 from kerasmetricloss.models.deepmedic import Subsample as Subsample

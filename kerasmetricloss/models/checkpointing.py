@@ -1,0 +1,134 @@
+"""Gradient checkpointing: a twin of a network that keeps few maps in memory and computes the others twice."""
+
+from collections.abc import Sequence
+
+import keras
+
+from kerasmetricloss.models.blocks import PACKAGE
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Segment(keras.layers.Layer):
+    """Run a functional model and keep nothing of it but inputs and outputs; the gradient runs it again.
+
+    Args:
+        network: The functional model, without state of its own (no dropout, no batch statistics).
+        **options: As for any Keras layer.
+
+    Call: what `network` takes gives what it returns.
+    """
+
+    def __init__(self, network: keras.Model, **options):
+        super().__init__(**options)
+        self.network = network
+
+    def build(self, input_shape):
+        """Nothing to build: the network is."""
+
+    def call(self, inputs):
+        """Run the network."""
+        # A new function each time: JAX keeps the trace of a known one, with the weights of that time as constants.
+        return keras.remat(lambda x: self.network(x))(inputs)
+
+    def compute_output_spec(self, inputs):
+        """Return what the network returns."""
+        return self.network.compute_output_spec(inputs)
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return {**super().get_config(), "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild the layer and its network."""
+        return cls(keras.saving.deserialize_keras_object(config.pop("network")), **config)
+
+
+def checkpointed(model: keras.Model, *, every: int = 2) -> keras.Model:
+    """Return a twin that trains the same weights in less memory and more time.
+
+    The twin keeps the results of every so many convolutions for the gradient, and computes what lies between
+    (normalisations, activations, the other convolutions) a second time. Training the twin trains the model: weights
+    are shared, not copied. Compile and fit the twin; save the model. Outputs and gradients are the same.
+
+    Args:
+        model: A functional model as `unet` and `deeplab_vgg16` build it.
+        every: Convolutions between two results that are kept.
+
+    Returns:
+        A functional model with the inputs, outputs and weights of `model`.
+
+    Raises:
+        ValueError: The model has a layer with batch statistics. What such a layer records would be recorded twice.
+
+    Example:
+        >>> import numpy as np
+        >>> from kerasmetricloss import models
+        >>> network = models.unet(dimension=2, input_channels=1, filters=2, levels=2, mask=False)
+        >>> twin, image = checkpointed(network), np.ones((1, 9, 12, 1))
+        >>> bool(np.allclose(twin(image), network(image)))
+        True
+
+    Source: Chen et al., "Training deep nets with sublinear memory cost", 2016, arXiv 1604.06174.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise ValueError(
+                f"layer {layer.name} keeps batch statistics, which a second computation would record twice: "
+                "checkpointed takes networks without batch normalisation (unet, deeplab_vgg16)."
+            )
+    made_by = {id(layer.output): layer for layer in model.layers}
+    twin = {id(tensor): tensor for tensor in model.inputs}
+    for number, target in enumerate(_kept(model, every)):
+        sources = _sources(target, made_by, twin)
+        layer = made_by[id(target)]
+        if _is_random(layer):
+            result = layer(twin[id(sources[0])])
+        else:
+            network = keras.Model(sources if len(sources) > 1 else sources[0], target, name=f"network{number}")
+            given = [twin[id(source)] for source in sources]
+            result = Segment(network, name=f"segment{number}")(given if len(given) > 1 else given[0])
+        twin[id(target)] = result
+    outputs = [twin[id(tensor)] for tensor in model.outputs]
+    return keras.Model(model.input, outputs if len(outputs) > 1 else outputs[0], name=model.name)
+
+
+def _kept(model: keras.Model, every: int) -> list:
+    """Results that stay in memory, in order: every so many convolutions, both ends of dropout, the outputs."""
+    if every < 1:
+        raise ValueError(f"every is {every}; it is a number of convolutions, at least 1.")
+    kept, convolutions = [], 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        if _is_random(layer):
+            kept += [layer.input, layer.output]
+        elif hasattr(layer, "kernel"):
+            convolutions += 1
+            kept += [layer.output] if convolutions % every == 0 else []
+    kept += model.outputs
+    return list({id(tensor): tensor for tensor in kept}.values())
+
+
+def _sources(target, made_by: dict, known: dict) -> list:
+    """The nearest known tensors that a target is computed from."""
+    found, open_tensors, met = [], _inputs(made_by[id(target)]), set()
+    while open_tensors:
+        tensor = open_tensors.pop(0)
+        if id(tensor) in met:
+            continue
+        met.add(id(tensor))
+        if id(tensor) in known:
+            found.append(tensor)
+        else:
+            open_tensors += _inputs(made_by[id(tensor)])
+    return found
+
+
+def _inputs(layer: keras.layers.Layer) -> Sequence:
+    return list(layer.input) if isinstance(layer.input, list | tuple) else [layer.input]
+
+
+def _is_random(layer: keras.layers.Layer) -> bool:
+    """Whether a second computation would draw other numbers."""
+    return isinstance(layer, keras.layers.Dropout)

@@ -1,0 +1,74 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasmetricloss import models
+
+
+def small_unet():
+    return models.unet(dimension=2, input_channels=1, filters=((2, 3), (4, 3), (5, 4)))
+
+
+def batch():
+    random = np.random.default_rng(0)
+    image, mask = random.normal(size=(2, 18, 27, 1)), random.random((2, 10, 19, 1)) > 0.2
+    return [image.astype("float32"), mask.astype("float32")]
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_twin_trains_the_weights_of_the_model_as_the_model_itself_would(every):
+    model, alone = small_unet(), small_unet()
+    alone.set_weights(model.get_weights())
+    before = model.get_weights()
+    twin = models.checkpointed(model, every=every)
+    assert twin.count_params() == model.count_params()
+    truth = (batch()[0][:, 4:-4, 4:-4] > 0).astype("float32")
+    for net in (twin, alone):
+        net.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
+        net.fit(batch(), truth, batch_size=2, epochs=2, verbose=0)
+    for after, expected, first in zip(model.get_weights(), alone.get_weights(), before, strict=True):
+        np.testing.assert_allclose(after, expected, atol=1e-5)
+        assert np.abs(after - first).max() > 0
+
+
+def test_less_is_kept_for_the_gradient():
+    if keras.backend.backend() != "torch":
+        pytest.skip("only PyTorch tells what it keeps")
+    import torch
+
+    model, sizes = small_unet(), {}
+    for name, net in (("model", model), ("twin", models.checkpointed(model))):
+        kept = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda x, kept=kept: (kept.append(x.nbytes), x)[1], lambda x: x):
+            net(batch())
+        sizes[name] = sum(kept)
+    assert sizes["twin"] < 0.5 * sizes["model"]
+
+
+def test_dropout_is_drawn_once():
+    model = models.deeplab_vgg16(width=0.02, dropout=0.5, head="aspp", mask=False)
+    twin = models.checkpointed(model)
+    layers = [layer for layer in twin.layers if isinstance(layer, keras.layers.Dropout)]
+    assert len(layers) == 8
+    image = np.random.default_rng(0).uniform(0, 255, (1, 17, 26, 3)).astype("float32")
+    np.testing.assert_allclose(ops.convert_to_numpy(twin(image)), ops.convert_to_numpy(model(image)), atol=1e-6)
+
+
+def test_the_twin_saves_and_reloads(tmp_path):
+    twin = models.checkpointed(small_unet())
+    before = ops.convert_to_numpy(twin(batch()))
+    twin.save(tmp_path / "twin.keras")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(keras.saving.load_model(tmp_path / "twin.keras")(batch())), before, atol=1e-6
+    )
+
+
+def test_batch_statistics_are_refused():
+    with pytest.raises(ValueError, match=r"layer .*norm keeps batch statistics"):
+        models.checkpointed(models.deepmedic_small(input_channels=1))
+
+
+def test_every_is_at_least_one():
+    with pytest.raises(ValueError, match="every is 0"):
+        models.checkpointed(small_unet(), every=0)

@@ -1,0 +1,58 @@
+"""Every network under lower precision and under XLA."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasmetricloss import models
+
+NETWORKS = {
+    "unet": lambda: models.unet(dimension=2, input_channels=3, filters=((2, 3), (4, 3), (5, 4)), mask=False),
+    "deepmedic": lambda: models.deepmedic(
+        dimension=2, input_channels=3, filters=(3,) * 8, head_filters=(4, 4), mask=False, residual=True
+    ),
+    "deeplab": lambda: models.deeplab_vgg16(width=0.03, mask=False, head="aspp"),
+}
+
+
+def image(name):
+    size = {"unet": (18, 27), "deepmedic": (54, 51), "deeplab": (21, 34)}[name]
+    values = np.random.default_rng(0).uniform(size=(2, *size, 3)).astype("float32")
+    return 255 * values if name == "deeplab" else values
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
+def test_lower_precision_gives_float32_probabilities_near_those_of_float32(name, policy):
+    if keras.backend.backend() == "torch" and policy.endswith("float16") and "b" not in policy:
+        pytest.skip("PyTorch has no half-precision pooling on the CPU")
+    plain = NETWORKS[name]()
+    keras.config.set_dtype_policy(policy)
+    try:
+        lower = NETWORKS[name]()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    lower.set_weights(plain.get_weights())
+    y = lower(image(name))
+    assert keras.backend.standardize_dtype(y.dtype) == "float32"
+    error = np.abs(ops.convert_to_numpy(y) - ops.convert_to_numpy(plain(image(name))))
+    assert error.mean() < 0.02  # 8 bits of mantissa (bfloat16) through 9 to 17 convolutions
+    assert error.max() < 0.15
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_step_compiled_by_xla_equals_one_that_is_not(name):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("JAX always compiles, PyTorch has no XLA here")
+    x, steps = image(name), {}
+    for jit in (False, True):
+        keras.utils.set_random_seed(3)
+        net = NETWORKS[name]()
+        for layer in net.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        net.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", jit_compile=jit)
+        truth = np.ones(net(x).shape, "float32")
+        steps[jit] = [float(net.train_on_batch(x, truth)) for _ in range(2)]
+    np.testing.assert_allclose(steps[True], steps[False], rtol=1e-3)
