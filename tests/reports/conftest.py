@@ -14,6 +14,13 @@ LOSSES = ("CE", "wCE", "sDice", "sTversky-0.3/0.7")
 GAIN = {"CE": 0.0, "wCE": -0.1, "sDice": 0.08, "sTversky-0.3/0.7": 0.07}
 
 
+def f_gain(loss, beta):
+    """Soft Tversky does best at alpha = 0.9 - 0.4 beta: .7 for F0.5, .5 for F1, .3 for F1.5, .1 for F2."""
+    if not loss.startswith("sTversky-"):
+        return 0.0
+    return 0.1 - 0.2 * abs(float(loss[9:12]) - (0.9 - 0.4 * beta))
+
+
 def rows(losses=LOSSES, *, cases=45, metrics=("dice", "jaccard"), dataset="po18", labels=("polyp",), group=1):
     """Score rows whose Dice differs by `GAIN`; `group` cases share a group."""
     rng = np.random.default_rng(0)
@@ -26,6 +33,9 @@ def rows(losses=LOSSES, *, cases=45, metrics=("dice", "jaccard"), dataset="po18"
                 values = {
                     "dice": dice,
                     "jaccard": dice / (2 - dice),
+                    "accuracy": 0.99 + dice / 100,
+                    "avd_ml": 3 * (1 - dice),
+                    **{f"F{beta}": min(1, dice + f_gain(loss, beta)) for beta in (0.5, 1.0, 1.5, 2.0)},
                     "hausdorff_mm": math.nan if case == 3 and loss == "CE" else 50 * (1 - dice),
                     "foreground_voxels": size,
                     "predicted_voxels": size * (0.8 if loss == "CE" else 1.0),
@@ -99,6 +109,66 @@ def write_curves(path, losses=LOSSES):
         for metric in ("loss", "val_loss")
     ]
     pd.DataFrame(found).to_parquet(path / "curves.parquet")
+
+
+FAMILY = ("CE", "wCE", "sDice")
+WEIGHTS = ("sTversky-0.1/0.9", "sTversky-0.3/0.7", "sTversky-0.5/0.5", "sTversky-0.7/0.3")
+VIRTUAL = ("po18-0.05", "po18-0.5")
+REGIONS = ("WT", "TC", "ET")
+VOXELS = ("foreground_voxels", "predicted_voxels")
+DISTANCES = ("accuracy", "hausdorff_mm", "avd_ml")
+F_MEASURES = ("F0.5", "F1.0", "F1.5", "F2.0")
+
+
+def write_rectangles(path):
+    """Write one image of Fig. 5: a disc, wholly inside the larger rectangle and not inside the smaller."""
+    y, x = np.mgrid[:20, :31]
+    meta = [{"dataset": "po18", "case": "7", "rectangles": {"0.05": [1, 2, 18, 27], "0.5": [6, 9, 6, 9]}}]
+    arrays = {"0/image": np.zeros((20, 31, 3)), "0/truth": np.hypot(y - 9, x - 14) < 4}
+    np.savez(path / "rectangles.npz", meta=json.dumps(meta), **arrays)
+
+
+def several():
+    """A `study.json` of many recipes in one directory: recipe -> data sets, losses, labels."""
+    recipes = {
+        "table4": (["br18"], ["CE", "sDice"], None),
+        "table5": (list(VIRTUAL), ["CE", "sDice"], None),
+        "table6": (["br18-multi"], list(FAMILY), list(REGIONS)),
+        "tableB1": (["po18"], list(WEIGHTS), None),
+        "fig5": (["po18"], [], None),
+        "fig3": (["po18"], list(FAMILY), None),
+        "fig4": (["po18"], list(FAMILY), None),
+        "figB5": (["br18"], list(FAMILY), None),
+        "fig1": ([], [], None),
+        "fig2": ([], [], None),
+        "table3": (["po18"], list(WEIGHTS), None),
+        "table1": (["po18"], ["sDice-L1", "sDice-L2"], None),
+    }
+    made = settings()
+    about = {key: made[key] for key in ("network", "scale", "folds", "selection", "data", "files", "git")}
+    return {
+        "recipes": {
+            name: {"title": f"Title of {name}", "datasets": datasets, "losses": losses, "labels": labels}
+            | {"command": f"kerasmetricloss run {name} --out all"}
+            for name, (datasets, losses, labels) in recipes.items()
+        },
+        "datasets": dict.fromkeys(("po18", "br18", "br18-multi", *VIRTUAL), about),
+    }
+
+
+def write_several(path):
+    """Write a study of many recipes."""
+    polyps = (*FAMILY, *WEIGHTS, "sDice-L1", "sDice-L2")
+    scores = rows(polyps, metrics=("dice", "jaccard", *F_MEASURES, *VOXELS), cases=12)
+    scores += rows(FAMILY, metrics=("dice", "jaccard", *DISTANCES, *VOXELS), dataset="br18", cases=12)
+    scores += rows(FAMILY, metrics=("dice", "jaccard"), dataset="br18-multi", labels=REGIONS, cases=12)
+    for name in VIRTUAL:
+        scores += rows(["CE", "sDice"], metrics=("dice", "jaccard"), dataset=name, cases=12)
+    write(path, scores, several())
+    write_examples(path, FAMILY)
+    write_rectangles(path)
+    write_curves(path, FAMILY)
+    return path
 
 
 ALL = ("dice", "jaccard", "hausdorff_mm", "foreground_voxels", "predicted_voxels")
