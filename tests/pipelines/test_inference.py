@@ -212,10 +212,24 @@ def test_reach_of_a_network_that_pools_and_gives_its_size_back():
     assert reach_of(model) == Reach((4, 4), (4, 4), (0, 0))
 
 
-def test_reach_gives_the_sizes_of_deepmedic():
-    reach = Reach((15,) * 3, (3,) * 3, (24,) * 3)
-    assert reach.output_for((15, 16, 100)) == (15, 18, 102)
-    assert reach.input_of((15, 18, 102)) == (63, 66, 150)
+@pytest.mark.parametrize("residual", [False, True])
+def test_deepmedic_predicts_the_same_in_tiles_as_in_one(residual):
+    network = Network.of(models.deepmedic_small(dimension=2, input_channels=1, residual=residual))
+    assert network.reach == Reach((3, 3), (3, 3), (24, 24))
+    assert network.reach.output_for((15, 100)) == (15, 102)
+    assert network.reach.input_of((15, 102)) == (63, 150)
+    image = np.random.default_rng(0).normal(size=(40, 53, 1)).astype("float32")
+    whole = predict_image(image, network)
+    # Tiles begin at multiples of 3 from the whole image's box, so that its second pathway meets the same blocks.
+    tiled = predict_image(image, network, tiling=Tiling(size=(15, 21), batch=8))
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_deeplab_takes_any_size():
+    network = Network.of(models.deeplab_vgg16(width=0.05))
+    assert network.reach == Reach.same(2)
+    image = np.random.default_rng(0).uniform(0, 255, (21, 34, 3)).astype("float32")
+    assert predict_image(image, network).shape == (21, 34, 1)
 
 
 def test_what_does_not_fit_is_refused():

@@ -157,13 +157,14 @@ class _Probe:
 
 
 def _inputs(operation: keras.Operation) -> list[keras.KerasTensor]:
-    """Return the images that an operation joins; none where it joins nothing, or is used several times."""
+    """Return the images that an operation of Keras joins voxel by voxel; a layer of one's own may crop them first."""
     try:
         given = operation.input
-    except (AttributeError, ValueError):
+    except (AttributeError, ValueError):  # used several times, or never
         return []
-    alike = isinstance(given, list) and len({len(tensor.shape) for tensor in given}) == 1
-    return given if alike and len(given) > 1 else []
+    if not isinstance(given, list) or not type(operation).__module__.startswith("keras."):
+        return []
+    return given if len({len(tensor.shape) for tensor in given}) == 1 and len(given) > 1 else []
 
 
 def _run(model: keras.Model, inputs: object) -> np.ndarray:
