@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,16 +36,24 @@ def _inspect(options: argparse.Namespace) -> None:
 
     if options.out is not None and options.out.suffix.casefold() != ".png":
         raise UsageError(f"--out {options.out}: the contact sheet is a picture; name a file that ends in .png.")
+    if options.out is not None and not options.out.absolute().parent.is_dir():
+        raise UsageError(f"--out {options.out}: its folder does not exist; make it, or name another.")
     settings = reader_settings(options)
     with _progress("reading") as progress:
         found = inspection.inspect(options.dataset, options.root, progress=progress, **settings)
     for line in _lines(found):
-        print(line)
+        print(_printable(line))
     if options.out is not None:
         from kerasmetricloss.datasets.contact_sheet import contact_sheet
 
         _write(options.out, contact_sheet(found))
         print(f"The contact sheet is {options.out}")
+
+
+def _printable(line: str) -> str:
+    """Return a line with what the terminal cannot show spelt out, such as a file name in another encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _lines(found: Any) -> Iterator[str]:

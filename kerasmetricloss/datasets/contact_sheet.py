@@ -137,8 +137,8 @@ def _chosen(summaries: Sequence[CaseSummary]) -> list[int]:
 def _title(case: Case, one: CaseSummary) -> str:
     size = f"{one.foreground[0]} px" if one.voxel_ml is None else f"{one.foreground[0] * one.voxel_ml:.3g} ml"
     name = case.id if len(case.id) <= 26 else f"{case.id[:12]}…{case.id[-12:]}"
-    # A dollar sign would start a formula.
-    return f"{name}, {size}".replace("$", r"\$")
+    # A dollar sign would start a formula, and a name in another encoding has characters that no font can have.
+    return f"{name}, {size}".replace("$", r"\$").encode("utf-8", "backslashreplace").decode()
 
 
 def _draw(axis, one: Tile) -> None:

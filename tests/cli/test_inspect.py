@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -75,9 +77,22 @@ def test_no_case_at_all_is_one_line_and_exit_status_2(tmp_path, capsys):
     assert "known are br18, folder" in capsys.readouterr().err
     assert status("inspect", "--dataset", "po18", "--root", tmp_path / "none") == 2
     assert status("inspect", "--dataset", "po18", "--root", root, "--out", tmp_path / "s.pdf") == 2
+    assert status("inspect", "--dataset", "po18", "--root", root, "--out", tmp_path / "none" / "s.png") == 2
+    assert "its folder does not exist" in capsys.readouterr().err
     assert status("inspect", "--dataset", "po18", "--root", root, "--roi", "3x3") == 2
     assert "the reader of po18 has no setting 'roi'" in capsys.readouterr().err
     assert not list(tmp_path.glob("s.*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_names_in_another_encoding_are_spelt_out(tmp_path, capfd):
+    root = write_phantom("po18", tmp_path / "p", cases=2, seed=0, size=(48, 40))
+    for folder in ("Original", "Ground Truth"):
+        (root / folder / "1.png").rename(root / folder / os.fsdecode(b"caf\xe9 $1.png"))
+    (root / "Original" / "2.png").write_bytes(b"")
+    (root / "Original" / os.fsdecode(b"\xff.png")).touch()
+    main(["inspect", "--dataset", "po18", "--root", str(root), "--out", str(tmp_path / "s.png")])
+    assert r"\udcff.png has no mask" in capfd.readouterr().out
 
 
 def test_groups_ignored_voxels_and_absent_channels_are_told(tmp_path, capsys):
