@@ -19,6 +19,7 @@ from kerasmetricloss.datasets.pictures import check_mask_size, picture_cases
 
 ROI = (217, 217)
 ABSENT = ("error", "skip")
+CHARTS = "labels"
 
 
 def open_radiographs(
@@ -40,7 +41,8 @@ def open_radiographs(
         channels: Default ``("grey",)``.
         labels: Only ``("molar",)``.
         roi: (width, height) of the box in pixels, centred on the true object; None keeps the whole picture.
-        label: The molar's number, where the masks are charts of label numbers (38 in the FDI notation).
+        label: The molar's number, where the masks are charts of label numbers (38 in the FDI notation); it must be
+            given where their folder is named ``labels``.
         unsqueeze: (width, height) that a picture and its mask are brought to before the box is cut, linearly, the
             mask then at one half; None leaves them. For pictures saved square, e.g. ``(995, 563)``.
         absent: What becomes of a picture without the object, which has no centre to cut around: ``"error"`` when it is
@@ -65,6 +67,9 @@ def open_radiographs(
         reader=partial(_read, label=label, roi=roi, unsqueeze=unsqueeze),
         problems=problems,
     )
+    if label is None and cases and cases[0].files[-1].parent.name.casefold() == CHARTS:
+        mend = "say which number is the object: label=38 (--label 38), or 255 or 1 for plain masks"
+        raise DataError("the folder holds charts of label numbers", file=cases[0].files[-1].parent, mend=mend)
     return cases if absent == "error" else _with_object(cases, label, root, problems)
 
 

@@ -77,6 +77,11 @@ def test_a_chart_without_the_object_is_refused_and_the_error_names_the_setting(c
     refused("mo17", charts, message, case="2", file="labels/2.png", label=38)
 
 
+def test_charts_are_not_read_without_a_number(charts, refused):
+    message = r"the folder holds charts of label numbers; say which number is the object: label=38 \(--label 38\)"
+    refused("mo17", charts, message, case=None, file="labels")
+
+
 def test_a_label_that_no_chart_has_is_refused(charts, refused):
     refused("mo17", charts, "no case has the label 18", case=None, file="", label=18, absent="skip")
 
