@@ -168,7 +168,9 @@ def deepmedic(  # noqa: PLR0913 -- every choice of the architecture has its name
     build = _Parts(dimension, residual)
     pathways = []
     for factor in factors:
-        path = CentreCrop(margin=margin - len(filters) * factor, name=f"crop_x{factor}")(x)
+        path, beyond = x, margin - len(filters) * factor
+        if beyond:
+            path = CentreCrop(margin=beyond, name=f"crop_x{factor}")(path)
         if factor > 1:
             path = Subsample(factor=factor, keep=subsampling, name=f"subsample_x{factor}")(path)
         path = build.pathway(path, filters, f"x{factor}")
