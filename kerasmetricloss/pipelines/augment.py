@@ -137,7 +137,8 @@ class Augment(keras.layers.Layer):
 
     Call: a dictionary with `image` (batch, *input, channels), `truth` (batch, *output, labels), `mask`
         (batch, *output, 1), `shift` and `scale` (channels,) or (batch, channels), with settings the arrays of
-        `draw_batch`, and where there are any `weights` (batch, *output, k). Gives ((image, mask), truth), or
+        `draw_batch`, and where there are any `weights` (batch, *output, k). Instead of truth and mask it may hold both,
+        stacked in this order, as `binary`: XLA works on that in half the time. Gives ((image, mask), truth), or
         ((image, mask), truth, weights), all float32.
 
     Example:
@@ -154,15 +155,21 @@ class Augment(keras.layers.Layer):
 
     def call(self, inputs):
         """Apply the parameters that came with the batch."""
-        names = [name for name in ("image", "truth", "mask", "weights") if name in inputs]
-        arrays = {name: ops.cast(inputs[name], "float32") for name in names}
+        arrays = {name: ops.cast(inputs[name], "float32") for name in ("image", "weights") if name in inputs}
+        if "binary" in inputs:
+            arrays["binary"] = ops.cast(inputs["binary"], "float32")
+        else:
+            both = [ops.cast(inputs[name], "float32") for name in ("truth", "mask")]
+            arrays["binary"] = ops.concatenate(both, axis=-1)
         if self.settings is None:
             arrays = {name: self._cut(array) for name, array in arrays.items()}
             shift, scale = (_per_channel(inputs[name], arrays["image"]) for name in ("shift", "scale"))
             arrays["image"] = (arrays["image"] - shift) / scale
         else:
-            arrays = self._vary(self._move(arrays, inputs), inputs)
-        result = (arrays["image"], arrays["mask"]), arrays["truth"]
+            arrays = {name: self._move(array, inputs, name == "binary") for name, array in arrays.items()}
+            arrays["image"] = self._vary(arrays["image"], inputs)
+        binary = arrays["binary"]
+        result = (arrays["image"], binary[..., -1:]), binary[..., :-1]
         return (*result, arrays["weights"]) if "weights" in arrays else result
 
     def _wanted(self, array) -> tuple[int, ...]:
@@ -174,27 +181,20 @@ class Augment(keras.layers.Layer):
         inside = (slice(n, n + wanted) for n, wanted in zip(slack, self._wanted(array), strict=True))
         return array[(slice(None), *inside)]
 
-    def _move(self, arrays: dict, inputs: dict) -> dict:
-        def moved(array, nearest: bool = False):
-            settings = {"in_plane": self.settings.in_plane, "nearest": nearest, "size": self._wanted(array)}
-            return move(array, inputs["matrix"], inputs["motion"], **settings)
+    def _move(self, array, inputs: dict, binary: bool):
+        settings = {"in_plane": self.settings.in_plane, "size": self._wanted(array)}
+        nearest = binary and self.settings.nearest_truth
+        moved = move(array, inputs["matrix"], inputs["motion"], nearest=nearest, **settings)
+        return ops.cast(moved > THRESHOLD, "float32") if binary else moved
 
-        binary = ops.concatenate([arrays["truth"], arrays["mask"]], axis=-1)
-        binary = ops.cast(moved(binary, self.settings.nearest_truth) > THRESHOLD, "float32")
-        rest = {name: moved(arrays[name]) for name in ("image", "weights") if name in arrays}
-        return {**rest, "truth": binary[..., :-1], "mask": binary[..., -1:]}
-
-    def _vary(self, arrays: dict, inputs: dict) -> dict:
-        image = arrays["image"]
-        shift, factor, offset = (
-            _per_channel(values, image)
-            for values in (inputs["shift"], inputs["gain"] / inputs["scale"], inputs["offset"])
-        )
+    def _vary(self, image, inputs: dict):
+        factor = inputs["gain"] / inputs["scale"]
+        shift, factor, offset = (_per_channel(v, image) for v in (inputs["shift"], factor, inputs["offset"]))
         image = (image - shift) * factor + offset
         if self.settings.noise_std > 0:
             noise = gaussian_noise(inputs["noise_seed"], math.prod(image.shape[1:]))
             image = image + self.settings.noise_std * ops.reshape(noise, ops.shape(image))
-        return {**arrays, "image": image}
+        return image
 
     def get_config(self):
         """Return the arguments that rebuild the layer."""

@@ -164,4 +164,5 @@ class _Compiled(keras.Model):
 def _apply(model: _Compiled, stream: Stream | PatchStream, raw: dict[str, np.ndarray]) -> Batch:
     cases = len(raw["image"])
     statistics = {"shift": np.tile(stream.shift, (cases, 1)), "scale": np.tile(stream.scale, (cases, 1))}
-    return model.predict_on_batch({**raw, **statistics})
+    binary = np.concatenate([raw.pop("truth"), raw.pop("mask")], axis=-1)
+    return model.predict_on_batch({**raw, **statistics, "binary": binary})

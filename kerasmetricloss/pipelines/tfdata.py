@@ -107,8 +107,10 @@ def patch_batches(
     def steps() -> Iterator[dict[str, np.ndarray]]:
         return (raw(step) for step in itertools.count(first_epoch * stream.steps))
 
-    sizes = None if device is None else tuple(stream.box_sizes.items())
-    return _dataset(stream, steps, _traced(augmentation, stream.slack, sizes), tf.data.INFINITE_CARDINALITY, device)
+    sizes = stream.box_sizes
+    boxes = (("image", "image_starts", sizes["image"]), ("binary", "truth_starts", sizes["truth"]))
+    augment = _traced(augmentation, stream.slack, None if device is None else boxes)
+    return _dataset(stream, steps, augment, tf.data.INFINITE_CARDINALITY, device)
 
 
 def full_images(
@@ -144,7 +146,9 @@ def _dataset(
 
     def place(batch: dict[str, tf.Tensor]) -> tuple:
         with tf.device(device):
-            return augment({name: tf.identity(array) for name, array in {**batch, **statistics}.items()})
+            arrays = {name: tf.identity(array) for name, array in {**batch, **statistics}.items()}
+            arrays["binary"] = tf.concat([arrays.pop("truth"), arrays.pop("mask")], axis=-1)
+            return augment(arrays)
 
     return (
         tf.data.Dataset.from_generator(lambda: _Stoppable(raw()), output_signature=signature)
@@ -167,7 +171,7 @@ def _check_device(device: str | None) -> None:
 def _traced(
     augmentation: Augmentation | None,
     slack: tuple[int, ...] = (),
-    boxes: tuple[tuple[str, tuple[int, ...]], ...] | None = None,
+    boxes: tuple[tuple[str, str, tuple[int, ...]], ...] | None = None,
 ) -> tf.types.experimental.PolymorphicFunction:
     """Return one graph for all data sets of one setting: tracing it anew for each fold would cost a second each.
 
@@ -176,9 +180,8 @@ def _traced(
     augment = Augment(augmentation, slack=slack)
 
     def cut_and_augment(batch: dict[str, tf.Tensor]) -> tuple:
-        for name, size in boxes or ():
-            starts = batch["image_starts" if name == "image" else "truth_starts"]
-            batch = {**batch, name: cut_on_device(batch[name], batch["which"], starts, size)}
+        for name, starts, size in boxes or ():
+            batch = {**batch, name: cut_on_device(batch[name], batch["which"], batch[starts], size)}
         return augment(batch)
 
     return tf.function(cut_and_augment, jit_compile=True)
