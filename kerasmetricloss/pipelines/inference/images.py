@@ -23,9 +23,11 @@ def predict_image(
     """Predict every voxel of an image, its borders included.
 
     The whole image is a tiling of one tile. A network with instance normalisation sees other means and deviations in a
-    tile than in the whole image, so that the two predictions differ: on BRATS scans by {DIFFERENCE}. Without
-    it they differ only as far as padding inside the network reaches. Use tiles where the whole image does not fit, and
-    tiles as large as fit.
+    tile than in the whole image, and predicts otherwise: on three BRATS scans at 3 mm, a small U-Net that was trained
+    on whole images scored a Dice of 0.84, 0.54 and 0.79 in one piece, 0.61, 0.34 and 0.41 in tiles of 37x37x28 voxels
+    (half the image along each axis), 0.43, 0.20 and 0.28 in tiles of 28x28x28; voxels differed by 0.13 and 0.16 on
+    average. Tile such a network only as it was trained. Without that normalisation tiles differ from the whole as far
+    as padding inside the network reaches, and not at all where it does not pad (DeepMedic).
 
     Args:
         image: (*space, channels), normalised, 2 or 3 spatial axes, at least one voxel each.
