@@ -57,7 +57,6 @@ RESOLUTION = {
     "AveragePooling": lambda layer: layer.strides[0],
     "Subsample": lambda layer: layer.factor,
     "LinearUpsampling": lambda layer: 1 / np.max(layer.factor),
-    "UpSampling": lambda layer: 1 / layer.size[0],
 }
 STEP, TOP, BOX = 34, 64, 20
 
@@ -124,7 +123,7 @@ class Picture:
 
     def svg(self) -> str:
         """Return the picture."""
-        width = STEP * (max(self.column.values()) + 1) + 40
+        width = max(STEP * (max(self.column.values()) + 1) + 40, 700)
         height = TOP + 78 * (max(self.row.values()) + 1) + 20
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
