@@ -9,6 +9,7 @@ from typing import Any
 from kerasmetricloss.cli.arguments import natural, positive
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
+from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
 from kerasmetricloss.cli.report import write_report
 
 DEMO_CASES = 60
@@ -40,7 +41,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("recipe", help="a table or figure: table1 to table7, tableB1, fig1 to fig5, figB1 to figB8")
-    run.add_argument("--dataset", help="po18, mo17, br18, is17, is18, wm17 or wm17dm (default: the recipe's)")
+    run.add_argument("--dataset", help="po18, mo17, br18, is17, is18, wm17, wm17dm or folder (default: the recipe's)")
     run.add_argument("--root", type=Path, help="folder of the data set (default: phantoms, made below OUT)")
     run.add_argument("--out", type=Path, required=True, help="directory of the study")
     run.add_argument(
@@ -70,6 +71,9 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         help="keep groups (sequences, patients) together, or not (default: group)",
     )
     run.add_argument(
+        "--splits", type=Path, metavar="FILE", help="published folds, as the authors' validation_splits.txt"
+    )
+    run.add_argument(
         "--inner-validation",
         type=float,
         default=0.0,
@@ -85,10 +89,18 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         help="phantoms to make where there is no --root (default: 40 pictures, 20 volumes)",
     )
     sizes = run.add_argument_group("sizes (default: those of the scale)")
-    sizes.add_argument("--picture-size", type=_size, metavar="WxH", help="resize pictures to this width and height")
+    sizes.add_argument(
+        "--picture-size", type=picture_size, metavar="WxH", help="resize pictures to this size"
+    )
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
     sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
+    sizes.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="where DeepLab starts from: a file of VGG16's weights, imagenet or none (default: imagenet)",
+    )
     _add_training_arguments(run)
+    add_reader_arguments(run)
     engine = run.add_argument_group("where it runs")
     engine.add_argument(
         "--engine",
@@ -127,7 +139,7 @@ def _run(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(Path.cwd()))
 
     recipe = studies.recipe(options.recipe)
-    setup = _changed(studies.setup(options.dataset or recipe.dataset, options.scale, recipe), options)
+    setup = _changed(_setup(recipe, options), options)
     cases = options.cases or PHANTOMS[setup.network["dimension"]]
     request = studies.Request(
         recipe=recipe,
@@ -137,6 +149,7 @@ def _run(options: argparse.Namespace) -> None:
         losses=tuple(dict.fromkeys([*(options.losses or recipe.losses), *options.loss])),
         folds=options.folds,
         inner_validation=options.inner_validation,
+        splits=options.splits,
         seed=options.seed,
         phantoms=0 if options.root else cases,
         command=options.command,
@@ -145,6 +158,17 @@ def _run(options: argparse.Namespace) -> None:
         studies.run(request, observer=observer, engine=_engine(options))
         observer.stage("writing the report")
     write_report(options.out, recipe.name)
+
+
+def _setup(recipe: Any, options: argparse.Namespace) -> Any:
+    from kerasmetricloss import studies
+
+    if options.dataset != "folder":
+        return studies.setup(options.dataset or recipe.dataset, options.scale, recipe)
+    if options.root is None or not options.images:
+        raise UsageError("--dataset folder reads a folder of your own: give --root, --images and --truth.")
+    volumes = options.images[0].lower().endswith((".nii", ".nii.gz"))
+    return studies.folder_setup(3 if volumes else 2, options.scale, recipe)
 
 
 def _engine(options: argparse.Namespace) -> Any:
@@ -172,6 +196,15 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
         changes["folds_by"] = options.folds_by
+    if options.weights is not None:
+        if "weights" not in setup.network:
+            raise UsageError(f"--weights is for DeepLab; {setup.dataset} at --scale {setup.scale} has another network.")
+        changes["network"] = setup.network | {"weights": None if options.weights == "none" else options.weights}
+    reading = reader_settings(options)
+    for name in ("channels", "labels"):
+        if name in reading:
+            changes[name] = reading.pop(name)
+    changes["reading"] = reading
     if options.filters is not None:
         if setup.scale != "small":
             raise UsageError("--filters is for --scale small; the paper's networks are as published.")
@@ -187,10 +220,3 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write width and height as in 96x72")
-    return int(width), int(height)

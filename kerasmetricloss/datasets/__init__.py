@@ -14,5 +14,6 @@ from kerasmetricloss.datasets.phantom import ensure_phantom as ensure_phantom
 from kerasmetricloss.datasets.phantom import load_posterior as load_posterior
 from kerasmetricloss.datasets.phantom import phantom_names as phantom_names
 from kerasmetricloss.datasets.phantom import write_phantom as write_phantom
+from kerasmetricloss.datasets.splits import Splits as Splits
 from kerasmetricloss.datasets.splits import match_splits as match_splits
 from kerasmetricloss.datasets.splits import read_splits as read_splits

@@ -10,6 +10,7 @@ from kerasmetricloss.studies.progress import Observer as Observer
 from kerasmetricloss.studies.recipes import RECIPES as RECIPES
 from kerasmetricloss.studies.recipes import recipe as recipe
 from kerasmetricloss.studies.request import Request as Request
+from kerasmetricloss.studies.setups import folder_setup as folder_setup
 from kerasmetricloss.studies.setups import setup as setup
 from kerasmetricloss.studies.status import Status as Status
 from kerasmetricloss.studies.status import status as status

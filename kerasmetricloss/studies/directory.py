@@ -17,7 +17,7 @@ from typing import Any
 import keras
 
 from kerasmetricloss.scores import replace_file
-from kerasmetricloss.studies import provenance
+from kerasmetricloss.studies import networks, provenance
 from kerasmetricloss.studies.cells import Cell
 from kerasmetricloss.studies.data import StudyData
 from kerasmetricloss.studies.errors import StudyError
@@ -36,9 +36,13 @@ def describe_data(request: Request, data: StudyData, folds: Sequence[Fold]) -> D
     setup = request.setup
     description = {
         "model": setup.network["name"],
-        "network": setup.network,
+        "network": networks.identity(setup.network),
         "scale": setup.scale,
-        "folds": {"requested": request.folds, "used": len(folds), "by": setup.folds_by},
+        "folds": {
+            "requested": request.folds,
+            "used": len(folds),
+            "by": setup.folds_by if request.splits is None else f"file {request.splits.name}",
+        },
         "selection": request.selection,
         "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **data.describe()},
         "files": data.fingerprints,

@@ -68,6 +68,36 @@ def make_folds(
     return [_fold(index, dealt, members, seed, inner_validation) for index in range(len(dealt))]
 
 
+def published_folds(
+    parts: Sequence[Sequence[int]], groups: Sequence[str], *, seed: int = 0, inner_validation: float = 0.0
+) -> list[Fold]:
+    """Folds that somebody published: each part is tested by the network that was trained on the others.
+
+    Args:
+        parts: Positions of the cases of each fold, as `datasets.match_splits` gives them; empty parts are left out.
+        groups: The group of each case; an inner validation keeps groups together.
+        seed: Seed of the inner validation.
+        inner_validation: As for `make_folds`.
+
+    Raises:
+        StudyError: Fewer than two parts have cases.
+
+    Example:
+        >>> [fold.train for fold in published_folds([(0, 2), (1,)], ["a", "b", "c"])]
+        [(1,), (0, 2)]
+    """
+    filled = [part for part in parts if part]
+    if len(filled) < 2:
+        raise StudyError(f"The file of folds leaves {len(filled)} fold with cases; cross-validation needs two.")
+    # A group that the file divides is two groups here: the file decides.
+    members: dict[str, list[int]] = {}
+    for number, part in enumerate(filled):
+        for position in part:
+            members.setdefault(f"{number} {groups[position]}", []).append(position)
+    dealt = [[name for name in members if name.startswith(f"{number} ")] for number in range(len(filled))]
+    return [_fold(index, dealt, members, seed, inner_validation) for index in range(len(dealt))]
+
+
 def check_folds(folds: int, by: str, inner_validation: float) -> None:
     """Check what can be checked without the cases.
 

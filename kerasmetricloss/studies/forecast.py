@@ -72,7 +72,7 @@ def forecast(
     sets, trained = max(1, len(recipe.ratios)), len(dict.fromkeys(map(trained_name, recipe.losses)))
     cells = sets * folds * (1 + trained)
     training_cases = cases - cases // folds
-    steps = cells * epochs * math.ceil(training_cases / setup.training.batch)
+    steps = cells * epochs * _steps(setup, training_cases)
     channels = len(setup.channels or CATALOG[setup.reader].channels)
     labels = len(setup.labels or ("one",))
     box, margin = networks.boxes(setup.network, _box(setup))
@@ -86,9 +86,16 @@ def forecast(
     return Forecast(sets, cells, steps, step_seconds, measured, (predictions + weights + prepared) / 1e9)
 
 
+def _steps(setup: Setup, cases: int) -> int:
+    """Steps of an epoch."""
+    if setup.patch is None:
+        return math.ceil(cases / setup.training.batch)
+    return math.ceil(cases / setup.patch["volumes"]) * setup.patch["repeats"]
+
+
 def _box(setup: Setup) -> tuple[int, ...]:
     if setup.patch is not None:
-        return setup.patch
+        return tuple(setup.patch["output_size"])
     if setup.output_size is not None:
         return setup.output_size
     if setup.picture_size is not None:

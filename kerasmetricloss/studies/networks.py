@@ -1,6 +1,8 @@
 """The networks of a study by name: how to build them, and the boxes that they take and give."""
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,19 +10,37 @@ import keras
 from kerasmetricloss import models
 from kerasmetricloss.studies.errors import StudyError
 
-NAMES = ("unet-small", "unet")
+NAMES = ("unet-small", "unet", "deepmedic-small", "deepmedic", "deeplab-small", "deeplab")
+COLOURS = 3  # channels that VGG16 takes
+IMAGENET = "imagenet"
 
 
 def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model:
     """The Keras model of a network setting, for images of `channels` channels and truths of `labels` labels.
 
     Raises:
-        StudyError: The name is unknown.
+        StudyError: The name is unknown, or the network does not take such images.
     """
     settings = {key: value for key, value in network.items() if key != "name"}
-    if network["name"] not in NAMES:
-        raise StudyError(f"Network {network['name']!r} is unknown; known are {', '.join(NAMES)}.")
-    return models.unet(input_channels=channels, outputs=labels, name=network["name"].replace("-", "_"), **settings)
+    name = network["name"]
+    if name not in NAMES:
+        raise StudyError(f"Network {name!r} is unknown; known are {', '.join(NAMES)}.")
+    settings |= {"outputs": labels, "name": name.replace("-", "_")}
+    if not name.startswith("deeplab"):
+        make = {"unet": models.unet, "unet-small": models.unet, "deepmedic": models.deepmedic}
+        return make.get(name, models.deepmedic_small)(input_channels=channels, **settings)
+    if channels != COLOURS:
+        raise StudyError(
+            f"{name} takes pictures in colour; these images have {channels} channels. Take --network unet."
+        )
+    settings.pop("dimension")
+    try:
+        return (models.deeplab_vgg16 if name == "deeplab" else models.deeplab_small)(**settings)
+    except OSError as error:
+        raise StudyError(
+            f"The weights of VGG16 cannot be fetched ({error}). Name a file of them with --weights, or 'none' to start "
+            "from random ones."
+        ) from error
 
 
 def small_network(dimension: int, filters: int = 8) -> dict[str, Any]:
@@ -35,7 +55,30 @@ def normalises(network: dict[str, Any]) -> bool:
 
 def boxes(network: dict[str, Any], wanted: Sequence[int]) -> tuple[tuple[int, ...], int]:
     """The smallest output box of the network that covers `wanted` voxels, and the margin of its input box a side."""
-    levels = len(network["filters"]) if isinstance(network.get("filters"), list | tuple) else network.get("levels", 4)
-    inputs = models.unet_input_size(tuple(wanted), levels=levels)
-    outputs = models.unet_output_size(inputs, levels=levels)
+    wanted = tuple(int(n) for n in wanted)
+    if network["name"].startswith("deeplab"):
+        return wanted, 0
+    if network["name"].startswith("deepmedic"):
+        outputs = tuple(3 * -(-n // 3) for n in wanted)
+        inputs = models.deepmedic_input_size(outputs)
+    else:
+        filters = network.get("filters")
+        levels = len(filters) if isinstance(filters, list | tuple) else network.get("levels", 4)
+        inputs = models.unet_input_size(wanted, levels=levels)
+        outputs = models.unet_output_size(inputs, levels=levels)
     return outputs, (inputs[0] - outputs[0]) // 2
+
+
+def identity(network: dict[str, Any]) -> dict[str, Any]:
+    """The setting with the content of a file of weights in place of its path: what a training depends on.
+
+    Raises:
+        StudyError: There is no such file.
+    """
+    weights = network.get("weights")
+    if weights in (None, IMAGENET):
+        return network
+    if not Path(weights).is_file():
+        raise StudyError(f"--weights {weights}: no such file. Name a file of VGG16's weights, 'imagenet' or 'none'.")
+    with Path(weights).open("rb") as file:
+        return network | {"weights": hashlib.file_digest(file, "sha256").hexdigest()[:16]}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerasmetricloss import pipelines
+from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.cells import Cell
 from kerasmetricloss.studies.data import StudyData, fold_configuration
 from kerasmetricloss.studies.folds import Fold
@@ -52,7 +53,7 @@ def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, 
         training["augmentation"] = asdict(pipelines.Augmentation())
     configuration: dict[str, Any] = {
         "data": fold_configuration(data, fold),
-        "network": setup.network,
+        "network": networks.identity(setup.network),
         "seed": request.seed,
         "backend": keras.backend.backend(),
         "phase": phase,
@@ -61,5 +62,5 @@ def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, 
         "pretrained": pretrained and pretrained.identity,
     }
     if setup.patch is not None:
-        configuration["patch"] = list(setup.patch)
+        configuration["patch"] = setup.patch
     return Cell(data.dataset, setup.network["name"], loss, request.seed, fold.index, phase, configuration)

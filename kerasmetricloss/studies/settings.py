@@ -56,7 +56,7 @@ class Setup:
         channels: Image channels wanted; None takes those that every case has.
         labels: Labels wanted; None takes the binary task.
         reading: Further settings of the reader, such as the region of interest of radiographs.
-        patch: Box of the network's output that training patches have, in voxels; None trains on whole images.
+        patch: Settings of `pipelines.Patches` but for the margin; None trains on whole images.
         spacing_mm: Isotropic voxel size that volumes are resampled to, in mm; None leaves the grid (pictures).
         picture_size: (width, height) that pictures are resized to; None leaves them.
         output_size: Box that the network outputs, in voxels; None covers the largest case.
@@ -71,7 +71,7 @@ class Setup:
     channels: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
     reading: dict[str, Any] = field(default_factory=dict)
-    patch: tuple[int, ...] | None = None
+    patch: dict[str, Any] | None = None
     spacing_mm: float | None = None
     picture_size: tuple[int, int] | None = None
     output_size: tuple[int, ...] | None = None

@@ -22,7 +22,7 @@ from kerasmetricloss.studies import directory, engines, plan, tables
 from kerasmetricloss.studies.cells import CellStore, lock
 from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.folds import Fold, make_folds
+from kerasmetricloss.studies.folds import Fold, make_folds, published_folds
 from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.recipes import RECTANGLES, THEORY
 from kerasmetricloss.studies.request import Request
@@ -55,14 +55,9 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         return request.out
     if request.phantoms:
         _make_phantoms(request, observer)
+    splits = None if request.splits is None else datasets.read_splits(request.splits)
     checked = check(request.setup, request.root, observer=observer)
-    folds = make_folds(
-        [case.group for case in checked.cases],
-        folds=request.folds,
-        seed=request.seed,
-        by=request.setup.folds_by,
-        inner_validation=request.inner_validation,
-    )
+    folds = _folds(request, checked.cases, splits)
     with lock(request.out):
         store = CellStore(request.out, expected=FILES)
         store.sweep()
@@ -75,6 +70,14 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         else:
             _train(request, sets, left_out, folds, store, observer, engine)
     return request.out
+
+
+def _folds(request: Request, cases: Sequence[datasets.Case], splits: datasets.Splits | None) -> list[Fold]:
+    groups = [case.group for case in cases]
+    common = {"seed": request.seed, "inner_validation": request.inner_validation}
+    if splits is not None:
+        return published_folds(datasets.match_splits(splits, cases, partial=True), groups, **common)
+    return make_folds(groups, folds=request.folds, by=request.setup.folds_by, **common)
 
 
 def _train(
@@ -94,7 +97,7 @@ def _train(
         losses = directory.losses_of(description, one.dataset)
         tasks = plan.tasks(request, one, folds, losses)
         parts.append((one, tasks, losses))
-        worker = Worker(one, request.setup.network, store)
+        worker = Worker(one, request.setup.network, request.setup.patch, store)
         jobs += [(task, worker) for task in tasks]
     directory.begin(request.out, description, [task.cell for task, _ in jobs])
     engine(jobs, observer)

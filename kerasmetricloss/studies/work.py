@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kerasmetricloss import losses, pipelines
+from kerasmetricloss.pipelines import inference
 from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.studies import networks, provenance, scoring
 from kerasmetricloss.studies.cells import Cell, CellStore, digest
@@ -37,11 +38,13 @@ class Worker:
     Attributes:
         data: The prepared cases.
         network: Network setting.
+        patch: Settings of `pipelines.Patches` but for the margin; None trains on whole images.
         store: Where finished cells go, and where pre-trained weights come from.
     """
 
     data: StudyData
     network: dict[str, Any]
+    patch: dict[str, Any] | None
     store: CellStore
 
     @property
@@ -71,6 +74,7 @@ class Worker:
 
         def fill(directory: Path) -> None:
             self.trainer.save(trained.weights, directory / MODEL)
+            inference.write_trained_on(directory / MODEL, self._trained_on(fold))
             _write_json(directory / HISTORY, trained.history)
             write_predictions(directory / PREDICTIONS, probabilities)
             self._scores(cell, fold, probabilities).write(directory / SCORES)
@@ -82,6 +86,17 @@ class Worker:
             raise self._unwritable(cell, error) from error
         except Exception as error:
             raise StudyError(f"{cell.title}: {error}") from error
+
+    def _trained_on(self, fold: Fold) -> inference.TrainedOn:
+        shift, scale = normalisation(self.data, fold, self.network)
+        return inference.TrainedOn(
+            dataset=self.data.cases[0].dataset,
+            channels=self.data.channels,
+            labels=self.data.labels,
+            preparation=self.data.preparation,
+            shift=tuple(map(float, shift)),
+            scale=tuple(map(float, scale)),
+        )
 
     def _unwritable(self, cell: Cell, error: OSError) -> StudyStopped:
         return StudyStopped(
@@ -138,11 +153,18 @@ class Worker:
         train = [self.data.prepared[i] for i in fold.train]
         validation = [self.data.prepared[i] for i in fold.validation]
         augmentation = pipelines.Augmentation(**settings["augmentation"]) if settings["augmentation"] else None
-        common = {"shift": shift, "scale": scale, "batch": settings["batch"]}
+        statistics = {"shift": shift, "scale": scale}
+        common = {**statistics, "batch": settings["batch"], "augmentation": augmentation, "seed": seed}
         source = _batch_source()
-        training = source.training_batches(train, augmentation=augmentation, seed=seed, **common)
-        steps = -(-len(train) // settings["batch"])
-        return Batches(training, steps, source.full_images(validation, **common))
+        if self.patch is None:
+            training, steps = source.training_batches(train, **common), -(-len(train) // settings["batch"])
+            return Batches(training, steps, source.full_images(validation, batch=settings["batch"], **statistics))
+        _, margin = networks.boxes(self.network, self.patch["output_size"])
+        patches = pipelines.Patches(margin=margin, **self.patch)
+        training = source.patch_batches(train, patches, **common)
+        steps = -(-len(train) // patches.volumes) * patches.repeats
+        # A batch of patches says nothing of how many whole images fit.
+        return Batches(training, steps, source.full_images(validation, batch=1, **statistics))
 
     def _scores(self, cell: Cell, fold: Fold, probabilities: dict[str, np.ndarray]) -> ScoreTable:
         rows = []
