@@ -4,9 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
+PEERS  := benchmarks/.venv/.installed
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses bench-inference clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -40,6 +41,14 @@ bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, on
 
 bench-inference: $(BACKENDS)  ## time of tiled prediction of a volume against MONAI's, one table
 	$(BIN)/python benchmarks/bench_inference.py
+
+$(PEERS): benchmarks/requirements-pipeline.txt
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+bench-pipeline: $(BACKENDS) $(PEERS)  ## augmented volumes and patches a second against MONAI, TorchIO, batchgeneratorsv2
+	$(BIN)/python benchmarks/bench_pipeline.py --peers benchmarks/.venv/bin/python
 
 test: lint  ## lint and all tests, on the TensorFlow backend
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests
