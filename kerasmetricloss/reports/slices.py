@@ -71,12 +71,13 @@ def rectangles(image: np.ndarray, truth: np.ndarray, boxes: Mapping[str, tuple[i
         _slice(axes, np.clip(image, 0, 1), "")
         _outline(axes, truth, FOUND)
         behind = {"boxstyle": "square,pad=0.15", "facecolor": "#000000", "edgecolor": "none", "alpha": 0.72}
-        for ratio, (top, left, tall, wide) in boxes.items():
+        for place, (ratio, (top, left, tall, wide)) in enumerate(boxes.items()):
             corner = (left - 0.5, top - 0.5)
             axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor=PREDICTION, linewidth=1.4))
-            axes.text(
-                left, top, ratio, color="white", fontsize=7.5, va="top", ha="left", bbox=behind, clip_on=True, zorder=3
-            )
+            # names go round the corners: those of nested rectangles would hide each other in one
+            x, y = (left, left + wide - 1)[place % 4 in (1, 2)], (top, top + tall - 1)[place % 4 in (2, 3)]
+            sides = {"ha": ("left", "right")[x > left], "va": ("top", "bottom")[y > top]}
+            axes.text(x, y, ratio, color="white", fontsize=7.5, bbox=behind, clip_on=True, zorder=3, **sides)
         return to_png(figure, photograph=True)
 
 

@@ -26,7 +26,7 @@ ul.chapters span { color: var(--ink); }
 .chapter > h2 { border-top: 2px solid var(--ink); font-size: 1.6rem; margin-top: 4.5rem; padding-top: 1.2rem; }
 .chapter > .lead { font-size: 1rem; }
 .back { font-size: .92rem; margin-top: 2rem; }
-main section:first-child h2 { border-top: 0; margin-top: 1.6rem; padding-top: 0; }
+main > section:first-child > h2 { border-top: 0; margin-top: 1.6rem; padding-top: 0; }
 main :not(nav) > ul { padding-left: 1.2rem; }
 main :not(nav) > ul > li { margin: .45rem 0; }
 .answer { border-left: 5px solid var(--faint); background: var(--soft); padding: .9rem 1.3rem; max-width: 46rem;

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from kerasmetricloss.reports.answers import MOST_NAMED
 from kerasmetricloss.reports.directory import Chapter
-from kerasmetricloss.reports.findings import Findings
+from kerasmetricloss.reports.findings import Findings, Place
 from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import FEW_UNITS, SIMULATED_RATES, expected_false_positive_rate
@@ -54,14 +54,22 @@ def notes(findings: Findings) -> tuple[str, ...]:
     found = [*_told(study, _about_data), *_told(study, _about_folds), *_told(study, _about_selection)]
     found += _about_tests(findings)
     found += [f"{dataset_title(dataset)} is left out: {why}" for dataset, why in study.missing.items()]
-    where: dict[str, list[str]] = {}
+    where: dict[str, list[tuple[Place, str]]] = {}
     for metric, place, comparison in findings.of(findings.main + findings.further):
         for note in comparison.notes:
-            where.setdefault(note, []).append(f"{place.title} {metric_title(metric)}")
-    for note, places in where.items():
-        several = len(places) < len(findings.comparisons)
-        found.append(f"{', '.join(places)}: {note}" if several else note)
+            where.setdefault(note, []).append((place, metric))
+    for note, those in where.items():
+        everywhere = len(those) == len(findings.comparisons)
+        found.append(note if everywhere else f"{', '.join(_spots(findings, those))}: {note}")
     return tuple(found)
+
+
+def _spots(findings: Findings, those: list[tuple[Place, str]]) -> Iterator[str]:
+    """Names of comparisons: a place by itself where all its measures are meant."""
+    for place in dict.fromkeys(place for place, _ in those):
+        metrics = [metric for where, metric in those if where == place]
+        whole = len(metrics) == sum(where == place for where, _ in findings.comparisons)
+        yield place.title if whole else f"{place.title} {', '.join(map(metric_title, metrics))}"
 
 
 def data_notes(study: Chapter) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from .conftest import ALL, rows, write, write_several
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # the page is shown in frames of a phone's and a desktop's width: headless Chromium opens no window below 500
 FRAMED = """<!DOCTYPE html><title>waiting</title><body style="margin:0">
- <iframe id="page" style="border:0;width:WIDTHpx;height:900px" srcdoc="PAGE"></iframe><script>window.onload = () => { const shown = document.getElementById("page").contentDocument;
+ <iframe id="page" style="border:0;width:WIDTHpx;height:900px" srcdoc="PAGE"></iframe>
+ <script>window.onload = () => { const shown = document.getElementById("page").contentDocument;
  document.title = JSON.stringify([shown.documentElement.scrollWidth, shown.documentElement.clientWidth,
  [...shown.images].filter(image => image.naturalWidth === 0).length, shown.images.length]) }</script>"""
 
