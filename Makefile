@@ -7,7 +7,7 @@ BACKENDS := $(VENV)/.backends
 PEERS  := benchmarks/.venv/.installed
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,10 @@ $(PEERS): benchmarks/requirements-pipeline.txt
 
 bench-pipeline: $(BACKENDS) $(PEERS)  ## augmented volumes and patches a second against MONAI, TorchIO, batchgeneratorsv2
 	$(BIN)/python benchmarks/bench_pipeline.py --peers benchmarks/.venv/bin/python
+
+bench-models: $(BACKENDS)  ## parameters, work, memory and time of the networks and of MONAI's, one table
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-models.txt
+	$(BIN)/python benchmarks/bench_models.py
 
 test: lint  ## lint and all tests, on the TensorFlow backend
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests
