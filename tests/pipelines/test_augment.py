@@ -172,3 +172,46 @@ def test_mixed_precision_leaves_the_images_float32():
     finally:
         keras.config.set_dtype_policy("float32")
     np.testing.assert_array_equal(image, apply(Augmentation(), raw(Augmentation()))[0])
+
+
+def test_weights_move_as_the_image_does_and_are_not_binarised():
+    settings = only(rotation_std=0.5, translation_std=(2.0, 2.0, 1.0))
+    batch = raw(settings, channels=1, margin=0)
+    batch |= {"weights": batch["image"], "shift": np.zeros(1, "float32"), "scale": np.ones(1, "float32")}
+    (image, _), _, weights = Augment(settings)(batch)
+    np.testing.assert_array_equal(ops.convert_to_numpy(weights), ops.convert_to_numpy(image))
+
+
+def test_truth_and_mask_may_come_stacked():
+    settings = Augmentation()
+    batch = raw(settings)
+    expected = apply(settings, batch)
+    binary = np.concatenate([batch.pop("truth"), batch.pop("mask")], axis=-1)
+    for one, other in zip(apply(settings, {**batch, "binary": binary}), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_truth_by_the_nearest_voxel_keeps_a_single_voxel_that_interpolation_loses():
+    # Moved by (0.4, 0.4): the nearest voxel is the same one; its interpolated share is .6 * .6 = .36, background.
+    found = {}
+    for nearest in (False, True):
+        settings = only(nearest_truth=nearest)
+        batch = raw(settings, labels=1, indices=(0,))
+        batch["truth"] = np.zeros_like(batch["truth"])
+        batch["truth"][0, 2, 3] = 1
+        batch["motion"] = np.array([[-0.4, -0.4]], "float32")
+        found[nearest] = np.argwhere(apply(settings, batch)[2][0, ..., 0]).tolist()
+    assert found == {False: [], True: [[2, 3]]}
+
+
+@pytest.mark.parametrize("settings", [None, Augmentation(rotation_std=0.3, noise_std=0.0)])
+def test_slack_is_cut_off_and_filled_from_what_lies_beside(settings):
+    # A constant image stays constant under any motion as long as nothing enters from outside.
+    batch = raw(settings, size=(21, 24), margin=6, channels=1)
+    batch |= {"image": np.full_like(batch["image"], 5.0), "mask": np.ones_like(batch["mask"])}
+    layer = Augment(settings, slack=(4, 4))
+    (image, mask), truth = layer({**batch, "motion": batch.get("motion", np.zeros(1)) * 0})
+    assert (tuple(image.shape), tuple(truth.shape)) == ((3, 13, 16, 1), (3, 1, 4, 2))
+    assert np.ptp(ops.convert_to_numpy(image), axis=(1, 2)).max() < 1e-5
+    assert ops.convert_to_numpy(mask).all()
+    assert Augment.from_config(layer.get_config()).slack == (4, 4)

@@ -113,3 +113,19 @@ def test_far_outside_is_zero():
 def test_positions_are_fractions_that_float32_holds_exactly(angles, translation):
     for part in source_motion(angles=angles, translation=translation, mirror_axis=None, dimension=3):
         assert np.array_equal(part * FRACTION, np.round(part.astype("float64") * FRACTION))
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("wanted", [(4, 9, 6), (5, 6, 5)])
+def test_another_size_is_cut_about_the_centre_as_scipy_does(wanted, nearest):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    x = random_image(6, 7, 5, 1)
+    a, b = source_motion(angles=(0, 0, 0.8), translation=(1.3, -0.6, 0.7), mirror_axis=1, dimension=3)
+    offset = (np.array(x.shape[:-1]) - 1) / 2 + b - a @ ((np.array(wanted) - 1) / 2)
+    mode = {"order": 0, "mode": "constant"} if nearest else {"order": 1, "mode": "grid-constant"}
+    expected = ndimage.affine_transform(x[..., 0], a, offset, output_shape=wanted, **mode)
+    for in_plane in (False, True):
+        found = ops.convert_to_numpy(move(x[None], a[None], b[None], in_plane=in_plane, nearest=nearest, size=wanted))
+        if nearest:  # SciPy's order 0 leaves out what lies within half a voxel beyond the outermost centres.
+            found = np.where(expected == 0, 0, found[0, ..., 0])[None, ..., None]
+        np.testing.assert_allclose(found[0, ..., 0], expected, atol=2e-6)
