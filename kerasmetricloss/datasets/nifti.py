@@ -138,6 +138,9 @@ def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(partial).chmod(0o666 & ~umask)  # mkstemp makes files that only their owner may read
         Path(partial).replace(path)
     except BaseException:
         Path(partial).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """NIfTI volumes: what is read, what is refused, what is written."""
 
 import gzip
+import os
 
 import nibabel as nib
 import numpy as np
@@ -171,3 +172,12 @@ def test_a_volume_on_another_grid_is_written_with_its_own_affine(tmp_path):
     image = nib.load(tmp_path / "label.nii.gz")
     assert image.shape == (3, 5, 4)
     np.testing.assert_array_equal(image.affine, affine)
+
+
+def test_a_written_volume_may_be_read_by_whom_the_umask_lets(tmp_path, voxels):
+    before = os.umask(0o027)
+    try:
+        write_nifti(tmp_path / "scan.nii.gz", voxels, np.eye(4))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "scan.nii.gz").stat().st_mode & 0o777 == 0o640
