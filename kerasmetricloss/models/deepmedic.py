@@ -41,7 +41,8 @@ class Subsample(keras.layers.Layer):
         """Subsample every spatial axis."""
         dimension = len(x.shape) - 2
         if self.keep == "mean":
-            return ops.average_pool(x, (self.factor,) * dimension, data_format="channels_last")
+            block = (self.factor,) * dimension
+            return ops.average_pool(x, block, strides=block, data_format="channels_last")
         return x[(slice(None), *(slice(self.factor // 2, None, self.factor),) * dimension)]
 
     def compute_output_shape(self, input_shape):
