@@ -15,8 +15,8 @@ def add_commands(commands: Any) -> None:
         "predict",
         help="segment the images of a folder with a trained model",
         description="Segment every case of a folder with a model of a study (cells/*/model.keras) or with the authors' "
-        "released weights (.hdf5), and score it. Labels lie on the grid of their scan. Stopped at any moment, the same "
-        "command goes on where it was.",
+        "released weights (.hdf5), and score it where there is a truth: --dataset folder --images ... needs none. "
+        "Labels lie on the grid of their scan. Stopped at any moment, the same command goes on where it was.",
     )
     predict.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .keras model, or .hdf5 weights")
     predict.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the data set")
@@ -37,18 +37,15 @@ def add_commands(commands: Any) -> None:
 
 def _predict(options: argparse.Namespace) -> None:
     load_keras()
-    from kerasmetricloss import datasets
     from kerasmetricloss.cli.watch import watching
     from kerasmetricloss.pipelines import inference
 
-    settings = reader_settings(options)
     tiling = inference.Tiling(size=options.tile, overlap=options.overlap, blending=options.blend, batch=options.batch)
     with watching() as observer:
         observer.stage("reading the model")
         model, trained_on = inference.load_model(options.model)
         _check_tile(options.tile, trained_on)
-        given = {"channels": trained_on.channels, "labels": trained_on.labels or None} | settings
-        cases = datasets.open_dataset(options.dataset or trained_on.dataset, options.root, **given)
+        cases = _cases(options, trained_on)
         scores = inference.predict_folder(
             cases,
             inference.Network.of(model),
@@ -60,6 +57,21 @@ def _predict(options: argparse.Namespace) -> None:
         )
     print(_summary(scores))
     print(f"Labels are in {options.out}, their scores in {scores}")
+
+
+def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
+    """The cases of the root, with the model's channels and labels; those of a folder may lack a truth."""
+    from kerasmetricloss import datasets
+    from kerasmetricloss.datasets.unlabelled import open_unlabelled
+
+    name = options.dataset or trained_on.dataset
+    settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | reader_settings(options)
+    if name != "folder" or "images" not in settings or "truth" in settings:
+        return datasets.open_dataset(name, options.root, **settings)
+    beyond = settings.keys() - {"images", "channels", "labels", "mask", "fill"}
+    if beyond:
+        raise UsageError(f"--{min(beyond)} is about a truth; name it with --truth.")
+    return open_unlabelled(options.root, **{**settings, "labels": settings["labels"] or ("foreground",)})
 
 
 def _summary(path: Path) -> str:

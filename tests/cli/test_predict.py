@@ -59,7 +59,14 @@ def model(scans, tmp_path):
     truth = [np.asarray(nib.load(path).dataobj) > 0 for path in sorted(scans.rglob("*_seg.nii*"))]
     shift = float(np.mean([np.quantile(image[mask], 0.2) for image, mask in zip(flair, truth, strict=True)]))
     names = ("FLAIR", "T1", "T1CE", "T2")
-    settings = {"dimension": 3, "channels": 4, "box": (18, 16, 17), "dataset": "br18", "names": names, "spacing_mm": 2.0}
+    settings = {
+        "dimension": 3,
+        "channels": 4,
+        "box": (18, 16, 17),
+        "dataset": "br18",
+        "names": names,
+        "spacing_mm": 2.0,
+    }
     return threshold_model(tmp_path / "m.keras", shift=shift, **settings)
 
 
@@ -107,6 +114,18 @@ def test_pictures_become_pictures(tmp_path):
     path = threshold_model(tmp_path / "m.keras", shift=128.0, **box)
     main(["predict", "--model", str(path), "--root", str(root), "--out", str(tmp_path / "out")])
     assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".csv", ".json", ".png", ".png"]
+
+
+def test_images_without_a_truth_are_segmented_and_not_scored(scans, model, tmp_path):
+    for path in scans.rglob("*_seg.nii*"):
+        path.unlink()
+    images = [part for name in ("flair", "t1", "t1ce", "t2") for part in ("--images", f"*/*/*_{name}.nii.gz")]
+    out = tmp_path / "out"
+    main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out), "--dataset", "folder", *images])
+    table = pd.read_csv(out / "scores.csv")
+    assert table["dice"].isna().all()
+    for file in table["file"]:
+        assert np.asarray(nib.load(out / file).dataobj).any()
 
 
 def test_what_does_not_fit_is_one_line_and_nothing_is_written(scans, model, tmp_path, capsys):

@@ -1,0 +1,99 @@
+"""Images without a truth, by pattern: what a trained model is for."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kerasmetricloss.datasets.case import Case, DataError, Volume, natural_key
+from kerasmetricloss.datasets.catalog import MaskRule
+from kerasmetricloss.datasets.masks import mask_rule
+from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
+from kerasmetricloss.datasets.patterns import match_files
+from kerasmetricloss.datasets.picture_files import SUFFIXES, read_image
+
+
+def open_unlabelled(
+    root: Path | str,
+    *,
+    images: Sequence[str],
+    channels: Sequence[str],
+    labels: Sequence[str],
+    mask: str | None = None,
+    fill: float | None = None,
+) -> list[Case]:
+    """List the cases whose images match patterns; their truth is unknown at every voxel.
+
+    Args:
+        root: The folder that the patterns start at.
+        images: One pattern for each scan, in the order of the channels; or one for pictures.
+        channels: Names of the channels; for pictures out of red, green, blue and grey.
+        labels: Names of what will be predicted.
+        mask: Rule of the output mask, ``CHANNEL>NUMBER``; by default every voxel counts.
+        fill: What replaces NaN and infinite voxels of scans; by default they are an error.
+
+    Returns:
+        One case an id, in natural order. Their volumes have an empty truth, ignored everywhere.
+
+    Raises:
+        DataError: A pattern matches nothing, a case lacks one of its images, or patterns and channels do not fit.
+
+    Example:
+        >>> import tempfile
+        >>> from kerasmetricloss.datasets import write_phantom
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     root = write_phantom("po18", f"{folder}/po18", cases=2, seed=0, size=(48, 40))
+        ...     colours = ("red", "green", "blue")
+        ...     cases = open_unlabelled(root, images=("Original/*",), channels=colours, labels=("polyp",))
+        ...     [(case.id, bool(case.read().ignore.all())) for case in cases]
+        [('1', True), ('2', True)]
+    """
+    root, channels = Path(root), tuple(channels)
+    if not root.is_dir():
+        raise DataError("the data folder does not exist", file=root, mend="name the folder that holds the images")
+    found = [match_files(root, pattern) for pattern in images]
+    ids = sorted({name for files in found for name in files}, key=natural_key)
+    for name in ids:
+        for pattern, files in zip(images, found, strict=True):
+            if name not in files:
+                mend = "add the file, or mend the pattern"
+                raise DataError(f"no file of this case matches {pattern!r}", case=name, file=root, mend=mend)
+    pictures = found[0][ids[0]][0].suffix.casefold() in SUFFIXES
+    if len(images) != (1 if pictures else len(channels)):
+        problem = f"{len(images)} patterns of images for the channels {', '.join(channels)}"
+        raise DataError(problem, file=root, mend="give one pattern a channel; for pictures, one")
+    limit = None if mask is None else mask_rule(mask)
+    if limit is not None and limit.channel not in channels:
+        raise DataError(f"the mask's {limit.channel} is no channel", file=root, mend=f"known are {', '.join(channels)}")
+    return [
+        Case(
+            dataset="folder",
+            id=name,
+            group=found[0][name][1] or name,
+            channels=channels,
+            labels=tuple(labels),
+            files=tuple(files[name][0] for files in found),
+            reader=partial(_read_picture, mask=limit) if pictures else partial(_read_scans, mask=limit, fill=fill),
+        )
+        for name in ids
+    ]
+
+
+def _read_scans(case: Case, *, mask: MaskRule | None, fill: float | None) -> Volume:
+    scans = [read_nifti(file, fill=fill) for file in case.files]
+    for scan in scans[1:]:
+        check_same_grid(scan, scans[0])
+    image = np.stack([scan.voxels for scan in scans], axis=-1)
+    return _volume(case, image, mask, spacing_mm=scans[0].spacing_mm, affine=scans[0].affine)
+
+
+def _read_picture(case: Case, *, mask: MaskRule | None) -> Volume:
+    return _volume(case, read_image(case.files[0], channels=case.channels), mask)
+
+
+def _volume(case: Case, image: np.ndarray, mask: MaskRule | None, **grid: object) -> Volume:
+    space = image.shape[:-1]
+    inside = np.ones(space, bool) if mask is None else image[..., case.channels.index(mask.channel)] > mask.above
+    unknown = {"truth": np.zeros((*space, len(case.labels)), np.uint8), "ignore": np.ones(space, bool)}
+    return Volume(image=image, mask=inside, **unknown, **grid)

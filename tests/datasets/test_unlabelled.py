@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from kerasmetricloss.datasets import DataError
+from kerasmetricloss.datasets.unlabelled import open_unlabelled
+
+SCANS = ("*/*/*_flair.nii.gz", "*/*/*_t1.nii.gz")
+
+
+def test_scans_without_truth_are_read_and_ignored_everywhere(brats):
+    cases = open_unlabelled(brats, images=SCANS, channels=("FLAIR", "T1"), labels=("WT", "ET"), mask="FLAIR>0")
+    assert len(cases) == 2
+    volume = cases[0].read()
+    assert volume.image.shape == (6, 5, 4, 2)
+    assert volume.truth.shape == (6, 5, 4, 2)
+    assert not volume.truth.any()
+    assert volume.ignore.all()
+    assert volume.affine is not None
+    np.testing.assert_array_equal(volume.mask, volume.image[..., 0] > 0)
+
+
+def test_pictures_without_truth_are_read_by_colour(cvc):
+    cases = open_unlabelled(cvc, images=("Original/*",), channels=("red", "grey"), labels=("polyp",))
+    assert [case.id for case in cases] == ["1", "2", "10"]
+    assert cases[0].read().image.shape == (5, 7, 2)
+
+
+def test_what_does_not_fit_is_said(brats, tmp_path):
+    given = {"channels": ("FLAIR", "T1"), "labels": ("WT",)}
+    with pytest.raises(DataError, match="1 patterns of images for the channels FLAIR, T1"):
+        open_unlabelled(brats, images=SCANS[:1], **given)
+    with pytest.raises(DataError, match="the mask's T2 is no channel"):
+        open_unlabelled(brats, images=SCANS, mask="T2>0", **given)
+    with pytest.raises(DataError, match="does not exist"):
+        open_unlabelled(tmp_path / "none", images=SCANS, **given)
+    next(brats.glob("*/*/*_t1.nii.gz")).unlink()
+    with pytest.raises(DataError, match=r"no file of this case matches .*_t1"):
+        open_unlabelled(brats, images=SCANS, **given)
