@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kerasmetricloss.reports import build_report
 from kerasmetricloss.reports.directory import read_study
 from kerasmetricloss.scores import ScoreTable
 
@@ -182,4 +183,12 @@ def full_study(tmp_path_factory):
     ScoreTable.from_rows(before).write(path / "pretraining.parquet")
     write_examples(path)
     write_curves(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def several_study(tmp_path_factory):
+    """A study of many recipes, with its report."""
+    path = write_several(tmp_path_factory.mktemp("several"))
+    build_report(path, resamples=200)
     return path

@@ -9,7 +9,7 @@ import pytest
 
 from kerasmetricloss.reports import build_report
 
-from .conftest import ALL, rows, write, write_several
+from .conftest import ALL, rows, write
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # the page is shown in frames of a phone's and a desktop's width: headless Chromium opens no window below 500
@@ -42,8 +42,8 @@ def test_the_page_fits_the_window_and_shows_its_pictures(tmp_path, width):
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
-def test_many_chapters_fit_a_phone(tmp_path):
-    text = build_report(write_several(tmp_path), resamples=50).read_text(encoding="utf-8")
+def test_many_chapters_fit_a_phone(tmp_path, several_study):
+    text = (several_study / "report.html").read_text(encoding="utf-8")
     wide, window, broken, pictures = measured(tmp_path, text, 360)
     assert wide <= window <= 360
     assert broken == 0 < pictures

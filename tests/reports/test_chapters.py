@@ -14,20 +14,20 @@ from kerasmetricloss.reports.layouts import LAYOUTS
 from kerasmetricloss.reports.results import means_table, paper_table
 from kerasmetricloss.scores import ScoreTableError
 
-from .conftest import FAMILY, REGIONS, VIRTUAL, WEIGHTS, rows, settings, several, write, write_rectangles, write_several
+from .conftest import FAMILY, REGIONS, VIRTUAL, WEIGHTS, rows, settings, several, write, write_rectangles
 from .test_page import Page
 
 FAST = {"resamples": 200}
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return write_several(tmp_path_factory.mktemp("several"))
+def study(several_study):
+    return several_study
 
 
 @pytest.fixture(scope="module")
 def page(study):
-    return Page(build_report(study, **FAST).read_text(encoding="utf-8"))
+    return Page((study / "report.html").read_text(encoding="utf-8"))
 
 
 def findings(study, recipe):
