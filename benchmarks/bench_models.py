@@ -43,7 +43,7 @@ SIZES = {
     "deeplab_vgg16": ((144, 192), (24, 32), 1),
     "deeplab_vgg16, aspp": ((144, 192), (24, 32), 1),
     "deeplab_small": ((144, 192), (24, 32), 1),
-    "MONAI FlexibleUNet, ResNet-50": ((160, 192), (32, 32), 1),
+    "MONAI FlexibleUNet, ResNet-50": ((160, 192), (64, 64), 1),
 }
 
 
@@ -193,7 +193,10 @@ def main() -> None:
     print(
         "\nDeepVoxNet2 is not timed: it asks for Keras 2. Its U-Nets of the paper have the layers of unet_br18 and its"
     )
-    print("siblings, and so their parameters and multiply-adds.")
+    print(
+        "\nDeepVoxNet2 is not timed. The U-Nets that the paper's authors built with it and released load into unet_br18"
+    )
+    print("and its siblings, and so have their parameters and multiply-adds.")
 
 
 if __name__ == "__main__":
