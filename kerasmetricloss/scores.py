@@ -175,10 +175,9 @@ class ScoreTable:
                 f"case {case!r} of {dataset!r} was left out in {folds.max()} folds (loss {loss!r}, seed {seed}); "
                 "expected one fold a case and seed. Give the repetitions different seeds, or the cases different ids."
             )
-        # pandas' own mean skips NaN; here one undefined seed or label leaves the case undefined, to be counted
-        wide = frame.pivot_table(
-            index="case", columns="loss", values="value", aggfunc=lambda v: np.mean(v.to_numpy()), dropna=False
-        )
+        # One undefined seed or label leaves the case undefined, to be counted; the usual mean would skip it.
+        grouped = frame.groupby(["case", "loss"], sort=False)["value"]
+        wide = grouped.mean().where(grouped.count() == grouped.size()).unstack("loss")
         return wide.loc[sorted(wide.index, key=natural_key), order_losses(wide.columns)].astype(float)
 
     def groups(self, dataset: str) -> pd.Series:
