@@ -191,9 +191,6 @@ def main() -> None:
         else:
             print(line(name, json.loads(done.stdout.splitlines()[-1])), flush=True)
     print(
-        "\nDeepVoxNet2 is not timed: it asks for Keras 2. Its U-Nets of the paper have the layers of unet_br18 and its"
-    )
-    print(
         "\nDeepVoxNet2 is not timed. The U-Nets that the paper's authors built with it and released load into unet_br18"
     )
     print("and its siblings, and so have their parameters and multiply-adds.")
