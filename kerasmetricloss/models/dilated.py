@@ -66,7 +66,7 @@ class DilatedConv2D(keras.layers.Conv2D):
         >>> import numpy as np
         >>> layer = DilatedConv2D(1, 3, dilation=2, kernel_initializer="ones")
         >>> [[int(v) for v in row] for row in layer(np.arange(15.0).reshape(1, 3, 5, 1))[0, :, :, 0]]
-        [[24, 28, 42, 20, 24], [14, 16, 24, 12, 14], [24, 28, 42, 20, 24]]
+        [[24, 28, 42, 28, 32], [12, 14, 21, 14, 16], [24, 28, 42, 28, 32]]
     """
 
     def __init__(self, filters: int, kernel_size: int, *, dilation: int, **options):
