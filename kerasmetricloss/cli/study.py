@@ -89,9 +89,7 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         help="phantoms to make where there is no --root (default: 40 pictures, 20 volumes)",
     )
     sizes = run.add_argument_group("sizes (default: those of the scale)")
-    sizes.add_argument(
-        "--picture-size", type=picture_size, metavar="WxH", help="resize pictures to this size"
-    )
+    sizes.add_argument("--picture-size", type=picture_size, metavar="WxH", help="resize pictures to this size")
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
     sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
     sizes.add_argument(

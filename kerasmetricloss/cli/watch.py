@@ -45,6 +45,9 @@ class _Lines(Observer):
             self._print(text + (f" ({total})" if total else ""))
             self._stage = text
 
+    def note(self, text: str) -> None:
+        self._print(text)
+
     def planned(self, cells: int, finished: int) -> None:
         self._cells, self._done = cells, finished
         self._print(f"{cells} trainings, {finished} of them found finished")
@@ -75,6 +78,9 @@ class _Bar(Observer):
 
     def stage(self, text: str, done: int = 0, total: int = 0) -> None:
         self._progress.update(self._task, description=text, completed=done, total=total or None, left="")
+
+    def note(self, text: str) -> None:
+        self._progress.console.print(text, markup=False)
 
     def planned(self, cells: int, finished: int) -> None:
         self._done = finished

@@ -1,5 +1,6 @@
 """From a folder to what a study trains on: every file checked, then prepared, fingerprinted and split into folds."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ class StudyData:
         preparation: How they were prepared.
         fingerprints: Case id -> hash of the contents of its files.
         prior: Foreground prior of each label inside the output masks, over all cases (Sec. III-B).
+        notes: What the reader said of the folder.
         virtual: The rectangles that mask the outputs, where the data set is a virtual one.
     """
 
@@ -37,6 +39,7 @@ class StudyData:
     preparation: pipelines.Preparation
     fingerprints: dict[str, str]
     prior: tuple[float, ...]
+    notes: tuple[str, ...] = ()
     virtual: VirtualSet | None = None
 
     @property
@@ -58,6 +61,8 @@ class StudyData:
             "labels": list(self.labels),
             "prior": [round(p, 6) for p in self.prior],
         }
+        if self.notes:
+            described["notes"] = list(self.notes)
         if self.virtual is not None:
             first = self.virtual.rectangles[0]
             described["rectangle"] = [first.width, first.height]
@@ -72,10 +77,12 @@ class Checked:
     Attributes:
         cases: The cases, in natural order of their ids.
         box: Voxels an axis that cover every case on the grid of the study.
+        notes: What the reader said of the folder, such as cases that it was asked to skip.
     """
 
     cases: list[datasets.Case]
     box: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
@@ -86,7 +93,12 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
     Raises:
         DataError: A file is missing or broken, or no case has any foreground; the message names the mend.
     """
-    cases = datasets.open_dataset(setup.reader, root, channels=setup.channels, labels=setup.labels, **setup.reading)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        cases = datasets.open_dataset(setup.reader, root, channels=setup.channels, labels=setup.labels, **setup.reading)
+    notes = tuple(dict.fromkeys(str(one.message) for one in said))
+    for note in notes:
+        observer.note(note)
     sizes, foreground = [], np.zeros(len(cases[0].labels), np.int64)
     for position, case in enumerate(cases):
         observer.stage("checking files", position, len(cases))
@@ -102,7 +114,7 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
                 file=root,
                 mend="look at the truths, or ask for other labels",
             )
-    return Checked(cases, setup.output_size or tuple(int(size) for size in np.max(sizes, axis=0)))
+    return Checked(cases, setup.output_size or tuple(int(size) for size in np.max(sizes, axis=0)), notes)
 
 
 def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Observer) -> StudyData:
@@ -129,7 +141,7 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
     )
     prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
     fingerprints = {case.id: file_hash(case.files) for case in checked.cases}
-    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior)
+    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior, checked.notes)
 
 
 def virtual_data(data: StudyData, ratio: float) -> StudyData:

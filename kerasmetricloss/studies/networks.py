@@ -30,9 +30,7 @@ def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model
         make = {"unet": models.unet, "unet-small": models.unet, "deepmedic": models.deepmedic}
         return make.get(name, models.deepmedic_small)(input_channels=channels, **settings)
     if channels != COLOURS:
-        raise StudyError(
-            f"{name} takes pictures in colour; these images have {channels} channels. Take --network unet."
-        )
+        raise StudyError(f"{name} takes pictures with {COLOURS} colour channels; these images have {channels}.")
     settings.pop("dimension")
     try:
         return (models.deeplab_vgg16 if name == "deeplab" else models.deeplab_small)(**settings)

@@ -11,6 +11,9 @@ class Observer:
     def stage(self, text: str, done: int = 0, total: int = 0) -> None:
         """Reading, checking or writing: `done` of `total` files or cases (0 of 0 where there is nothing to count)."""
 
+    def note(self, text: str) -> None:
+        """Something to know of the data, such as cases that were skipped as asked."""
+
     def planned(self, cells: int, finished: int) -> None:
         """The study has `cells` cells, of which `finished` were found on disk."""
 

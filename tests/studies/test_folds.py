@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.folds import make_folds
+from kerasmetricloss.studies.folds import make_folds, published_folds
 
 GROUPS = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=40).filter(lambda names: len(set(names)) > 1)
 
@@ -69,3 +69,17 @@ def test_folds_by_case_split_a_group():
 def test_impossible_folds_are_refused_with_the_mend(groups, options, message):
     with pytest.raises(StudyError, match=message):
         make_folds(groups, **options)
+
+
+def test_published_folds_are_taken_as_they_are():
+    folds = published_folds([(0, 3), (), (1, 2)], ["a", "b", "b", "a"])
+    assert [(fold.train, fold.test) for fold in folds] == [((1, 2), (0, 3)), ((0, 3), (1, 2))]
+    with pytest.raises(StudyError, match="leaves 1 fold"):
+        published_folds([(0, 1), ()], ["a", "b"])
+
+
+def test_an_inner_validation_within_published_folds_keeps_groups_together():
+    groups = ["a", "a", "b", "b", "c", "c", "d", "d", "e", "e"]
+    first, _ = published_folds([(0, 1, 2, 3), (4, 5, 6, 7, 8, 9)], groups, inner_validation=0.3)
+    assert first.test == (0, 1, 2, 3)
+    assert not {groups[i] for i in first.train} & {groups[i] for i in first.validation}

@@ -1,0 +1,88 @@
+"""Every data set has settings at both scales, and its network takes the boxes that they give."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasmetricloss import studies
+from kerasmetricloss.studies import networks
+from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.recipes import RECIPES, TVERSKY
+from kerasmetricloss.studies.setups import SETUPS
+
+DATA_SETS = ("br18", "is17", "is18", "mo17", "po18", "wm17", "wm17dm")
+PARAMETERS = {"br18": 3_875_501, "is17": 3_875_861, "is18": 969_441, "mo17": 1_441_361, "wm17": 3_875_141}
+CHANNELS = {"br18": 4, "is17": 6, "is18": 5, "mo17": 1, "po18": 3, "wm17": 2, "wm17dm": 2}
+
+
+def test_every_data_set_has_settings_at_both_scales():
+    assert set(SETUPS) == {(name, scale) for name in DATA_SETS for scale in ("small", "paper")}
+
+
+@pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
+def test_the_paper_s_networks_have_the_published_parameters(name, parameters):
+    network = networks.build(studies.setup(name, "paper").network, channels=CHANNELS[name], labels=1)
+    assert network.count_params() == parameters
+
+
+def test_the_paper_trains_on_its_batches_and_rates():
+    # Adam 1e-3 from random weights, 1e-4 from ImageNet's; post-training at 1e-4 but for MO17; DeepMedic SGD 1e-1.
+    found = {name: studies.setup(name, "paper").training for name in DATA_SETS}
+    assert {name: one.batch for name, one in found.items()} == {
+        "br18": 2, "is17": 2, "is18": 4, "mo17": 4, "po18": 16, "wm17": 2, "wm17dm": 64,
+    }  # fmt: skip
+    assert {name for name, one in found.items() if one.rate == 1e-3} == {"br18", "is17", "is18", "mo17", "wm17"}
+    assert found["po18"].rate == 1e-4
+    assert {name for name, one in found.items() if one.post_rate != 1e-4} == {"mo17"}
+    assert (found["wm17dm"].optimizer, found["wm17dm"].rate) == ("sgd", 1e-1)
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_the_small_network_gives_the_box_it_is_said_to_give(name):
+    setup = studies.setup(name, "small")
+    wanted = (20, 25) if setup.network["dimension"] == 2 else (9, 12, 7)
+    box, margin = networks.boxes(setup.network, wanted)
+    assert all(n >= m for n, m in zip(box, wanted, strict=True))
+    network = networks.build(setup.network, channels=CHANNELS[name], labels=2)
+    image = np.zeros((1, *(n + 2 * margin for n in box), CHANNELS[name]), "float32")
+    assert tuple(network([image, np.ones((1, *box, 1), "float32")]).shape) == (1, *box, 2)
+
+
+def test_deeplab_s_identity_is_the_content_of_its_weights_not_their_path(tmp_path):
+    network = studies.setup("po18", "paper").network
+    assert networks.identity(network)["weights"] == "imagenet"
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"weights")
+    one, other = (networks.identity(network | {"weights": str(tmp_path / name)}) for name in ("a", "b"))
+    assert one == other
+    assert len(one["weights"]) == 16
+    with pytest.raises(StudyError, match="no such file"):
+        networks.identity(network | {"weights": str(tmp_path / "c")})
+
+
+def test_deeplab_takes_colours_alone():
+    with pytest.raises(StudyError, match="3 colour channels; these images have 1"):
+        networks.build(studies.setup("po18", "paper").network | {"weights": None}, channels=1, labels=1)
+
+
+def test_several_labels_and_virtual_sets_are_for_the_data_that_have_them():
+    multi = studies.setup("br18", "small", RECIPES["table6"])
+    assert (multi.dataset, multi.reader, multi.labels) == ("br18-multi", "br18", ("WT", "TC", "ET"))
+    with pytest.raises(StudyError, match="which br18 has alone"):
+        studies.setup("po18", "small", RECIPES["table6"])
+    with pytest.raises(StudyError, match="br18 has volumes"):
+        studies.setup("br18", "small", RECIPES["table5"])
+
+
+def test_there_is_a_recipe_for_every_table_and_figure_of_the_paper():
+    tables = {*(f"table{k}" for k in range(1, 8)), "tableB1"}
+    figures = {*(f"fig{k}" for k in range(1, 6)), *(f"figB{k}" for k in range(1, 9))}
+    assert set(RECIPES) == tables | figures
+    assert len(TVERSKY) == 11
+    assert all(abs(sum(map(float, name[9:].split("/"))) - 1) < 1e-9 for name in TVERSKY[:9])
+
+
+def test_keras_names_the_small_networks_as_the_tables_do():
+    network = networks.build(networks.small_network(2), channels=1, labels=1)
+    assert isinstance(network, keras.Model)
+    assert network.name == "unet_small"
