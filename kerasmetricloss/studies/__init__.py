@@ -6,6 +6,7 @@ from kerasmetricloss.studies.errors import StudyError as StudyError
 from kerasmetricloss.studies.forecast import Forecast as Forecast
 from kerasmetricloss.studies.forecast import forecast as forecast
 from kerasmetricloss.studies.networks import small_network as small_network
+from kerasmetricloss.studies.progress import Lines as Lines
 from kerasmetricloss.studies.progress import Observer as Observer
 from kerasmetricloss.studies.recipes import RECIPES as RECIPES
 from kerasmetricloss.studies.recipes import recipe as recipe

@@ -1,5 +1,6 @@
 """What a study tells whoever watches it, and how long it will still take."""
 
+import math
 import time
 
 from kerasmetricloss.studies.cells import Cell
@@ -28,6 +29,51 @@ class Observer:
 
     def cell_failed(self, cell: Cell, problem: str, attempt: int) -> None:
         """A training failed for the first or the second (and last) time."""
+
+
+class Lines(Observer):
+    """Prints a line a training, as in a notebook or a log.
+
+    Example:
+        >>> from kerasmetricloss.studies.cells import Cell
+        >>> lines, cell = Lines(), Cell("po18", "unet", "CE", 0, 0, "pre", {})
+        >>> lines.planned(6, 0)
+        6 trainings, 0 of them found finished
+        >>> lines.epoch(cell, 9, 0.25)
+        >>> lines.cell_finished(cell, 12.0, 60.0)
+        fold 1, pre-training, CE: 9 epochs, validation loss 0.2500 in the last, 12 s; about 60 s left
+    """
+
+    def __init__(self) -> None:
+        self._epochs, self._loss = 0, math.nan
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        print(text, flush=True)
+
+    def planned(self, cells: int, finished: int) -> None:
+        """Print how many trainings there are."""
+        print(f"{cells} trainings, {finished} of them found finished", flush=True)
+
+    def cell_started(self, cell: Cell, epochs: int) -> None:
+        """Forget the epochs of the last training."""
+        self._epochs, self._loss = 0, math.nan
+
+    def epoch(self, cell: Cell, epoch: int, value: float) -> None:
+        """Keep the number of the epoch and its validation loss."""
+        self._epochs, self._loss = epoch, value
+
+    def cell_finished(self, cell: Cell, seconds: float, left: float) -> None:
+        """Print how long it took and how much is left."""
+        print(
+            f"fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs} epochs, validation loss "
+            f"{self._loss:.4f} in the last, {seconds:.0f} s; about {left:.0f} s left",
+            flush=True,
+        )
+
+    def cell_failed(self, cell: Cell, problem: str, attempt: int) -> None:
+        """Print what went wrong."""
+        print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})", flush=True)
 
 
 class Clock:
