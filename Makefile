@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
 PEERS  := benchmarks/.venv/.installed
+JUPYTER := $(VENV)/.jupyter
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,6 +57,17 @@ bench-models: $(BACKENDS)  ## parameters, work, memory and time of the networks 
 
 test: lint  ## lint and all tests, on the TensorFlow backend
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests
+
+$(JUPYTER): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
+	touch $@
+
+notebooks: $(JUPYTER)  ## execute every notebook and store its outputs; some of them: make notebooks ONLY="01 04"
+	KERAS_BACKEND=tensorflow $(BIN)/python notebooks/build.py $(ONLY)
+
+test-notebooks: $(JUPYTER)  ## execute every notebook again and compare with what is stored
+	$(BIN)/python -m pytest tests/notebooks
+	KERAS_BACKEND=tensorflow $(BIN)/python notebooks/build.py --check $(ONLY)
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache *.egg-info

@@ -7,7 +7,7 @@ each of its tables and figures, `findings` compares, and each recipe becomes a c
   what stands where;
 * `results`, `evidence` and `exports` fill tables, `published` holds the paper's numbers;
 * `answers` and `words` write sentences, `provenance` tells how it was made;
-* `figures`, `slices` and `theory_figures` draw on a `canvas`;
+* `figures`, `slices`, `agreement` and `theory_figures` draw on a `canvas`;
 * `tables`, `document`, `style` and `stylesheet` know formats.
 
 Nothing here needs Keras.
