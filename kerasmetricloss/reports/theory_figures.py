@@ -1,4 +1,4 @@
-"""The paper's figures that need no scores: error bounds (Fig. 1) and loss surfaces over two pixels (Fig. 2)."""
+"""The paper's figures that need no scores: error bounds (Fig. 1), loss surfaces (Fig. 2), the flow chart (Fig. 6)."""
 
 import matplotlib as mpl
 import numpy as np
@@ -23,6 +23,15 @@ PLACES = {  # of the names beside the marks, in points, clear of the curves
     ("absolute", 1.0): ("right", (-4, 9)),
     ("relative", 0.75): ("left", (7, -10)),
     ("relative", 1.0): ("right", (4, -18)),
+}
+# What the papers of MICCAI 2018 score and what they train with (Appendix A): number, and what it counts.
+LITERATURE = {
+    "all": (372, "papers at MICCAI 2018"),
+    "segmentation": (103, "segment, and learn it"),
+    "scored": (96, "are scored with Dice or Jaccard"),
+    "sensitive": (28, "train with a\nmetric-sensitive loss"),
+    "cross-entropy": (38, "train with\n(weighted) cross-entropy"),
+    "other": (30, "train with something else:\nadversarial, focal, squared ..."),
 }
 TURNED = {(1, 0): -128, (1, 1): 52}  # degrees: the truth lies in front
 
@@ -65,6 +74,29 @@ def loss_surfaces() -> bytes:
                 _surface(axes, two_pixel_surface(loss, truth))
                 axes.set_title(f"{loss_title(loss)}, y = [{truth[0]}, {truth[1]}]", y=0.99)
         return to_png(figure, photograph=True)
+
+
+def literature_flow() -> bytes:
+    """Who trains with what they are scored by: the papers of MICCAI 2018 from all to the three ends (Fig. 6)."""
+    places = {"all": (0, 3), "segmentation": (0, 2), "scored": (0, 1)}
+    places |= {"sensitive": (-1, 0), "cross-entropy": (0, 0), "other": (1, 0)}
+    filled = {"sensitive": ("#0b3c6f", "white"), "cross-entropy": ("#e07b00", INK), "other": ("#f2c591", INK)}
+    flows = [("all", "segmentation"), ("segmentation", "scored")]
+    flows += [("scored", end) for end in filled]
+    with mpl.rc_context(SETTINGS):
+        figure = new_figure(8.2, 3.3)
+        axes = figure.add_subplot()
+        axes.set_axis_off()
+        axes.set(xlim=(-1.5, 1.5), ylim=(-0.4, 3.3))
+        for start, end in flows:
+            lean = 0.3 * (places[end][0] - places[start][0])
+            origin, target = (places[start][0] + lean, places[start][1] - 0.2), (places[end][0], places[end][1] + 0.3)
+            axes.annotate("", target, origin, arrowprops={"arrowstyle": "-|>", "color": FAINT, "linewidth": 1.2})
+        for name, (number, what) in LITERATURE.items():
+            fill, ink = filled.get(name, ("#f5f6f8", INK))
+            box = {"boxstyle": "round,pad=0.55", "facecolor": fill, "edgecolor": FAINT, "linewidth": 0.8}
+            axes.text(*places[name], f"{number} {what}", ha="center", va="center", color=ink, bbox=box)
+        return to_png(figure)
 
 
 def _mark(axes: Axes, name: str) -> None:
