@@ -106,6 +106,7 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         default="local",
         help="local: one training after the other in this process; ray: as many at a time as Ray has room for",
     )
+    engine.add_argument("--tensorboard", action="store_true", help="write curves for TensorBoard, OUT/tensorboard")
     engine.add_argument("--address", help="Ray cluster (default: the one that runs here, or one for this run)")
     engine.add_argument("--cpus-per-cell", type=float, default=1, metavar="N", help="for Ray (default: 1)")
     engine.add_argument("--gpus-per-cell", type=float, default=0, metavar="N", help="for Ray, 0.5 too (default: 0)")
@@ -151,6 +152,7 @@ def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         phantoms=0 if options.root else cases,
         command=options.command,
+        tensorboard=options.tensorboard,
     )
     with watching() as observer:
         studies.run(request, observer=observer, engine=_engine(options))

@@ -5,6 +5,7 @@ import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Request:
         seed: Seed of folds, weights, order and augmentation.
         phantoms: Number of phantoms to make at `root` first; 0 takes what is there.
         command: The command that was typed.
+        tensorboard: Write the curves of each training for TensorBoard, below `out/tensorboard`.
 
     Raises:
         StudyError: A loss, the folds or the inner validation cannot be.
@@ -47,9 +49,12 @@ class Request:
     seed: int = 0
     phantoms: int = 0
     command: str = ""
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         check_folds(self.folds, self.setup.folds_by, self.inner_validation)
+        if self.tensorboard and not all(map(find_spec, ("tensorflow", "tensorboard"))):
+            raise StudyError("--tensorboard writes through TensorFlow: pip install tensorflow tensorboard.")
         names = self.names
         if len(set(names)) < len(names):
             raise StudyError(f"--losses {','.join(names)}: a loss is named twice.")

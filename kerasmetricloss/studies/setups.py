@@ -14,7 +14,7 @@ from kerasmetricloss.studies.recipes import Recipe
 from kerasmetricloss.studies.settings import Setup, Training
 
 # Early stopping follows the paper's rule with shorter patience: small networks converge in tens of epochs.
-_SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=10, rate_patience=4, stop_patience=8)
+_SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=8, rate_patience=4, stop_patience=8)
 _SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=20, post_epochs=6)
 # Many losses, or many data sets, share the minutes of one recipe.
 _SHORT = {"table5": {"epochs": 14, "post_epochs": 6}}

@@ -8,6 +8,7 @@
     OUT/examples.npz         slices for Fig. 3
     OUT/rectangles.npz       rectangles for Fig. 5
     OUT/prepared/            the prepared cases, a cache that can be deleted
+    OUT/tensorboard/         curves of each training, where they were asked for
 
 A run that was stopped goes on where it was: cells are found by their full configuration, and the tables are put
 together from cells alone. While it runs, `OUT/running.json` stands for `study.json`. Several recipes share a directory:
@@ -97,7 +98,13 @@ def _train(
         losses = directory.losses_of(description, one.dataset)
         tasks = plan.tasks(request, one, folds, losses)
         parts.append((one, tasks, losses))
-        worker = Worker(one, request.setup.network, request.setup.patch, store)
+        worker = Worker(
+            one,
+            request.setup.network,
+            request.setup.patch,
+            store,
+            logs=request.out.resolve() / "tensorboard" if request.tensorboard else None,
+        )
         jobs += [(task, worker) for task in tasks]
     directory.begin(request.out, description, [task.cell for task, _ in jobs])
     engine(jobs, observer)

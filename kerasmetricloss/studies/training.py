@@ -63,6 +63,7 @@ class Trainer:
         batches: Batches,
         seed: int,
         on_epoch: Callable[[int, float], None],
+        log_dir: Path | None = None,
     ) -> Trained:
         """Train from `weights` with a fresh optimiser and keep the weights of the lowest validation loss.
 
@@ -74,6 +75,7 @@ class Trainer:
             batches: Training and validation data.
             seed: Seed of whatever is random inside the network, such as dropout.
             on_epoch: Called after each epoch with its number, from 1, and its validation loss.
+            log_dir: Where TensorBoard finds the curves; None writes none.
 
         Raises:
             StudyError: The training or validation loss became NaN or infinite.
@@ -94,7 +96,7 @@ class Trainer:
                 steps_per_epoch=batches.steps,
                 validation_data=batches.validation,
                 epochs=settings["epochs"],
-                callbacks=[best, plateau, stop],
+                callbacks=[best, plateau, stop, *_tensorboard(log_dir)],
                 shuffle=False,
                 verbose=0,
             )
@@ -134,6 +136,10 @@ class Trainer:
             variable.assign(value)
         model.optimizer.learning_rate = settings["rate"]
         return model
+
+
+def _tensorboard(log_dir: Path | None) -> list[keras.callbacks.Callback]:
+    return [] if log_dir is None else [keras.callbacks.TensorBoard(log_dir=str(log_dir), write_graph=False)]
 
 
 _OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}

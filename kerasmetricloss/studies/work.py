@@ -40,12 +40,14 @@ class Worker:
         network: Network setting.
         patch: Settings of `pipelines.Patches` but for the margin; None trains on whole images.
         store: Where finished cells go, and where pre-trained weights come from.
+        logs: Folder for TensorBoard, a folder a cell below it; None writes no logs.
     """
 
     data: StudyData
     network: dict[str, Any]
     patch: dict[str, Any] | None
     store: CellStore
+    logs: Path | None = None
 
     @property
     def trainer(self) -> Trainer:
@@ -130,6 +132,7 @@ class Worker:
             batches=self._batches(fold, shift, scale, settings, seed),
             seed=seed,
             on_epoch=on_epoch,
+            log_dir=None if self.logs is None else self.logs / cell.directory_name,
         )
         tested = [self.data.prepared[i] for i in fold.test]
         return trained, {

@@ -314,3 +314,11 @@ def test_the_status_counts_what_is_done_and_what_failed(uninterrupted, pictures,
     assert found.seconds_left > 0
     with pytest.raises(studies.StudyError, match="holds no study"):
         studies.status(tmp_path)
+
+
+def test_every_training_has_its_curves_for_tensorboard_where_they_are_asked_for(pictures, tmp_path, request_for):
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_for(pictures, tmp_path, tensorboard=True), observer=Watch(2))
+    cells = [path.name for path in (tmp_path / "cells").glob("po18-*")]
+    assert len(cells) == 1
+    assert list((tmp_path / "tensorboard" / cells[0]).rglob("events.out.*"))
