@@ -58,6 +58,39 @@ class Comparison:
     settings: dict[str, object]
     notes: tuple[str, ...]
 
+    def against(self, reference: str) -> pd.DataFrame:
+        """Every other loss against one: what its table says of the pair, a row a loss.
+
+        Args:
+            reference: the loss that is subtracted.
+
+        Returns:
+            Columns `difference`, `low`, `high`, `pairs`, `superior` (one-sided p of "better than the reference") and
+            `two_sided`.
+
+        Raises:
+            ScoreTableError: the loss was not compared.
+
+        Example:
+            >>> row = dict(dataset="po18", model="unet", seed=0, fold=0, group="a", label="polyp", metric="dice")
+            >>> rows = [row | dict(loss=loss, case=str(k), value=value)
+            ...         for k in range(40) for loss, value in [("CE", 0.5), ("sDice", 0.75)]]
+            >>> found = compare(ScoreTable.from_rows(rows), dataset="po18", metric="dice").against("CE")
+            >>> found.loc["sDice", ["difference", "low", "high"]].tolist()
+            [0.25, 0.25, 0.25]
+        """
+        if reference not in self.losses:
+            raise ScoreTableError(f"{reference!r} was not compared; expected one of {self.losses}.")
+        columns = {
+            "difference": self.difference,
+            "low": self.difference_low,
+            "high": self.difference_high,
+            "pairs": self.pairs.astype("Int64"),
+            "superior": self.superior,
+            "two_sided": self.two_sided,
+        }
+        return pd.DataFrame({name: frame[reference] for name, frame in columns.items()}).drop(reference)
+
 
 def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are keyword-only)
     table: ScoreTable,

@@ -196,3 +196,18 @@ def test_all_averages_labels():
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         found({"CE": CE}, **settings)
+
+
+def test_against_a_loss_gathers_what_the_tables_say_of_each_pair():
+    result = found({"CE": CE, "sDice": BETTER, "wCE": [math.nan, *SAME[1:]]})
+    row = result.against("CE")
+    assert list(row.index) == ["wCE", "sDice"]
+    assert row.loc["sDice", "difference"] == result.difference.loc["sDice", "CE"] > 0
+    assert row.loc["sDice", "low"] < row.loc["sDice", "difference"] < row.loc["sDice", "high"]
+    assert row.loc["sDice", "superior"] == result.superior.loc["sDice", "CE"]
+    assert row["pairs"].to_dict() == {"wCE": 44, "sDice": 45}
+
+
+def test_against_a_loss_that_was_not_compared_is_refused():
+    with pytest.raises(ScoreTableError, match="'Lovasz' was not compared; expected one of"):
+        found({"CE": CE, "sDice": BETTER}).against("Lovasz")
