@@ -7,6 +7,8 @@ BACKENDS := $(VENV)/.backends
 PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
+# JAX compiles every operation of a test once and runs it once: what compiles fast wins.
+FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks clean
 
@@ -34,7 +36,7 @@ $(BACKENDS): $(STAMP) tests/requirements-backends.txt
 	touch $@
 
 test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX and on PyTorch
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(ANY_BACKEND)
+	KERAS_BACKEND=jax XLA_FLAGS="$(FAST_COMPILE)" $(BIN)/python -m pytest $(ANY_BACKEND)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(ANY_BACKEND)
 
 bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, one table

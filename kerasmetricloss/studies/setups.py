@@ -17,7 +17,7 @@ from kerasmetricloss.studies.settings import Setup, Training
 _SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=8, rate_patience=4, stop_patience=8)
 _SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=20, post_epochs=6)
 # Many losses, or many data sets, share the minutes of one recipe.
-_SHORT = {"table5": {"epochs": 14, "post_epochs": 6}}
+_SHORT = {"table5": {"epochs": 10, "post_epochs": 4}}
 _PAPER_3D = Training(rate=1e-3, post_rate=1e-4, batch=2)
 _BOX = (136, 136, 82)
 _UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}

@@ -45,14 +45,16 @@ def test_lower_precision_gives_float32_probabilities_near_those_of_float32(name,
 def test_a_step_compiled_by_xla_equals_one_that_is_not(name):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("JAX always compiles, PyTorch has no XLA here")
-    x, steps = image(name), {}
-    for jit in (False, True):
-        keras.utils.set_random_seed(3)
-        net = NETWORKS[name]()
-        for layer in net.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                layer.rate = 0.0
-        net.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", jit_compile=jit)
-        truth = np.ones(net(x).shape, "float32")
-        steps[jit] = [float(net.train_on_batch(x, truth)) for _ in range(2)]
-    np.testing.assert_allclose(steps[True], steps[False], rtol=1e-3)
+    import tensorflow as tf
+
+    net, x = NETWORKS[name](), image(name)
+    truth = np.ones(net(x).shape, "float32")
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(keras.losses.binary_crossentropy(truth, net(x, training=False)))
+        return loss, tape.gradient(loss, net.trainable_weights[0].value)
+
+    plain, compiled = (tf.function(step, jit_compile=jit)() for jit in (False, True))
+    np.testing.assert_allclose(compiled[0], plain[0], rtol=1e-3)
+    np.testing.assert_allclose(compiled[1], plain[1], rtol=1e-2, atol=1e-5)

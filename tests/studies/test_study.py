@@ -211,7 +211,9 @@ def test_a_broken_file_is_named_before_anything_is_written(pictures, tmp_path, r
 def test_a_failure_names_its_cell(pictures, tmp_path, request_for):
     with pytest.raises(studies.StudyError, match="po18, unet-small, fold 1, pre-training, CE, seed 0"):
         studies.run(
-            request_for(pictures, tmp_path, setup=request_for(pictures, tmp_path).setup.with_training(rate=1e30))
+            request_for(
+                pictures, tmp_path, folds=2, setup=request_for(pictures, tmp_path).setup.with_training(rate=1e30)
+            )
         )
 
 
