@@ -110,6 +110,8 @@ def _tidy(output: NotebookNode, cell: NotebookNode) -> NotebookNode:
     if output.get("name") == "stderr":
         raise Problem(f"{cell.id} writes to stderr: {output.text.strip()[:500]}")
     text = _text(output)
+    if "WARNING:" in text:  # TensorFlow logs to stdout in a notebook
+        raise Problem(f"{cell.id} shows a warning: {text.strip()[:500]}")
     if re.search(r" at 0x[0-9a-f]{6,}", text):
         raise Problem(f"{cell.id} shows an address in memory: {text[:200]}")
     if "data" in output and "image/png" in output.data:
