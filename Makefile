@@ -6,11 +6,12 @@ STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
 PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
+SPHINX := $(VENV)/.sphinx
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
 # JAX compiles every operation of a test once and runs it once: what compiles fast wins.
 FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +71,13 @@ notebooks: $(JUPYTER)  ## execute every notebook and store its outputs; some of 
 test-notebooks: $(JUPYTER)  ## execute every notebook again and compare with what is stored
 	$(BIN)/python -m pytest tests/notebooks
 	KERAS_BACKEND=tensorflow $(BIN)/python notebooks/build.py --check $(ONLY)
+
+$(SPHINX): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+docs: $(SPHINX)  ## the notebooks and the API as a static site: build/site/html/index.html
+	KERAS_BACKEND=tensorflow $(BIN)/sphinx-build -q -W --keep-going -b html docs/site build/site/html
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache *.egg-info

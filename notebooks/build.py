@@ -229,8 +229,8 @@ def main() -> int:
             said = "as stored" if arguments.check else "written"
         except Problem as problem:
             failed, said = failed + 1, f"FAILED: {problem}"
-        print(f"{path.stem:24} {time.monotonic() - start:5.0f} s  {said}", flush=True)
-    print(f"{'all':24} {time.monotonic() - begin:5.0f} s")
+        print(f"{path.stem:34} {time.monotonic() - start:5.0f} s  {said}", flush=True)
+    print(f"{'all':34} {time.monotonic() - begin:5.0f} s")
     return 1 if failed else 0
 
 
