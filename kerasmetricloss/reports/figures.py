@@ -129,13 +129,21 @@ def table_picture(table: Table, *, key: str) -> bytes:
         max(0.9, *(0.1 * len(row.name) + 0.2 for row in table.rows))
     ]
     wide = [max(0.85, 0.095 * len(name) + 0.25) for name in table.columns]
+    first = 0
+    for name, span in table.spans() if any(table.groups) else ():
+        lacking = 0.09 * len(name) + 0.15 - sum(wide[first : first + span])
+        for column in range(first, first + span):
+            wide[column] += max(0, lacking) / span
+        first += span
     edges = np.concatenate([[0], np.cumsum(lead + wide)])
     tall = len(table.rows) + 1 + any(table.groups)
+    # the lines above and below may be longer than a table of few columns
+    width = max(edges[-1], 0.088 * len(table.caption), 0.066 * len(key))
     with mpl.rc_context(SETTINGS):
-        figure = new_figure(edges[-1] + 0.2, 0.3 * (tall + 2.6), layout="none")
+        figure = new_figure(width + 0.2, 0.3 * (tall + 2.6), layout="none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        axes.set(xlim=(-0.1, edges[-1] + 0.1), ylim=(tall + 1.2, -1.4))
+        axes.set(xlim=(-0.1, width + 0.1), ylim=(tall + 1.2, -1.4))
         bottom = _draw_table(axes, table, edges, len(lead))
         axes.text(0, bottom + 0.35, key, fontsize=8, color=FAINT, va="top")
         return to_png(figure)

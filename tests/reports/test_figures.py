@@ -91,6 +91,14 @@ def test_table_picture_shades_grey_cells():
     assert not has(pixels(table_picture(plain, key="k")), "#d9dde2", least=2000)
 
 
+def test_words_longer_than_a_narrow_table_are_not_cut():
+    rows = (Row("Dice", "sDice", (Cell("0.1"), Cell("0.2"))),)
+    said = {"caption": "Mean over left-out cases: Dice, Jaccard", "groups": ("CE-based", "Metric-sensitive")}
+    table = Table(columns=("CE", "sDice"), rows=rows, **said)
+    picture = pixels(table_picture(table, key="Grey: better than the other. Italic: worse. One-sided p < 0.05."))
+    assert picture[:, -8:].min() == 1  # a white margin at the right
+
+
 def test_signs_the_font_lacks_do_not_stop_a_figure():
     assert table_picture(Table("症例", ("CE",), (Row("", "患者", (Cell("0.1"),)),)), key="k")
 
