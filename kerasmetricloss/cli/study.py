@@ -88,9 +88,15 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         type=positive,
         help="phantoms to make where there is no --root (default: 40 pictures, 20 volumes)",
     )
-    sizes = run.add_argument_group("sizes (default: those of the scale)")
+    sizes = run.add_argument_group("network and sizes (default: those of the scale)")
     sizes.add_argument("--picture-size", type=picture_size, metavar="WxH", help="resize pictures to this size")
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
+    sizes.add_argument(
+        "--network",
+        metavar="NAME",
+        help="unet-small, unet-half (the paper's with half its filters), unet, deepmedic-small, deepmedic, "
+        "deeplab-small or deeplab",
+    )
     sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
     sizes.add_argument(
         "--weights",
@@ -187,8 +193,6 @@ def _engine(options: argparse.Namespace) -> Any:
 def _changed(setup: Any, options: argparse.Namespace) -> Any:
     import dataclasses
 
-    from kerasmetricloss import studies
-
     changes: dict[str, Any] = {}
     if options.picture_size:
         changes["picture_size"] = options.picture_size
@@ -196,26 +200,36 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
         changes["folds_by"] = options.folds_by
-    if options.weights is not None:
-        if "weights" not in setup.network:
-            raise UsageError(f"--weights is for DeepLab; {setup.dataset} at --scale {setup.scale} has another network.")
-        changes["network"] = setup.network | {"weights": None if options.weights == "none" else options.weights}
+    network = _network(setup, options)
     reading = reader_settings(options)
     for name in ("channels", "labels"):
         if name in reading:
             changes[name] = reading.pop(name)
     changes["reading"] = reading
-    if options.filters is not None:
-        if setup.scale != "small":
-            raise UsageError("--filters is for --scale small; the paper's networks are as published.")
-        changes["network"] = studies.small_network(setup.network["dimension"], options.filters)
-    return dataclasses.replace(setup, **changes).with_training(
+    return dataclasses.replace(setup, network=network, **changes).with_training(
         batch=options.batch,
         epochs=options.pretrain_epochs,
         post_epochs=options.epochs,
         rate=options.rate,
         post_rate=options.post_rate,
     )
+
+
+def _network(setup: Any, options: argparse.Namespace) -> dict[str, Any]:
+    from kerasmetricloss import studies
+
+    network, dimension = setup.network, setup.network["dimension"]
+    if options.network is not None:
+        network = studies.named_network(options.network, dimension)
+    if options.filters is not None:
+        if network["name"] != "unet-small":
+            raise UsageError(f"--filters is for unet-small; {network['name']} is as published.")
+        network = studies.small_network(dimension, options.filters)
+    if options.weights is not None:
+        if "weights" not in network:
+            raise UsageError(f"--weights is for DeepLab on VGG16; this study trains {network['name']}.")
+        network = network | {"weights": None if options.weights == "none" else options.weights}
+    return network
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from kerasmetricloss.losses.lovasz import LovaszHinge, LovaszSigmoid, LovaszSoft
 from kerasmetricloss.losses.overlap import FocalTversky, GeneralizedDice, SoftDice, SoftJaccard, SoftTversky
 
 _TVERSKY = re.compile(r"sTversky-(\d*\.?\d+)/(\d*\.?\d+)")
+_BINNED = re.compile(r"Lov[aá]sz-bins(\d+)")
 
 
 class Entry(NamedTuple):
@@ -44,7 +45,7 @@ _CATALOG = (
         "Lovasz",
         LovaszSigmoid,
         "Lovász extension of the Jaccard loss, errors |y - p|",
-        "Scored by Dice or Jaccard; after cross-entropy, not from scratch.",
+        "Scored by Dice or Jaccard; after cross-entropy, not from scratch. Lovasz-bins1000: without the sort.",
     ),
     Entry(
         "sTversky-A/B",
@@ -78,9 +79,10 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
     """Build a loss from its name.
 
     Args:
-        name: "CE", "wCE", "sDice" (or "sDice-L1"), "sDice-L2", "sJaccard", "Lovasz" (or "Lovász"), "sTversky-A/B"
-            where A weighs false positives and B false negatives; a class name such as "SoftDice"; or
-            "package.module:Name" for a loss of your own, a class or an object.
+        name: "CE", "wCE", "sDice" (or "sDice-L1"), "sDice-L2", "sJaccard", "Lovasz" (or "Lovász"), "Lovasz-bins1000"
+            (a histogram of that many bins for the sort), "sTversky-A/B" where A weighs false positives and B false
+            negatives; a class name such as "SoftDice"; or "package.module:Name" for a loss of your own, a class or
+            an object.
         prior: share of the foreground; weighted cross-entropy needs it, the others do not look at it.
         **settings: further arguments of the class.
 
@@ -100,9 +102,10 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
     """
     if ":" in name:
         return _own(name, settings)
-    match = _TVERSKY.fullmatch(name)
-    if match:
+    if match := _TVERSKY.fullmatch(name):
         return SoftTversky(alpha=float(match[1]), beta=float(match[2]), **settings)
+    if match := _BINNED.fullmatch(name):
+        return LovaszSigmoid(bins=int(match[1]), **settings)
     if name == "sDice-L2":
         return SoftDice(norm=2, **settings)
     loss = _classes().get({"sDice-L1": "sDice", "Lovász": "Lovasz"}.get(name, name))
@@ -137,6 +140,8 @@ def paper_name(loss: str | keras.losses.Loss) -> str:
         return f"sTversky-{loss.alpha}/{loss.beta}"
     if type(loss) is SoftDice and loss.overlap.norm != 1:
         return f"sDice-L{loss.overlap.norm:g}"
+    if type(loss) is LovaszSigmoid and loss.bins is not None:
+        return f"Lovasz-bins{loss.bins}"
     names = {entry.loss: entry.name for entry in catalog()}
     return names.get(type(loss)) or type(loss).__name__
 

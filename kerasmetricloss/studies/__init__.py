@@ -5,6 +5,7 @@ from kerasmetricloss.studies.engines import run_local as run_local
 from kerasmetricloss.studies.errors import StudyError as StudyError
 from kerasmetricloss.studies.forecast import Forecast as Forecast
 from kerasmetricloss.studies.forecast import forecast as forecast
+from kerasmetricloss.studies.networks import named_network as named_network
 from kerasmetricloss.studies.networks import small_network as small_network
 from kerasmetricloss.studies.progress import Lines as Lines
 from kerasmetricloss.studies.progress import Observer as Observer

@@ -10,7 +10,7 @@ import keras
 from kerasmetricloss import models
 from kerasmetricloss.studies.errors import StudyError
 
-NAMES = ("unet-small", "unet", "deepmedic-small", "deepmedic", "deeplab-small", "deeplab")
+NAMES = ("unet-small", "unet-half", "unet", "deepmedic-small", "deepmedic", "deeplab-small", "deeplab")
 COLOURS = 3  # channels that VGG16 takes
 IMAGENET = "imagenet"
 
@@ -27,8 +27,8 @@ def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model
         raise StudyError(f"Network {name!r} is unknown; known are {', '.join(NAMES)}.")
     settings |= {"outputs": labels, "name": name.replace("-", "_")}
     if not name.startswith("deeplab"):
-        make = {"unet": models.unet, "unet-small": models.unet, "deepmedic": models.deepmedic}
-        return make.get(name, models.deepmedic_small)(input_channels=channels, **settings)
+        make = {"deepmedic": models.deepmedic, "deepmedic-small": models.deepmedic_small}
+        return make.get(name, models.unet)(input_channels=channels, **settings)
     if channels != COLOURS:
         raise StudyError(f"{name} takes pictures with {COLOURS} colour channels; these images have {channels}.")
     settings.pop("dimension")
@@ -44,6 +44,32 @@ def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model
 def small_network(dimension: int, filters: int = 8) -> dict[str, Any]:
     """The setting of the small U-Net: three levels, `filters` at the first, twice as many at each next one."""
     return {"name": "unet-small", "dimension": dimension, "filters": [[filters * 2**i] * 2 for i in range(3)]}
+
+
+def named_network(name: str, dimension: int) -> dict[str, Any]:
+    """The setting of a network by its name, for pictures or volumes.
+
+    Args:
+        name: One of `NAMES`; `"unet-half"` is the paper's U-Net with half its filters.
+        dimension: 2 or 3.
+
+    Raises:
+        StudyError: The name is unknown, or the network is for the other dimension.
+
+    Example:
+        >>> named_network("unet-half", 2)
+        {'name': 'unet-half', 'dimension': 2, 'filters': 10, 'levels': 4}
+    """
+    if name not in NAMES:
+        raise StudyError(f"Network {name!r} is unknown; known are {', '.join(NAMES)}.")
+    if name.startswith("deeplab") and dimension != 2:
+        raise StudyError(f"{name} takes pictures, not volumes; known for volumes are {', '.join(NAMES[:5])}.")
+    if name == "unet-small":
+        return small_network(dimension)
+    settings: dict[str, Any] = {"name": name, "dimension": dimension}
+    if name == "unet-half":
+        settings |= {"filters": 10, "levels": 4}
+    return settings | ({"weights": IMAGENET} if name == "deeplab" else {})
 
 
 def normalises(network: dict[str, Any]) -> bool:

@@ -116,6 +116,7 @@ def test_bad_input_is_one_line_exit_status_2_and_nothing_written(frames, tmp_pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--network", "unet-half"), "--filters is for unet-small"),
         (("--folds", "1"), "two or more"),
         (("--losses", "CE,sDice,SoftDice"), "named twice"),
         (("--losses", "hardDice"), "there is no loss 'hardDice'"),

@@ -23,6 +23,7 @@ TABLES = Path(__file__).parents[2] / "data" / "paper" / "tables.csv"
         ("sJaccard", "SoftJaccard()"),
         ("Lovasz", "LovaszSigmoid()"),
         ("Lovász", "LovaszSigmoid()"),
+        ("Lovasz-bins1000", "LovaszSigmoid(bins=1000)"),
         ("sTversky-0.3/0.7", "SoftTversky(alpha=0.3, beta=0.7)"),
         ("sTversky-1.0/1", "SoftTversky(alpha=1.0, beta=1.0)"),
         ("SoftJaccard", "SoftJaccard()"),
@@ -57,6 +58,7 @@ def test_settings_reach_the_loss():
 
 
 def test_names_of_losses_the_paper_does_not_have():
+    assert paper_name(losses.LovaszSigmoid(bins=64)) == "Lovasz-bins64"
     assert paper_name(losses.FocalTversky()) == "FocalTversky"
     assert paper_name("my.module:Loss") == "my.module:Loss"
     assert paper_name(keras.losses.Dice()) == "Dice"

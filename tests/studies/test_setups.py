@@ -86,3 +86,18 @@ def test_keras_names_the_small_networks_as_the_tables_do():
     network = networks.build(networks.small_network(2), channels=1, labels=1)
     assert isinstance(network, keras.Model)
     assert network.name == "unet_small"
+
+
+def test_networks_are_chosen_by_name():
+    small = networks.build(studies.named_network("unet-small", 2), channels=1, labels=1).count_params()
+    half = networks.build(studies.named_network("unet-half", 2), channels=1, labels=1).count_params()
+    whole = networks.build(studies.named_network("unet", 2), channels=1, labels=1).count_params()
+    assert whole == 1_441_361
+    assert small < half == 360_681  # a quarter of the paper's, a little more: biases and the two ends halve
+    assert studies.named_network("deeplab", 2)["weights"] == "imagenet"
+
+
+@pytest.mark.parametrize(("name", "dimension", "message"), [("vnet", 3, "unet-half"), ("deeplab", 3, "not volumes")])
+def test_a_network_that_cannot_be_is_refused_with_those_that_can(name, dimension, message):
+    with pytest.raises(StudyError, match=message):
+        studies.named_network(name, dimension)
