@@ -13,10 +13,9 @@ METRIC_TITLES = {
 }
 METRIC_SHORT = {"dice": "Dice", "jaccard": "Jaccard", "accuracy": "ACC", "hausdorff_mm": "HDD", "avd_ml": "AVD"}
 UNITS = {"hausdorff_mm": "mm", "avd_ml": "ml"}
-LOSS_TITLES = {"Lovasz": "Lovász"}
 CROSS_ENTROPY = ("CE", "wCE")
 TVERSKY = "sTversky α/β"
-SENSITIVE = re.compile(r"sDice(-L\d+)?|sJaccard|Lovasz|sTversky-[\d.]+/[\d.]+")
+SENSITIVE = re.compile(r"sDice(-L\d+)?|sJaccard|Lovasz(-bins\d+)?|sTversky-[\d.]+/[\d.]+")
 
 INK, FAINT, RULE, PAPER, GREY = "#1b1f24", "#57606a", "#d0d7de", "#ffffff", "#d9dde2"
 TRUTH, PREDICTION = "#4aa3ff", "#ff4d3d"  # Fig. 3's blue and red, light enough to show on black
@@ -74,8 +73,16 @@ def is_sensitive(loss: str) -> bool:
 
 
 def loss_title(loss: str) -> str:
-    """A loss as the paper prints it."""
-    return LOSS_TITLES.get(loss, loss.replace("sTversky-", "sTversky "))
+    """A loss as the paper prints it.
+
+    Example:
+        >>> loss_title("Lovasz"), loss_title("Lovasz-bins1000"), loss_title("sTversky-0.3/0.7")
+        ('Lovász', 'Lovász, 1000 bins', 'sTversky 0.3/0.7')
+    """
+    binned = re.fullmatch(r"Lovasz-bins(\d+)", loss)
+    if binned:
+        return f"Lovász, {binned[1]} bins"
+    return "Lovász" if loss == "Lovasz" else loss.replace("sTversky-", "sTversky ")
 
 
 def column_title(loss: str) -> str:

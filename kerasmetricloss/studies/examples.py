@@ -1,8 +1,9 @@
 """Example slices by the paper's rule (Fig. 3), kept as arrays so that reports need neither Keras nor the scans.
 
 The case is the one of median Dice under cross-entropy, the slice the one of median Dice within that case among the
-slices with at least one foreground voxel. The quartiles are shown beside the median. Where cross-entropy is not among
-the losses, the first loss takes its place, and the rule in the file says so.
+slices with at least one foreground voxel. The quartiles are shown beside the median, and the worst cases: those of the
+lowest Dice averaged over all losses. Where cross-entropy is not among the losses, the first loss takes its place, and
+the rule in the file says so.
 """
 
 import io
@@ -13,6 +14,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.similarities import ratios
@@ -24,6 +26,7 @@ from kerasmetricloss.studies.request import trained_name
 from kerasmetricloss.studies.work import PREDICTIONS, read_prediction
 
 QUANTILES = ((0.5, "median"), (0.25, "first quartile"), (0.75, "third quartile"))
+WORST = ("lowest", "second lowest", "third lowest")
 Example = tuple[dict[str, Any], dict[str, np.ndarray]]  # what is told of a slice, and its arrays by part
 
 
@@ -44,14 +47,8 @@ def collect(
     fold_of = {position: task.fold.index for task in tasks for position in task.fold.test}
     found: list[Example] = []
     for channel, label in enumerate(data.labels):
-        dice = scores.values(dataset=data.dataset, metric="dice", label=label)[reference]
-        chosen: set[str] = set()
-        # Virtual data sets show the same images again and again.
-        for quantile, word in QUANTILES[: 1 if data.virtual else None]:
-            case_id = _at_quantile(dice.to_dict(), quantile)
-            if case_id in chosen:
-                continue
-            chosen.add(case_id)
+        dice = scores.values(dataset=data.dataset, metric="dice", label=label)[list(losses)]
+        for case_id, rule in _chosen(dice, reference, typical=1 if data.virtual else None).items():
             position = next(i for i, case in enumerate(data.cases) if case.id == case_id)
             fold = fold_of[position]
             probabilities = {
@@ -59,7 +56,7 @@ def collect(
             }
             entry, shown = _example(data, position, channel, probabilities, reference)
             told = {"dataset": data.dataset, "case": case_id, "label": label, "losses": list(losses)}
-            found.append((told | {"rule": f"{word} Dice under {reference}", **entry}, shown))
+            found.append((told | {"rule": rule, **entry}, shown))
     return found
 
 
@@ -89,6 +86,18 @@ def picture(data: StudyData, position: int) -> tuple[np.ndarray, np.ndarray]:
     prepared = data.prepared[position]
     image = _inside(prepared.image, data.preparation.margin)
     return _displayable(image if image.shape[-1] == 3 else image[..., 0]), prepared.truth[..., 0] > 0
+
+
+def _chosen(dice: pd.DataFrame, reference: str, *, typical: int | None) -> dict[str, str]:
+    """Case -> the rule that chose it. With `typical`, that many typical cases only: virtual sets show one image again."""
+    rules: dict[str, str] = {}
+    for quantile, word in QUANTILES[:typical]:
+        rules.setdefault(_at_quantile(dice[reference].to_dict(), quantile), f"{word} Dice under {reference}")
+    if typical is None:
+        means = dice.mean(axis=1).to_dict()
+        for case, word in zip(sorted(means, key=lambda case: (means[case], case)), WORST, strict=False):
+            rules.setdefault(case, f"{word} Dice, averaged over all losses")
+    return rules
 
 
 def _at_quantile(dice: dict[str, float], quantile: float) -> str:

@@ -1,0 +1,128 @@
+"""The results on real images: scores frozen in data/, and the README's tables and figures rebuilt from them.
+
+python docs/results.py                    rebuilds README.md (between its marks) and docs/results/
+python docs/results.py freeze STUDY       takes over the scores of table2 from a study directory, data set by data set
+
+Frozen are the scores a case (data/scores/), the learning curves (data/curves/) and how they were made (data/studies/):
+no images, no paths.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from kerasmetricloss import reports
+from kerasmetricloss.reports import directory, findings, results
+from kerasmetricloss.reports.answers import answers
+from kerasmetricloss.reports.style import count, dataset_title
+from kerasmetricloss.reports.tables import to_markdown
+from kerasmetricloss.scores import ScoreTable
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA, OUT, README = ROOT / "data", ROOT / "docs" / "results", ROOT / "README.md"
+BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
+RECIPE = "table2"
+ORDER = ("mo17", "po18", "br18", "wm17", "wm17dm")
+MOVED = {"--root": "FOLDER", "--out": "STUDY"}  # paths of the machine that ran it
+
+
+def freeze(study_directory: Path) -> list[str]:
+    """Take over what a study says of its data sets; a data set that was frozen before is replaced."""
+    study = directory.read_study(study_directory)
+    chapter = study.chapter(RECIPE)
+    for dataset in chapter.datasets:
+        made = {name: value for name, value in chapter.made[dataset].items() if name != "files"}
+        made["data"] = {name: value for name, value in made["data"].items() if name != "root"}
+        entry = {"command": _without_paths(chapter.command), "losses": chapter.losses, "made": made}
+        for folder in ("scores", "curves", "studies"):
+            (DATA / folder).mkdir(exist_ok=True)
+        chapter.scores.select(dataset=dataset).write(DATA / "scores" / f"{dataset}.parquet")
+        curves = study.curves[study.curves["dataset"] == dataset]
+        curves.to_parquet(DATA / "curves" / f"{dataset}.parquet", index=False)
+        (DATA / "studies" / f"{dataset}.json").write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+    return chapter.datasets
+
+
+def _without_paths(command: str) -> str:
+    for option, name in MOVED.items():
+        command = re.sub(rf"{option}[ =]\S+", f"{option} {name}", command)
+    return command
+
+
+def thaw(folder: Path) -> None:
+    """Lay the frozen scores out as a study directory."""
+    names = sorted((path.stem for path in (DATA / "scores").glob("*.parquet")), key=ORDER.index)
+    entries = {name: json.loads((DATA / "studies" / f"{name}.json").read_text(encoding="utf-8")) for name in names}
+    recipe = {
+        "title": "The losses on real images",
+        "datasets": names,
+        "losses": list(dict.fromkeys(loss for entry in entries.values() for loss in entry["losses"])),
+        "command": "make results",
+    }
+    made = {name: {"command": entry["command"]} | entry["made"] for name, entry in entries.items()}
+    study = {"recipes": {RECIPE: recipe}, "datasets": made}
+    (folder / "study.json").write_text(json.dumps(study), encoding="utf-8")
+    scores = [ScoreTable.read(DATA / "scores" / f"{name}.parquet").frame for name in names]
+    ScoreTable(pd.concat(scores, ignore_index=True)).write(folder / "scores.parquet")
+    curves = [pd.read_parquet(DATA / "curves" / f"{name}.parquet") for name in names]
+    pd.concat(curves, ignore_index=True).to_parquet(folder / "curves.parquet")
+
+
+def block(folder: Path) -> str:
+    """What the README says: Table II's rows, the answer for each data set, and how each was trained."""
+    found = findings.find(directory.read_study(folder).chapter(RECIPE))
+    table = results.means_table(found, found.main, caption="Mean over the cases that a network never saw in training")
+    told = [f"- **{one.head}** {one.text}" for one in answers(found)]
+    trained = [f"| {dataset_title(name)} | {_trained(made)} |" for name, made in found.study.made.items()]
+    head = ["| | cases | network and size | epochs, rates | minutes |", "|---|---|---|---|---|"]
+    return "\n".join([to_markdown(table), *told, "", *head, *trained, ""])
+
+
+def _trained(made: dict) -> str:
+    data, training, preparation = made["data"], made["training"], made["preparation"]
+    cases = count(data["cases"], "case")
+    if data["groups"] < data["cases"]:
+        cases += f", {count(data['groups'], 'group')}"
+    box = "×".join(map(str, (made.get("patch") or preparation)["output_size"]))
+    grid = f" voxels of {preparation['spacing_mm']:g} mm" if preparation["spacing_mm"] else " pixels"
+    network = f"{made['network']['name']} ({made['parameters']:,} parameters), output {box}{grid}"
+    epochs = f"{training['epochs']} of CE at {training['rate']:g}, then {training['post_epochs']} "
+    epochs += f"at {training['post_rate']:g}"
+    return f"{cases}, {count(made['folds']['used'], 'fold')} | {network} | {epochs} | {made['minutes']:.0f}"
+
+
+def rebuild() -> None:
+    """Write docs/results/ and the README's part from the frozen scores."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        thaw(folder)
+        reports.build_report(folder)
+        said = block(folder)
+        shutil.rmtree(OUT, ignore_errors=True)
+        shutil.copytree(folder / "figures", OUT / "figures")
+        shutil.copy(folder / "report.md", OUT / "README.md")
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(before + BEGIN + said + END + after, encoding="utf-8")
+
+
+def main() -> None:
+    """Freeze a study, or rebuild."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", nargs="?", choices=("rebuild", "freeze"), default="rebuild")
+    parser.add_argument("studies", nargs="*", type=Path, metavar="STUDY")
+    arguments = parser.parse_args()
+    for study in arguments.studies:
+        print(f"frozen from {study}: {', '.join(freeze(study))}")
+    if arguments.action == "rebuild":
+        rebuild()
+
+
+if __name__ == "__main__":
+    main()
