@@ -89,7 +89,7 @@ def picture(data: StudyData, position: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chosen(dice: pd.DataFrame, reference: str, *, typical: int | None) -> dict[str, str]:
-    """Case -> the rule that chose it. With `typical`, that many typical cases only: virtual sets show one image again."""
+    """Case -> the rule that chose it; `typical` limits the typical cases and leaves out the worst."""
     rules: dict[str, str] = {}
     for quantile, word in QUANTILES[:typical]:
         rules.setdefault(_at_quantile(dice[reference].to_dict(), quantile), f"{word} Dice under {reference}")

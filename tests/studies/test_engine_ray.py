@@ -27,7 +27,7 @@ class Killer(studies.Observer):
         self._thread.start()
 
     def _watch(self):
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 400
         while not self.killed and time.monotonic() < deadline:
             if list((self.out / "cells").glob(".running-*")):
                 self.killed = [pid for pid in _descendants(os.getpid()) if _title(pid).startswith("ray::_cell")][:1]
