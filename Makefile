@@ -11,7 +11,7 @@ ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/
 # JAX compiles every operation of a test once and runs it once: what compiles fast wins.
 FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks docs clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks docs results clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ $(SPHINX): $(STAMP)
 
 docs: $(SPHINX)  ## the notebooks and the API as a static site: build/site/html/index.html
 	KERAS_BACKEND=tensorflow $(BIN)/sphinx-build -q -W --keep-going -b html docs/site build/site/html
+
+results: $(STAMP)  ## rebuild the results on real images, in README.md and docs/results, from data/
+	$(BIN)/python docs/results.py
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache *.egg-info

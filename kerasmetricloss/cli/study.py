@@ -99,6 +99,9 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     )
     sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
     sizes.add_argument(
+        "--repeats", type=positive, help="batches of patches an epoch from each few volumes that are in memory"
+    )
+    sizes.add_argument(
         "--weights",
         metavar="FILE",
         help="where DeepLab starts from: a file of VGG16's weights, imagenet or none (default: imagenet)",
@@ -200,6 +203,10 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
         changes["folds_by"] = options.folds_by
+    if options.repeats is not None:
+        if setup.patch is None:
+            raise UsageError(f"--repeats is for patches; {setup.dataset} trains on whole images.")
+        changes["patch"] = setup.patch | {"repeats": options.repeats}
     network = _network(setup, options)
     reading = reader_settings(options)
     for name in ("channels", "labels"):

@@ -117,6 +117,7 @@ def test_bad_input_is_one_line_exit_status_2_and_nothing_written(frames, tmp_pat
     ("options", "message"),
     [
         (("--network", "unet-half"), "--filters is for unet-small"),
+        (("--repeats", "2"), "--repeats is for patches"),
         (("--folds", "1"), "two or more"),
         (("--losses", "CE,sDice,SoftDice"), "named twice"),
         (("--losses", "hardDice"), "there is no loss 'hardDice'"),
