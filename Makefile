@@ -7,7 +7,7 @@ BACKENDS := $(VENV)/.backends
 PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
 SPHINX := $(VENV)/.sphinx
-ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/test_wheel.py
+ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/studies/test_devices.py tests/test_wheel.py
 # JAX compiles every operation of a test once and runs it once: what compiles fast wins.
 FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 .DEFAULT_GOAL := help

@@ -115,6 +115,9 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         default="local",
         help="local: one training after the other in this process; ray: as many at a time as Ray has room for",
     )
+    engine.add_argument(
+        "--devices", type=positive, default=1, metavar="N", help="devices of one training, on JAX (default: 1)"
+    )
     engine.add_argument("--tensorboard", action="store_true", help="write curves for TensorBoard, OUT/tensorboard")
     engine.add_argument("--address", help="Ray cluster (default: the one that runs here, or one for this run)")
     engine.add_argument("--cpus-per-cell", type=float, default=1, metavar="N", help="for Ray (default: 1)")
@@ -162,6 +165,7 @@ def _run(options: argparse.Namespace) -> None:
         phantoms=0 if options.root else cases,
         command=options.command,
         tensorboard=options.tensorboard,
+        devices=options.devices,
     )
     with watching() as observer:
         studies.run(request, observer=observer, engine=_engine(options))

@@ -49,6 +49,12 @@ class FullImages(keras.utils.PyDataset):
         super().__init__()
         self._stream, self._augment = stream, _compiled(None, (), stream.shape)
 
+    @property
+    def sizes(self) -> list[int]:
+        """Cases of each batch."""
+        cases, batch = len(self._stream.prepared), self._stream.batch
+        return [min(batch, cases - start) for start in range(0, cases, batch)]
+
     def __len__(self) -> int:
         return self._stream.steps
 

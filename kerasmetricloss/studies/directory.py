@@ -51,6 +51,7 @@ def describe_data(request: Request, data: StudyData, folds: Sequence[Fold]) -> D
         "training": asdict(setup.training),
         "seed": request.seed,
         "backend": keras.backend.backend(),
+        "devices": request.devices,
         "versions": provenance.versions(),
         "machine": provenance.machine(),
         "git": provenance.commit(),

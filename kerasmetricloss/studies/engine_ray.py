@@ -44,6 +44,7 @@ def run_ray(
     observer.planned(len(jobs), len(jobs) - len(waiting))
     if not waiting:
         return
+    _refuse_fewer_gpus_than_devices(waiting, gpus_per_cell)
     ray = _ray()
     started_here = not ray.is_initialized()
     _connect(ray, address)
@@ -128,6 +129,14 @@ def _connect(ray: Any, address: str | None) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise StudyError(f"Ray at {address or 'this machine'} does not answer ({error}). Look at --address.") from error
+
+
+def _refuse_fewer_gpus_than_devices(waiting: Sequence[Job], gpus: float) -> None:
+    devices = max(worker.devices for _, worker in waiting)
+    if 0 < gpus < devices:
+        raise StudyError(
+            f"--devices {devices}: a cell asks Ray for {gpus:g} GPU and sees no others. Take --gpus-per-cell {devices}."
+        )
 
 
 def _refuse_impossible(ray: Any, cpus: float, gpus: float) -> None:

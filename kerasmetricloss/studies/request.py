@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasmetricloss import losses
+from kerasmetricloss.studies.devices import check_backend
 from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.folds import check_folds
 from kerasmetricloss.studies.recipes import Recipe
@@ -33,9 +34,10 @@ class Request:
         phantoms: Number of phantoms to make at `root` first; 0 takes what is there.
         command: The command that was typed.
         tensorboard: Write the curves of each training for TensorBoard, below `out/tensorboard`.
+        devices: Devices that one training is spread over; more than one needs JAX.
 
     Raises:
-        StudyError: A loss, the folds or the inner validation cannot be.
+        StudyError: A loss, the folds, the inner validation or the devices cannot be.
     """
 
     recipe: Recipe
@@ -50,8 +52,10 @@ class Request:
     phantoms: int = 0
     command: str = ""
     tensorboard: bool = False
+    devices: int = 1
 
     def __post_init__(self) -> None:
+        check_backend(self.devices)
         check_folds(self.folds, self.setup.folds_by, self.inner_validation)
         if self.tensorboard and not all(map(find_spec, ("tensorflow", "tensorboard"))):
             raise StudyError("--tensorboard writes through TensorFlow: pip install tensorflow tensorboard.")

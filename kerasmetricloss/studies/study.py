@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kerasmetricloss import datasets
-from kerasmetricloss.studies import directory, engines, plan, tables
+from kerasmetricloss.studies import devices, directory, engines, plan, tables
 from kerasmetricloss.studies.cells import CellStore, lock
 from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
 from kerasmetricloss.studies.errors import StudyError
@@ -50,6 +50,8 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         StudyError: The study cannot start or go on, or trainings failed; the message says why.
     """
     observer = observer or Observer()
+    if engine is engines.run_local:
+        devices.check_present(request.devices)
     if request.recipe.kind == THEORY:
         with lock(request.out):
             _describe(request, {}, {})
@@ -104,6 +106,7 @@ def _train(
             request.setup.patch,
             store,
             logs=request.out.resolve() / "tensorboard" if request.tensorboard else None,
+            devices=request.devices,
         )
         jobs += [(task, worker) for task in tasks]
     directory.begin(request.out, description, [task.cell for task, _ in jobs])

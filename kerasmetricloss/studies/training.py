@@ -6,13 +6,14 @@ optimiser put back to the state it was built in.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from kerasmetricloss.studies.devices import Filled, fill, spread
 from kerasmetricloss.studies.errors import StudyError
 
 Weights = list[np.ndarray]
@@ -41,11 +42,16 @@ class Trainer:
 
     Args:
         build: Makes the network; called once, and once more for each set of initial weights.
+        devices: Devices to train and predict on.
+
+    Raises:
+        StudyError: There are fewer devices.
     """
 
-    def __init__(self, build: Callable[[], keras.Model]):
-        self._build = build
-        self.network = build()
+    def __init__(self, build: Callable[[], keras.Model], *, devices: int = 1):
+        self._build, self._devices = build, devices
+        with spread(devices):
+            self.network = build()
         self._compiled: dict[tuple[str, str], tuple[keras.Model, list[np.ndarray]]] = {}
 
     def initial_weights(self, seed: int) -> Weights:
@@ -80,7 +86,7 @@ class Trainer:
         Raises:
             StudyError: The training or validation loss became NaN or infinite.
         """
-        model = self._fresh(loss, key, settings)
+        model, batches = self._fresh(loss, key, settings), self._filled(batches)
         keras.utils.set_random_seed(seed)
         self.network.set_weights(weights)
         best = _KeepBest(on_epoch)
@@ -91,15 +97,16 @@ class Trainer:
             monitor="val_loss", patience=settings["stop_patience"], min_delta=settings["min_delta"]
         )
         try:
-            model.fit(
-                batches.training,
-                steps_per_epoch=batches.steps,
-                validation_data=batches.validation,
-                epochs=settings["epochs"],
-                callbacks=[best, plateau, stop, *_tensorboard(log_dir)],
-                shuffle=False,
-                verbose=0,
-            )
+            with spread(self._devices):
+                model.fit(
+                    batches.training,
+                    steps_per_epoch=batches.steps,
+                    validation_data=batches.validation,
+                    epochs=settings["epochs"],
+                    callbacks=[best, plateau, stop, *_tensorboard(log_dir)],
+                    shuffle=False,
+                    verbose=0,
+                )
         except BaseException:
             # Keras keeps the validation iterator of a fit that was broken off for the next one.
             self._compiled.clear()
@@ -107,29 +114,42 @@ class Trainer:
         return Trained(best.weights, best.epoch, best.history)
 
     def predict(self, weights: Weights, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Probabilities of full images, (cases, *space, labels), one image at a time so that memory stays bounded."""
+        """Probabilities of full images, (cases, *space, labels).
+
+        One image a device at a time, so that memory stays bounded.
+        """
         self.network.set_weights(weights)
-        return np.concatenate(
-            [
-                keras.ops.convert_to_numpy(self.network.predict_on_batch([images[i : i + 1], masks[i : i + 1]]))
-                for i in range(len(images))
-            ]
-        )
+        found, together = [], self._devices
+        with spread(self._devices):
+            for i in range(0, len(images), together):
+                inputs = [fill(array[i : i + together], together) for array in (images, masks)]
+                found.append(keras.ops.convert_to_numpy(self.network.predict_on_batch(inputs)))
+        return np.concatenate(found)[: len(images)]
 
     def save(self, weights: Weights, path: Path) -> None:
         """Write the network with these weights as a `.keras` file."""
         self.network.set_weights(weights)
         self.network.save(path)
 
+    def _filled(self, batches: Batches) -> Batches:
+        if self._devices == 1:
+            return batches
+        return replace(
+            batches,
+            training=Filled(batches.training, self._devices),
+            validation=Filled(batches.validation, self._devices, sizes=batches.validation.sizes),
+        )
+
     def _fresh(self, loss: keras.losses.Loss, key: str, settings: dict[str, Any]) -> keras.Model:
         step = key, settings["optimizer"]
         if step not in self._compiled:
-            model = keras.Model(self.network.inputs, self.network.outputs)
-            optimizer = _OPTIMIZERS[settings["optimizer"]]()
-            optimizer.build(model.trainable_variables)
             # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
             jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
-            model.compile(optimizer=optimizer, loss=loss, **jit)
+            with spread(self._devices):
+                optimizer = _OPTIMIZERS[settings["optimizer"]]()
+                model = keras.Model(self.network.inputs, self.network.outputs)
+                optimizer.build(model.trainable_variables)
+                model.compile(optimizer=optimizer, loss=loss, **jit)
             self._compiled[step] = model, [keras.ops.convert_to_numpy(v.value) for v in optimizer.variables]
         model, built = self._compiled[step]
         for variable, value in zip(model.optimizer.variables, built, strict=True):

@@ -41,6 +41,7 @@ class Worker:
         patch: Settings of `pipelines.Patches` but for the margin; None trains on whole images.
         store: Where finished cells go, and where pre-trained weights come from.
         logs: Folder for TensorBoard, a folder a cell below it; None writes no logs.
+        devices: Devices that a cell is trained on, as `devices` says.
     """
 
     data: StudyData
@@ -48,11 +49,12 @@ class Worker:
     patch: dict[str, Any] | None
     store: CellStore
     logs: Path | None = None
+    devices: int = 1
 
     @property
     def trainer(self) -> Trainer:
         """The network and its compiled steps."""
-        return _trainer(json.dumps(self.network), len(self.data.channels), len(self.data.labels))
+        return _trainer(json.dumps(self.network), len(self.data.channels), len(self.data.labels), self.devices)
 
     def run(self, cell: Cell, fold: Fold, pretrained: Cell | None, on_epoch: Callable[[int, float], None]) -> None:
         """Train a cell and write it.
@@ -109,6 +111,7 @@ class Worker:
     def _result(self, trained: Trained, seconds: float) -> dict[str, Any]:
         return {
             "best_epoch": trained.best_epoch,
+            "devices": self.devices,
             "epochs": len(trained.history),
             "parameters": self.trainer.network.count_params(),
             "peak_memory_mb": _peak_memory_mb(),
@@ -134,15 +137,17 @@ class Worker:
             on_epoch=on_epoch,
             log_dir=None if self.logs is None else self.logs / cell.directory_name,
         )
-        tested = [self.data.prepared[i] for i in fold.test]
-        return trained, {
-            case.case_id: self.trainer.predict(
-                trained.weights,
-                ((case.image - shift) / scale).astype("float32")[None],
-                case.mask[None].astype("float32"),
-            )[0]
-            for case in tested
-        }
+        return trained, self._predict(trained.weights, fold, shift, scale)
+
+    def _predict(self, weights: Weights, fold: Fold, shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        for start in range(0, len(fold.test), self.devices):
+            cases = [self.data.prepared[i] for i in fold.test[start : start + self.devices]]
+            images = np.stack([((case.image - shift) / scale).astype("float32") for case in cases])
+            masks = np.stack([case.mask.astype("float32") for case in cases])
+            probabilities = self.trainer.predict(weights, images, masks)
+            found |= zip((case.case_id for case in cases), probabilities, strict=True)
+        return found
 
     def _weights_of(self, cell: Cell) -> Weights:
         try:
@@ -203,9 +208,9 @@ def read_prediction(path: Path, case_id: str) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=4)
-def _trainer(network: str, channels: int, labels: int) -> Trainer:
+def _trainer(network: str, channels: int, labels: int, devices: int) -> Trainer:
     """One trainer a network in this process: several studies share what was traced."""
-    return Trainer(lambda: networks.build(json.loads(network), channels=channels, labels=labels))
+    return Trainer(lambda: networks.build(json.loads(network), channels=channels, labels=labels), devices=devices)
 
 
 def _batch_source() -> Any:

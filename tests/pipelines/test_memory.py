@@ -60,6 +60,8 @@ def test_full_images_come_in_order_normalised_and_unchanged(make_prepared):
     prepared = make_prepared(6)
     shift, scale = channel_statistics(prepared)
     batches = memory.full_images(prepared, shift=shift, scale=scale, batch=3)
+    assert batches.sizes == [3, 3]
+    assert memory.full_images(prepared[:5], shift=shift, scale=scale, batch=3).sizes == [3, 2]
     assert len(batches) == 2
     images = np.concatenate([batches[i][0][0] for i in range(2)])
     np.testing.assert_allclose(images, [(case.image - shift) / scale for case in prepared], atol=1e-6)
