@@ -118,10 +118,13 @@ def check_present(devices: int) -> None:
     there = keras.distribution.list_devices()
     if len(there) >= devices:
         return
-    mend = f"Take --devices {len(there)}, or with --engine ray raise --gpus-per-cell."
     if there[0].startswith("cpu"):
-        mend += f" XLA_FLAGS=--xla_force_host_platform_device_count={devices} makes {devices} of the processors."
-    raise StudyError(f"--devices {devices}: JAX sees {len(there)} here ({', '.join(there)}). {mend}")
+        mend = f"or set XLA_FLAGS=--xla_force_host_platform_device_count={devices}, which parts the processors"
+    else:
+        mend = "or with --engine ray raise --gpus-per-cell"
+    raise StudyError(
+        f"--devices {devices}: JAX sees {len(there)} here ({', '.join(there)}). Take --devices {len(there)}, {mend}."
+    )
 
 
 @contextmanager
