@@ -1,21 +1,26 @@
-"""Decoding one picture or one mask picture: any suffix, 8 or 16 bits, grey, colour or palette; never a silent guess."""
+"""One picture or one mask picture: any suffix, 8 or 16 bits, grey, colour, palette or transparency; never a guess."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from kerasmetricloss.datasets.case import DataError
+from kerasmetricloss.datasets.picture_decoding import SUFFIXES as SUFFIXES
+from kerasmetricloss.datasets.picture_decoding import Picture, decode
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm"})
 COLOURS = ("red", "green", "blue")
 # ITU-R BT.601 luma, the weights behind Pillow's own conversion to grey.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+# Formats that change values, or may: no number in them is sure.
+_JPEG = ("JPEG", "MPO")
+_LOSSY = (*_JPEG, "JPEG2000", "WEBP", "AVIF")
+# A picture of labels has few colours; one of soft edges in several colours has more.
+_MOST_LABELS = 64
 
 
 def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
-    """Read a picture as it is stored: no scaling, so 8-bit values stay 0 to 255.
+    """Read a picture as it is stored: no scaling, so 8-bit values stay 0 to 255 and 16-bit values 0 to 65535.
 
     A grey picture fills every colour asked for; a colour picture asked for ``"grey"`` gives its luma. An alpha channel
     is dropped. A rotation noted in the EXIF data is applied.
@@ -28,9 +33,10 @@ def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
         float32, shape ``(rows, columns, len(channels))``.
 
     Raises:
-        DataError: The file is missing, broken, holds several pictures, or a value that is not finite.
+        DataError: The file is missing, broken, holds several pictures, colours that would be cut to 8 bits, or a value
+            that is not finite.
     """
-    pixels, _ = _decode(path)
+    pixels = decode(path).pixels
     colours = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.float32)
     planes = {name: colours[..., index] for index, name in enumerate(COLOURS)}
     if "grey" in channels:
@@ -42,12 +48,15 @@ def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
 
 
 def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
-    """Read a mask picture as booleans.
+    """Read a mask picture as booleans. The first of these rules that fits says what is foreground.
 
-    * Lossless and at most one value beside 0 (0/1, 0/255, a palette's colour on black): that value is foreground.
-    * JPEG, or shades between: foreground is brighter than half of the type's range (127 of 255).
-    * Colours: the brightest of the three channels counts, so any colour on black is foreground.
     * With ``label``: the pixels whose stored number (the index, in a palette) is exactly that.
+    * Transparency: where all pixels have one colour, the alpha channel is the mask, by the rules below. Where colour
+      and alpha both vary, both must give the same mask.
+    * Labels in colour, beside black: in a palette that is not all grey, or up to 64 colours of several hues without
+      loss: every colour but black, however dark. (The pale border of unknown pixels in VOC's palette is one of them.)
+    * Lossless and at most one value beside 0 (0/1, 0/255, one colour on black): that value.
+    * JPEG, or shades between: the brightest of the channels is above half of the type's range (127 of 255).
 
     Args:
         path: The file.
@@ -59,17 +68,49 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
     Raises:
         DataError: The file is missing or broken, or none of the rules above says what is foreground.
     """
+    picture = decode(path)
     if label is not None:
-        return _read_label(path, label)
-    pixels, form = _decode(path)
-    if not np.isfinite(pixels).all():
+        return _labelled(picture, path, label)
+    if not np.isfinite(picture.pixels).all():
         raise DataError("the mask holds NaN or infinite values", file=path, mend="save it again as 0 and 255")
-    half = _half_of_range(pixels)
+    if picture.alpha is None:
+        return _foreground(picture, path)
+    opaque = _foreground(Picture(pixels=picture.alpha[..., None], alpha=None, indices=None, form=picture.form), path)
+    if not _varies(picture.pixels):
+        return opaque
+    mask = _foreground(picture, path)
+    if not np.array_equal(mask, opaque):
+        mend = "save it as white on black without transparency"
+        raise DataError("the mask's colours and its transparency show different objects", file=path, mend=mend)
+    return mask
+
+
+def _labelled(picture: Picture, path: Path, label: int) -> np.ndarray:
+    if picture.form in _LOSSY:
+        raise DataError(f"label numbers do not survive {picture.form}", file=path, mend="save the labels as PNG")
+    numbers = picture.pixels if picture.indices is None else picture.indices[..., None]
+    mend = "save the numbers as a grey picture or as a palette's"
+    if np.ptp(numbers, axis=2).max() > 0:
+        problem = "a picture of label numbers has one channel, this one has colours"
+        raise DataError(problem, file=path, mend=mend)
+    if picture.alpha is not None and not _varies(numbers):
+        raise DataError("a picture of label numbers has no transparency, this one has", file=path, mend=mend)
+    return numbers[..., 0] == label
+
+
+def _foreground(picture: Picture, path: Path) -> np.ndarray:
+    """Apply the rules to the colours alone."""
+    pixels, half = picture.pixels, _half_of_range(picture.pixels)
     values = pixels.max(axis=2)
+    if picture.indices is not None and _varies(picture.indices) and not _varies(pixels):
+        mend = "give each number a colour, save it as 0 and 255, or name the number that is meant (label=...)"
+        raise DataError("the mask's palette gives all its numbers one colour", file=path, mend=mend)
     if values.min() > half and np.ptp(pixels, axis=2).max() > half:
         raise DataError("the mask has colours but no black", file=path, mend="save it as white on black")
     levels = np.unique(values)
-    if form != "JPEG" and levels[levels != 0].size <= 1:
+    if picture.form not in _JPEG and levels[levels != 0].size <= 1:
+        return values != 0
+    if levels[0] == 0 and _colours_are_labels(picture):
         return values != 0
     if levels[-1] > half:
         return values > half
@@ -82,13 +123,26 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
     )
 
 
-def _read_label(path: Path, label: int) -> np.ndarray:
-    pixels, form = _decode(path, palette_as_index=True)
-    if form == "JPEG":
-        raise DataError("label numbers do not survive JPEG", file=path, mend="save the labels as PNG")
-    if np.ptp(pixels, axis=2).max() > 0:
-        raise DataError("a picture of label numbers has one channel, this one has colours", file=path)
-    return pixels[..., 0] == label
+def _colours_are_labels(picture: Picture) -> bool:
+    """Whether a dark colour is an object like a bright one, and not the soft edge or the noise of one."""
+    colours = picture.pixels.reshape(-1, picture.pixels.shape[2])
+    if picture.form in _LOSSY or not np.ptp(colours, axis=1).any():
+        return False
+    if picture.indices is not None:
+        return True
+    # One number a colour sorts much faster than rows of three.
+    _, first = np.unique(colours.astype(np.int64) @ (1 << 32, 1 << 16, 1), return_index=True)
+    if first.size > _MOST_LABELS:
+        return False
+    colours = colours[first].astype(float)
+    brightest = colours[colours.max(axis=1).argmax()]
+    # The shades of one hue are multiples of its brightest colour, to rounding.
+    share = colours.max(axis=1, keepdims=True) / brightest.max()
+    return bool(np.abs(colours - share * brightest).max() > 1)
+
+
+def _varies(array: np.ndarray) -> bool:
+    return bool((array != array[0, 0]).any())
 
 
 def _half_of_range(pixels: np.ndarray) -> float:
@@ -97,39 +151,3 @@ def _half_of_range(pixels: np.ndarray) -> float:
     if np.issubdtype(pixels.dtype, np.integer):
         return 32767.0
     return 0.5 if pixels.max() <= 1 else 127.0
-
-
-def _decode(path: Path, *, palette_as_index: bool = False) -> tuple[np.ndarray, str]:
-    """Return the pixels, shape (rows, columns, 1 or 3), and the format's name as Pillow spells it."""
-    try:
-        if not path.is_file():
-            what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
-            raise DataError(f"the picture {what}", file=path, mend="put the picture there")
-        with Image.open(path) as picture:
-            frames = getattr(picture, "n_frames", 1)
-            if frames != 1:
-                raise DataError(f"{frames} pictures in one file, expected 1", file=path, mend="save them one by one")
-            form = picture.format or ""
-            return _pixels(ImageOps.exif_transpose(picture), palette_as_index), form
-    except DataError:
-        raise
-    except PermissionError as error:
-        raise DataError("the file may not be read", file=path, mend="change its permissions") from error
-    # Pillow's decoders raise OSError, SyntaxError, struct.error, EOFError and their own on broken files.
-    except Exception as error:
-        reason = " ".join(str(error).replace(repr(str(path)), "it").split())
-        raise DataError(f"the picture cannot be decoded ({reason})", file=path, mend="fetch it again") from error
-
-
-def _pixels(picture: Image.Image, palette_as_index: bool) -> np.ndarray:
-    mode = picture.mode
-    if mode == "P" and not palette_as_index:
-        picture = picture.convert("RGB")
-    elif mode == "LA":
-        picture = picture.getchannel("L")
-    elif mode == "1":
-        picture = picture.convert("L")
-    elif mode not in ("P", "L", "RGB", "F", "I") and not mode.startswith("I;16"):
-        picture = picture.convert("RGB")
-    pixels = np.asarray(picture)
-    return pixels if pixels.ndim == 3 else pixels[..., None]

@@ -1,5 +1,8 @@
 """Pictures and masks, one file at a time."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +17,55 @@ TRUTH[4:12, 8:20] = True
 def save(path, pixels, **options):
     Image.fromarray(np.asarray(pixels)).save(path, **options)
     return path
+
+
+def deep_png(path, pixels):
+    """Write 16-bit red, green, blue (and alpha), which Pillow cannot: big-endian rows, each after filter type 0."""
+    height, width, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2 if channels == 3 else 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    data = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    return path
+
+
+def deep_tiff(path, pixels, order, *, squeezed=False, planes=False):
+    """Write 16-bit red, green and blue as one strip, or as one a plane, low byte first ("<") or last (">")."""
+    height, width, channels = pixels.shape
+    strips = [pixels[..., plane] for plane in range(channels)] if planes else [pixels]
+    strips = [strip.astype(f"{order}u2").tobytes() for strip in strips]
+    strips = [zlib.compress(strip) if squeezed else strip for strip in strips]
+    first = 8 + 2 + 11 * 12 + 4
+    starts = [first + 6 + 24 + sum(map(len, strips[:number])) for number in range(len(strips))]
+    lists = struct.pack(f"{order}3H", 16, 16, 16) + struct.pack(
+        f"{order}6I", *starts, *[0] * (3 - len(starts)), *map(len, strips), *[0] * (3 - len(strips))
+    )
+    many = len(strips) > 1
+    tags = [
+        *(
+            (256, 3, 1, width),
+            (257, 3, 1, height),
+            (258, 3, 3, first),
+            (259, 3, 1, 8 if squeezed else 1),
+            (262, 3, 1, 2),
+        ),
+        *((273, 4, len(strips), first + 6 if many else starts[0]), (277, 3, 1, 3), (278, 3, 1, height)),
+        *((279, 4, len(strips), first + 18 if many else len(strips[0])), (284, 3, 1, 2 if planes else 1)),
+        (339, 3, 1, 1),
+    ]
+    # A short value stands in the first two of its four bytes.
+    fields = [
+        struct.pack(f"{order}HHIHxx" if kind == 3 and count == 1 else f"{order}HHII", tag, kind, count, value)
+        for tag, kind, count, value in tags
+    ]
+    head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8)
+    body = struct.pack(f"{order}H", len(tags)) + b"".join(fields) + bytes(4)
+    path.write_bytes(head + body + lists + b"".join(strips))
+    return path
+
+
+DEEP = np.random.default_rng(0).integers(0, 65536, (5, 7, 3)).astype(np.uint16)
 
 
 def test_a_colour_picture_keeps_its_values(tmp_path):
@@ -41,6 +93,50 @@ def test_sixteen_bits_keep_their_values_and_alpha_is_dropped(tmp_path):
     alpha = save(tmp_path / "alpha.png", np.full((5, 7, 4), (10, 20, 30, 0), np.uint8))
     assert read_image(deep, channels=("grey",)).max() == 40000
     np.testing.assert_array_equal(read_image(alpha)[0, 0], [10, 20, 30])
+
+
+def test_colours_of_sixteen_bits_keep_their_values(tmp_path):
+    np.testing.assert_array_equal(read_image(deep_png(tmp_path / "a.png", DEEP)), DEEP)
+    alpha = np.dstack([DEEP, DEEP[..., 0]])
+    np.testing.assert_array_equal(read_image(deep_png(tmp_path / "b.png", alpha)), DEEP)
+
+
+@pytest.mark.parametrize("squeezed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_colours_of_sixteen_bits_in_tiff_keep_their_values(tmp_path, order, squeezed):
+    path = deep_tiff(tmp_path / "a.tif", DEEP, order, squeezed=squeezed)
+    np.testing.assert_array_equal(read_image(path), DEEP)
+
+
+def test_deep_colours_that_would_be_cut_are_refused(tmp_path):
+    jp2 = save(tmp_path / "a.jp2", DEEP.astype(np.uint8))
+    data = bytearray(jp2.read_bytes())
+    depth = data.index(b"\xff\x4f\xff\x51") + 42
+    assert data[depth] == 7  # bits of the first channel, less one
+    data[depth] = 15
+    jp2.write_bytes(data)
+    ppm = tmp_path / "a.ppm"
+    ppm.write_bytes(b"P6 7 5 65535\n" + DEEP.astype(">u2").tobytes())
+    for path in (jp2, ppm, deep_tiff(tmp_path / "planes.tif", DEEP, "<", planes=True)):
+        with pytest.raises(DataError, match=r"16 bits a channel would be cut to 8; save it with 8 bits") as error:
+            read_image(path)
+        assert error.value.file == path
+
+
+@pytest.mark.parametrize("largest", [38, 4095])
+def test_greys_of_netpbm_are_not_stretched(tmp_path, largest):
+    numbers = (np.arange(35) * largest // 34).reshape(5, 7)
+    path = tmp_path / "a.pgm"
+    path.write_bytes(f"P5 7 5 {largest}\n".encode() + numbers.astype(">u2" if largest > 255 else "u1").tobytes())
+    np.testing.assert_array_equal(read_image(path, channels=("grey",))[..., 0], numbers)
+    np.testing.assert_array_equal(read_mask(path, label=largest), numbers == largest)
+
+
+@pytest.mark.parametrize("suffix", ["jp2", "jfif", "jpe", "tga", "dib", "ppm"])
+def test_less_common_suffixes_are_read(tmp_path, suffix):
+    pixels = np.full((16, 24, 3), (200, 90, 10), np.uint8)
+    path = save(tmp_path / f"a.{suffix}", pixels, **({"format": "JPEG"} if suffix in ("jfif", "jpe") else {}))
+    np.testing.assert_allclose(read_image(path), pixels, atol=2)
 
 
 def test_a_rotation_noted_in_the_file_is_applied(tmp_path):
@@ -93,6 +189,76 @@ def test_masks_of_colour_palette_sixteen_bits_floats_and_one_bit_are_read(tmp_pa
     ]
     for path in paths:
         np.testing.assert_array_equal(read_mask(path), TRUTH, err_msg=path.name)
+
+
+@pytest.mark.parametrize("value", [1, 255, 65535])
+def test_a_mask_in_colours_of_sixteen_bits_is_read_whatever_the_value(tmp_path, value):
+    pixels = np.repeat(TRUTH[..., None] * np.uint16(value), 3, axis=2)
+    np.testing.assert_array_equal(read_mask(deep_png(tmp_path / "m.png", pixels)), TRUTH)
+    np.testing.assert_array_equal(read_mask(deep_tiff(tmp_path / "m.tif", pixels, "<")), TRUTH)
+
+
+def with_palette(path, numbers, colours):
+    picture = Image.fromarray(numbers).convert("P")
+    picture.putdata(numbers.ravel())
+    picture.putpalette(np.ravel(colours).tolist())
+    picture.save(path)
+    return path
+
+
+VOC = np.array([(0, 0, 0), (128, 0, 0), (0, 128, 0), (64, 0, 0)])  # the colours of 0, 1, 2 and 8 in Pascal VOC
+NUMBERS = np.arange(16 * 24, dtype=np.uint8).reshape(16, 24) % 4
+
+
+def test_every_colour_but_black_of_a_palette_is_foreground_however_dark(tmp_path):
+    for name, numbers in (("all", NUMBERS), ("one hue", NUMBERS % 2 * NUMBERS), ("dark", NUMBERS // 3 * 3)):
+        path = with_palette(tmp_path / f"{name}.png", numbers, VOC)
+        np.testing.assert_array_equal(read_mask(path), numbers > 0, err_msg=name)
+
+
+def test_a_palette_of_greys_is_read_as_greys(tmp_path):
+    greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
+    shades = np.linspace(0, 255, 16 * 24).astype(np.uint8).reshape(16, 24)
+    np.testing.assert_array_equal(read_mask(with_palette(tmp_path / "m.png", shades, greys)), shades > 127)
+
+
+def test_labels_in_several_colours_are_foreground_and_shades_of_one_are_cut_at_half(tmp_path):
+    labels = save(tmp_path / "labels.png", VOC.astype(np.uint8)[NUMBERS])
+    np.testing.assert_array_equal(read_mask(labels), NUMBERS > 0)
+    shades = np.linspace(0, 255, 16 * 24).astype(np.uint8).reshape(16, 24)
+    edges = save(tmp_path / "edges.png", np.dstack([shades, 0 * shades, shades // 2]))
+    np.testing.assert_array_equal(read_mask(edges), shades > 127)
+    # Noise near black in many hues, as JPEG leaves it, is no label.
+    noise = np.random.default_rng(0).integers(0, 20, (16, 24, 3)).astype(np.uint8)
+    noise[TRUTH] = (0, 250, 10)
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "noise.png", noise)), TRUTH)
+
+
+@pytest.mark.parametrize("colour", [0, 255])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_where_all_pixels_have_one_colour_the_transparency_is_the_mask(tmp_path, mode, colour):
+    colours = [np.full(TRUTH.shape, colour, np.uint8)] * (len(mode) - 1)
+    path = save(tmp_path / "m.png", np.dstack([*colours, TRUTH * np.uint8(255)]))
+    np.testing.assert_array_equal(read_mask(path), TRUTH)
+    with pytest.raises(DataError, match="has no transparency, this one has; save the numbers"):
+        read_mask(path, label=1)
+
+
+def test_colour_and_transparency_must_show_the_same_object(tmp_path):
+    white = TRUTH * np.uint8(255)
+    same = save(tmp_path / "same.png", np.dstack([white] * 4))
+    np.testing.assert_array_equal(read_mask(same), TRUTH)
+    # A black object on transparent white: the colours alone would give its background.
+    other = save(tmp_path / "other.png", np.dstack([255 - white] * 3 + [white]))
+    with pytest.raises(DataError, match="colours and its transparency show different objects; save it"):
+        read_mask(other)
+
+
+def test_a_palette_that_hides_its_numbers_is_refused(tmp_path):
+    path = with_palette(tmp_path / "m.png", TRUTH.astype(np.uint8), [(0, 0, 0), (0, 0, 0)])
+    with pytest.raises(DataError, match="palette gives all its numbers one colour"):
+        read_mask(path)
+    np.testing.assert_array_equal(read_mask(path, label=1), TRUTH)
 
 
 def test_a_label_number_picks_one_object_of_a_chart(tmp_path):
