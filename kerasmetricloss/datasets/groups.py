@@ -4,25 +4,26 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from kerasmetricloss.datasets.case import DataError, natural_key
+from kerasmetricloss.datasets.case import DataError, complain, natural_key
 
 CASE_COLUMNS = ("frame", "case", "id")
 GROUP_COLUMNS = ("sequence", "group", "patient")
 
 
-def read_groups(path: Path, cases: Iterable[str]) -> dict[str, str]:
+def read_groups(path: Path, cases: Iterable[str], *, problems: list[DataError] | None = None) -> dict[str, str]:
     """Read the group of each case from a CSV file.
 
     Args:
         path: The file: a header with a column named frame, case or id and one named sequence, group or patient, then
             one line a case. Lines of other cases are allowed.
         cases: The ids that must be there.
+        problems: Collects a complaint for each case that is not there.
 
     Returns:
-        Case id -> group.
+        Case id -> group; without the cases complained of.
 
     Raises:
-        DataError: The file cannot be read, has no such columns, or lacks a case.
+        DataError: The file cannot be read, has no such columns, or (without ``problems``) lacks a case.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
@@ -35,8 +36,9 @@ def read_groups(path: Path, cases: Iterable[str]) -> dict[str, str]:
         raise DataError(f"the list of sequences cannot be read ({error})", file=path, mend=mend) from error
     for name in sorted(cases, key=natural_key):
         if not groups.get(name):
-            raise DataError("the list of sequences lacks this frame", case=name, file=path, mend=f"add a line {name},N")
-    return groups
+            mend = f"add a line {name},N"
+            complain(DataError("the list of sequences lacks this frame", case=name, file=path, mend=mend), problems)
+    return {name: group for name, group in groups.items() if group}
 
 
 def _column(columns: list[str], known: tuple[str, ...]) -> int:

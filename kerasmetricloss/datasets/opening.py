@@ -65,8 +65,8 @@ def open_dataset(
         labels: The labels wanted, in order; by default the paper's binary task.
         groups: A CSV file with columns case and group (or frame and sequence, or patient), for data whose folders do
             not tell which cases belong together.
-        problems: A list to which every complaint about a single case is appended; that case is left out. Without
-            it the first such complaint is raised.
+        problems: A list to which every complaint about a single case is appended; that case is left out, or, where
+            only its group is unknown, is a group of its own. Without it the first such complaint is raised.
         **settings: Settings of one reader, see :func:`settings_of` and the reader's docstring: ``mask`` and ``fill``
             of br18, is17, is18, wm17 and folder; ``roi``, ``label``, ``unsqueeze`` and ``absent`` of mo17; ``images``,
             ``truth``, ``values`` and ``ignore`` of folder.
@@ -103,8 +103,8 @@ def open_dataset(
         raise DataError(f"no case is left{reason}", file=root, mend="" if reason else "look at the folder")
     if groups is None:
         return cases
-    group_of = read_groups(Path(groups), [case.id for case in cases])
-    return [replace(case, group=group_of[case.id]) for case in cases]
+    group_of = read_groups(Path(groups), [case.id for case in cases], problems=problems)
+    return [replace(case, group=group_of.get(case.id, case.id)) for case in cases]
 
 
 def _reader(name: str) -> Callable[..., list[Case]]:

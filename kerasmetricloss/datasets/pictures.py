@@ -7,11 +7,13 @@ Layouts, told apart by the names of the two folders (upper or lower case):
 * Kvasir-SEG: ``images/<id>.jpg``, ``masks/<id>.jpg``;
 * label charts: ``images/<id>.jpg``, ``labels/<id>.png``, read with ``label=38``.
 
-Any suffix that Pillow reads will do, and an image and its mask may differ in it.
+Any suffix of :data:`~kerasmetricloss.datasets.picture_files.SUFFIXES` will do, and an image and its mask may differ in
+it. Pictures in folders below these two are complained of, not read: whether such a folder is a sequence, a site or a
+part of the data is for the user to say (``folder`` reads them by pattern). So is a pair of files that are no pictures.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +38,15 @@ def open_colonoscopy(
         root: The folder that holds the folders of images and masks.
         channels: Default ``("red", "green", "blue")``; ``("grey",)`` for the luma.
         labels: Only ``("polyp",)``.
-        problems: Collects complaints about single cases, which are then left out.
+        problems: Collects complaints about single cases, which are then left out, and about the list of sequences: a
+            case without a sequence is then a group of its own.
 
     Returns:
         One case a picture, in natural order.
 
     Raises:
-        DataError: The layout is none of those above, or an image and its mask do not pair up.
+        DataError: The layout is none of those above, an image and its mask do not pair up, pictures lie deeper, or the
+            list of sequences lacks one.
     """
     return picture_cases(
         root, "po18", channels=channels or COLOURS, labels=labels, only_label="polyp", reader=_read, problems=problems
@@ -68,7 +72,7 @@ def picture_cases(
         labels: What was asked for.
         only_label: What there is.
         reader: Decodes a case; its files are the image and the mask.
-        problems: Collects complaints about single cases, which are then left out.
+        problems: As in :func:`open_colonoscopy`.
 
     Raises:
         DataError: As in :func:`open_colonoscopy`.
@@ -80,8 +84,7 @@ def picture_cases(
         raise DataError(f"pictures have the channels red, green, blue and grey, asked for {unknown[0]}", file=root)
     images, masks = _folders(root)
     pairs = _pairs(images, masks, problems)
-    listed = root / "sequences.csv"
-    groups = read_groups(listed, pairs) if listed.exists() else {}
+    groups = _sequences(root / "sequences.csv", pairs, problems)
     return [
         Case(
             dataset=name,
@@ -129,8 +132,19 @@ def _layout(root: Path) -> tuple[Path, Path] | None:
     return None
 
 
+def _sequences(path: Path, cases: Iterable[str], problems: list[DataError] | None) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        return read_groups(path, cases, problems=problems)
+    except DataError as error:
+        complain(error, problems)
+        return {}
+
+
 def _pairs(images: Path, masks: Path, problems: list[DataError] | None) -> dict[str, tuple[Path, Path]]:
     image_of, mask_of = _pictures(images, problems), _pictures(masks, problems)
+    _complain_of_unread(images, masks, problems)
     for stem in sorted(image_of.keys() ^ mask_of.keys(), key=natural_key):
         if stem in image_of:
             mend = f"add the mask to {masks}, or take the image out"
@@ -140,9 +154,8 @@ def _pairs(images: Path, masks: Path, problems: list[DataError] | None) -> dict[
             problem = DataError(f"the mask {mask_of[stem].name} has no image", case=stem, file=images, mend=mend)
         complain(problem, problems)
     if not image_of:
-        raise DataError(
-            "the folder holds no pictures", file=images, mend=f"expected one of {' '.join(sorted(SUFFIXES))}"
-        )
+        mend = f"expected some in it, not in folders below it: {' '.join(sorted(SUFFIXES))}"
+        raise DataError("the folder holds no pictures", file=images, mend=mend)
     return {stem: (image_of[stem], mask_of[stem]) for stem in image_of if stem in mask_of}
 
 
@@ -152,14 +165,53 @@ def _pictures(folder: Path, problems: list[DataError] | None) -> dict[str, Path]
     for path in children(folder):
         if path.suffix.casefold() not in SUFFIXES:
             continue
-        # macOS decomposes accents in file names, other systems do not.
-        stem = unicodedata.normalize("NFC", path.stem)
+        stem = _stem(path)
         if stem in found:
             problem = f"{found[stem].name} and {path.name} are both case {stem}"
             complain(DataError(problem, file=folder, mend="keep one of them"), problems)
             twice.add(stem)
         found[stem] = path
     return {stem: path for stem, path in found.items() if stem not in twice}
+
+
+def _complain_of_unread(images: Path, masks: Path, problems: list[DataError] | None) -> None:
+    """Complain of pairs in formats that are not read, and of folders with pictures below these two."""
+    kinds = [{_stem(path): path for path in children(folder) if _is_other(path)} for folder in (images, masks)]
+    for stem in sorted(kinds[0].keys() & kinds[1].keys(), key=natural_key):
+        problem = f"{kinds[0][stem].name} and its mask {kinds[1][stem].name} are no pictures that can be read"
+        mend = f"save them in another format, one of {' '.join(sorted(SUFFIXES))}"
+        complain(DataError(problem, case=stem, file=kinds[0][stem], mend=mend), problems)
+    below = [child for folder in (images, masks) for child in children(folder) if _is_folder(child)]
+    told = set()
+    for folder in below:
+        if folder.name not in told and _holds_pictures(folder, problems):
+            told.add(folder.name)
+            mend = (
+                f"move them up, or read them by pattern: --dataset folder --images '{images.name}/{{group}}/*' "
+                f"--truth '{masks.name}/{{group}}/*'"
+            )
+            complain(DataError("the pictures in this folder are not read", file=folder, mend=mend), problems)
+
+
+def _holds_pictures(folder: Path, problems: list[DataError] | None) -> bool:
+    below = children(folder, problems)
+    if any(path.suffix.casefold() in SUFFIXES for path in below):
+        return True
+    return any(_holds_pictures(path, problems) for path in below if path.is_dir() and not path.is_symlink())
+
+
+def _is_folder(path: Path) -> bool:
+    # A folder named like a picture stands in the place of one, and is refused as its case is read.
+    return path.is_dir() and path.suffix.casefold() not in SUFFIXES
+
+
+def _is_other(path: Path) -> bool:
+    return path.is_file() and path.suffix.casefold() not in SUFFIXES
+
+
+def _stem(path: Path) -> str:
+    # macOS decomposes accents in file names, other systems do not.
+    return unicodedata.normalize("NFC", path.stem)
 
 
 def _read(case: Case) -> Volume:

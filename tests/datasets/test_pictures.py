@@ -4,6 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerasmetricloss.datasets import DataError, open_dataset, pictures, verify
 
@@ -43,6 +44,61 @@ def test_a_list_of_sequences_that_is_not_one_is_refused(cvc, content, message):
     (cvc / "sequences.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         open_dataset("po18", cvc)
+
+
+def test_cases_without_a_sequence_are_listed_and_are_groups_of_their_own(cvc):
+    (cvc / "sequences.csv").write_text("frame,sequence\n1,4\n2,4\n")
+    problems = []
+    assert [case.group for case in open_dataset("po18", cvc, problems=problems)] == ["4", "4", "10"]
+    assert [problem.case for problem in problems] == ["10"]
+    (cvc / "sequences.csv").write_text("bad\n")
+    problems = []
+    assert [case.group for case in open_dataset("po18", cvc, problems=problems)] == ["1", "2", "10"]
+    assert [problem.file for problem in problems] == [cvc / "sequences.csv"]
+
+
+def test_a_table_of_groups_that_lacks_a_case_is_a_problem_and_one_that_is_none_an_error(cvc, tmp_path):
+    (tmp_path / "g.csv").write_text("case,group\n1,a\n2,a\n")
+    problems = []
+    cases = open_dataset("po18", cvc, groups=tmp_path / "g.csv", problems=problems)
+    assert [case.group for case in cases] == ["a", "a", "10"]
+    assert [problem.case for problem in problems] == ["10"]
+    with pytest.raises(DataError, match="lacks this frame"):
+        open_dataset("po18", cvc, groups=tmp_path / "g.csv")
+    with pytest.raises(DataError, match="cannot be read"):
+        open_dataset("po18", cvc, groups=tmp_path / "none.csv", problems=[])
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".jfif", ".jpe", ".tga", ".dib"])
+def test_a_pair_with_a_less_common_suffix_is_a_case(tmp_path, save_picture, picture, mask, suffix):
+    for folder, pixels in (("images", picture()), ("masks", mask())):
+        path = save_picture(tmp_path / folder / "1.png", pixels)
+        with Image.open(path) as opened:
+            opened.save(path.with_suffix(suffix), format="JPEG" if suffix in (".jfif", ".jpe") else None)
+        path.unlink()
+    (case,) = open_dataset("po18", tmp_path)
+    np.testing.assert_array_equal(case.read().truth[..., 0], mask() // 255)
+
+
+def test_pictures_in_folders_below_are_listed_with_the_pattern_that_reads_them(cvc, save_picture, picture, mask):
+    save_picture(cvc / "Original" / "seq 1" / "a" / "9.png", picture())
+    save_picture(cvc / "Ground Truth" / "seq 1" / "a" / "9.png", mask())
+    (cvc / "Original" / "notes").mkdir()
+    (cvc / "Original" / "notes" / "readme.txt").touch()
+    problems = []
+    assert len(open_dataset("po18", cvc, problems=problems)) == 3
+    assert [problem.file for problem in problems] == [cvc / "Original" / "seq 1"]
+    assert "--dataset folder --images 'Original/{group}/*'" in problems[0].mend
+    with pytest.raises(DataError, match="the pictures in this folder are not read; move them up, or read them by"):
+        open_dataset("po18", cvc)
+
+
+def test_a_pair_of_files_that_are_no_pictures_is_listed(cvc):
+    for path in (cvc / "Original" / "11.npy", cvc / "Ground Truth" / "11.npy", cvc / "Original" / "Thumbs.db"):
+        path.touch()
+    problems = []
+    assert len(open_dataset("po18", cvc, problems=problems)) == 3
+    assert [(problem.case, problem.file) for problem in problems] == [("11", cvc / "Original" / "11.npy")]
 
 
 def test_the_layout_of_kvasir_is_read_with_any_suffix_in_any_case(tmp_path, save_picture, picture, mask):
