@@ -77,5 +77,5 @@ def _plan(options: argparse.Namespace) -> None:
     print(
         f"in all: {cells:.0f} trainings, {hours:,.1f} device hours, "
         f"{hours / options.gpus / 24:,.1f} days on {options.gpus} device{'s' * (options.gpus > 1)}, "
-        f"at most {gigabytes:.1f} GB. Assumed: {options.epochs} epochs a training."
+        f"at most {gigabytes:.1f} GB. Assumed: {options.epochs} epochs a training, or as many as the scale allows."
     )

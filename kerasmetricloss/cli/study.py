@@ -41,7 +41,11 @@ def add_commands(commands: Any) -> None:
 
 def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("recipe", help="a table or figure: table1 to table7, tableB1, fig1 to fig5, figB1 to figB8")
-    run.add_argument("--dataset", help="po18, mo17, br18, is17, is18, wm17, wm17dm or folder (default: the recipe's)")
+    run.add_argument(
+        "--dataset",
+        help="po18, mo17, br18, is17, is18, wm17, wm17dm or folder (default: the recipe's); on phantoms several, "
+        "separated by commas; with --root one after the other into the same --out",
+    )
     run.add_argument("--root", type=Path, help="folder of the data set (default: phantoms, made below OUT)")
     run.add_argument("--out", type=Path, required=True, help="directory of the study")
     run.add_argument(
@@ -150,9 +154,25 @@ def _run(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(Path.cwd()))
 
     recipe = studies.recipe(options.recipe)
-    setup = _changed(_setup(recipe, options), options)
+    names = [name.strip() for name in (options.dataset or recipe.dataset).split(",")]
+    if len(names) > 1 and options.root is not None:
+        raise UsageError(
+            f"--root is the folder of one data set, and --dataset names {len(names)}: run one after the other, with "
+            "the same --out."
+        )
+    requests = [_request(recipe, _changed(_setup(recipe, name, options), options), options) for name in names]
+    with watching() as observer:
+        for request in requests:
+            studies.run(request, observer=observer, engine=_engine(options))
+        observer.stage("writing the report")
+    write_report(options.out, recipe.name)
+
+
+def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
+    from kerasmetricloss import studies
+
     cases = options.cases or PHANTOMS[setup.network["dimension"]]
-    request = studies.Request(
+    return studies.Request(
         recipe=recipe,
         setup=setup,
         root=options.root or options.out / "phantoms" / setup.reader,
@@ -167,17 +187,13 @@ def _run(options: argparse.Namespace) -> None:
         tensorboard=options.tensorboard,
         devices=options.devices,
     )
-    with watching() as observer:
-        studies.run(request, observer=observer, engine=_engine(options))
-        observer.stage("writing the report")
-    write_report(options.out, recipe.name)
 
 
-def _setup(recipe: Any, options: argparse.Namespace) -> Any:
+def _setup(recipe: Any, dataset: str, options: argparse.Namespace) -> Any:
     from kerasmetricloss import studies
 
-    if options.dataset != "folder":
-        return studies.setup(options.dataset or recipe.dataset, options.scale, recipe)
+    if dataset != "folder":
+        return studies.setup(dataset, options.scale, recipe)
     if options.root is None or not options.images:
         raise UsageError("--dataset folder reads a folder of your own: give --root, --images and --truth.")
     volumes = options.images[0].lower().endswith((".nii", ".nii.gz"))

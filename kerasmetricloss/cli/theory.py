@@ -1,6 +1,7 @@
 """`losses` and `bounds`: which losses there are, and what each can promise."""
 
 import argparse
+import math
 from typing import Any
 
 from kerasmetricloss.cli.errors import UsageError
@@ -24,6 +25,17 @@ def _losses(options: argparse.Namespace) -> None:
 
     for entry in losses.catalog():
         print(f"{entry.name or '-':<14} {entry.loss.__name__}\n    {entry.formula}\n    {entry.use}")
+        print(f"    {_bounds_to_dice(entry.name or entry.loss.__name__)}")
+
+
+def _bounds_to_dice(name: str) -> str:
+    from kerasmetricloss import theory
+
+    example = name.replace("A/B", "0.3/0.7")
+    found = theory.promise(example, "dice")
+    relative = "of no bound" if math.isinf(found.relative) else f"at most {found.relative:.3g}"
+    of = f"{example} against Dice" if example != name else "Against Dice"
+    return f"{of}: absolute error at most {found.absolute:.3g}, relative error {relative}."
 
 
 def _bounds(options: argparse.Namespace) -> None:

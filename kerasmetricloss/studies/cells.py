@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import filelock
 
 from kerasmetricloss.studies.errors import StudyError
 
+_ARCHIVES = (".keras", ".npz")
 _PARTIAL, _RUNNING, _FAILED = ".partial-", ".running-", ".failed-"
 
 
@@ -81,6 +83,9 @@ class CellStore:
         lost = [name for name in self.expected if not (path / name).is_file()]
         if lost:
             raise self.broken(cell, f"{', '.join(lost)} is missing")
+        cut = [name for name in self.expected if Path(name).suffix in _ARCHIVES and not is_zipfile(path / name)]
+        if cut:
+            raise self.broken(cell, f"{', '.join(cut)} is no longer an archive")
         return True
 
     def broken(self, cell: Cell, problem: object) -> StudyError:
@@ -139,9 +144,9 @@ class CellStore:
         text = json.dumps({"title": cell.title, "problem": problem}, ensure_ascii=False)
         self._note(_FAILED, cell).write_text(text, encoding="utf-8")
 
-    def notes(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """What is in work, and what failed."""
-        return tuple(list(_read_notes(self.root.glob(f"{kind}*"))) for kind in (_RUNNING, _FAILED))
+    def notes(self, names: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What is in work and what failed, of the cells with these names of directories."""
+        return tuple(list(_read_notes(self.root / f"{kind}{name}" for name in names)) for kind in (_RUNNING, _FAILED))
 
     def _note(self, kind: str, cell: Cell) -> Path:
         return self.root / f"{kind}{cell.directory_name}"

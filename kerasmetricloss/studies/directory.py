@@ -1,10 +1,10 @@
 """What a study directory says of itself, in `study.json`, and what may be added to it.
 
     {"recipes": {NAME: {"title", "datasets", "losses", "labels", "command"}},
-     "datasets": {NAME: {"network", "scale", "folds", "selection", "data", "files", "preparation", "training", ...}}}
+     "datasets": {NAME: {"losses", "network", "scale", "folds", "selection", "data", "files", "preparation", ...}}}
 
-Recipes share the directory and its cells. Scores of one data set under different settings do not belong into one table:
-a run that would mix them is refused.
+Recipes share the directory and its cells, and a recipe takes up one data set after the other. Scores of one data set
+under different settings do not belong into one table: a run that would mix them is refused.
 """
 
 import json
@@ -35,6 +35,7 @@ def describe_data(request: Request, data: StudyData, folds: Sequence[Fold]) -> D
     """How the networks of one data set are trained."""
     setup = request.setup
     description = {
+        "losses": list(request.names),
         "model": setup.network["name"],
         "network": networks.identity(setup.network),
         "scale": setup.scale,
@@ -73,7 +74,7 @@ def describe_recipe(request: Request, datasets: Sequence[str], left_out: Mapping
 
 
 def join(out: Path, recipe: str, described: Description, datasets: Mapping[str, Description]) -> Description:
-    """Put a recipe into the description of its directory, what stands there kept.
+    """Put a recipe into the description of its directory; what stands there is kept, other data sets too.
 
     Args:
         out: The study directory.
@@ -94,25 +95,38 @@ def join(out: Path, recipe: str, described: Description, datasets: Mapping[str, 
                 _refuse_other_settings(out, name, before["datasets"][name], new)
     whole = read_description(out / FINISHED) or {"recipes": {}, "datasets": {}}
     finished = whole["recipes"].get(recipe, {})
-    if finished.get("datasets", described["datasets"]) == described["datasets"]:
-        losses = list(dict.fromkeys([*finished.get("losses", []), *described["losses"]]))
-    else:
-        raise StudyError(
-            f"{out} holds {recipe} for {', '.join(finished['datasets'])}, not {', '.join(described['datasets'])}. "
-            "Choose another --out."
-        )
+    entry = described | {key: _union(finished.get(key, []), described[key]) for key in ("datasets", "losses")}
+    missing = {name: why for name, why in finished.get("left_out", {}).items() if name not in entry["datasets"]}
+    if missing | described.get("left_out", {}):
+        entry["left_out"] = missing | described.get("left_out", {})
     # The recipe that ran last comes last.
-    recipes = {name: entry for name, entry in whole["recipes"].items() if name != recipe}
+    recipes = {name: other for name, other in whole["recipes"].items() if name != recipe}
+    trained = {name: _union(losses_of(whole, name), new["losses"]) for name, new in datasets.items()}
     return {
-        "recipes": recipes | {recipe: described | {"losses": losses}},
-        "datasets": whole["datasets"] | dict(datasets),
+        "recipes": recipes | {recipe: entry},
+        "datasets": whole["datasets"] | {name: new | {"losses": trained[name]} for name, new in datasets.items()},
     }
 
 
 def losses_of(description: Description, dataset: str) -> list[str]:
-    """Every loss that some recipe shows on a data set, by the names of the tables."""
-    shown = [entry["losses"] for entry in description["recipes"].values() if dataset in entry["datasets"]]
-    return list(dict.fromkeys(name for losses in shown for name in losses))
+    """Every loss whose scores on a data set the directory holds, by the names of the tables."""
+    return list(description["datasets"].get(dataset, {}).get("losses", []))
+
+
+def only(description: Description, losses: Mapping[str, Sequence[str]]) -> Description:
+    """The description with no more than these losses of some data sets: those whose trainings are finished."""
+    datasets = description["datasets"] | {
+        name: description["datasets"][name] | {"losses": list(kept)} for name, kept in losses.items()
+    }
+    recipes = {}
+    for recipe, entry in description["recipes"].items():
+        there = {loss for name in entry["datasets"] for loss in losses_of({"datasets": datasets}, name)}
+        recipes[recipe] = entry | {"losses": [loss for loss in entry["losses"] if loss in there]}
+    return {"recipes": recipes, "datasets": datasets}
+
+
+def _union(one: Sequence[str], other: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*one, *other]))
 
 
 def begin(out: Path, description: Description, cells: Sequence[Cell]) -> None:
@@ -121,9 +135,14 @@ def begin(out: Path, description: Description, cells: Sequence[Cell]) -> None:
     write_json(out / RUNNING, description | {"cells": planned})
 
 
-def finish(out: Path, description: Description) -> None:
+def stand(out: Path, description: Description) -> None:
     """Write down what the tables that now stand are."""
     write_json(out / FINISHED, description)
+
+
+def finish(out: Path, description: Description) -> None:
+    """Write down what the tables that now stand are, and that nothing is left to do."""
+    stand(out, description)
     (out / RUNNING).unlink(missing_ok=True)
 
 

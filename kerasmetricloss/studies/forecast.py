@@ -17,7 +17,7 @@ from kerasmetricloss.studies.request import trained_name
 from kerasmetricloss.studies.settings import Setup
 
 STEPS = 3  # timed, after one that compiles
-MOST_VOXELS = 2_000_000  # of an input that is timed here; larger ones are scaled up by their voxels
+MOST_VOXELS = 400_000  # of an input that is timed here; larger ones are scaled up by their voxels
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def forecast(
         setup: Network, grid and training.
         folds: Folds.
         cases: Cases; the paper's number where None.
-        epochs: Epochs that a training is assumed to last before it stops early.
+        epochs: Epochs that a training is assumed to last before it stops early; the setup's limits hold.
         step_seconds: Seconds of a training step where it will run; measured here where None.
 
     Raises:
@@ -72,7 +72,9 @@ def forecast(
     sets, trained = max(1, len(recipe.ratios)), len(dict.fromkeys(map(trained_name, recipe.losses)))
     cells = sets * folds * (1 + trained)
     training_cases = cases - cases // folds
-    steps = cells * epochs * _steps(setup, training_cases)
+    limits = setup.training
+    epochs_a_fold = min(epochs, limits.epochs) + trained * min(epochs, limits.post_epochs)
+    steps = sets * folds * epochs_a_fold * _steps(setup, training_cases)
     channels = len(setup.channels or CATALOG[setup.reader].channels)
     labels = len(setup.labels or ("one",))
     box, margin = networks.boxes(setup.network, _box(setup))

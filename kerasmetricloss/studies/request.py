@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasmetricloss import losses
 from kerasmetricloss.studies.devices import check_backend
-from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.errors import LossError, StudyError
 from kerasmetricloss.studies.folds import check_folds
 from kerasmetricloss.studies.recipes import Recipe
 from kerasmetricloss.studies.settings import Setup
@@ -82,13 +82,13 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
     A loss of the user's own brings the hash of the file it stands in: its body counts, not its settings alone.
 
     Raises:
-        StudyError: There is no such loss, or its `get_config` holds what JSON cannot.
+        LossError: There is no such loss, or its `get_config` holds what JSON cannot.
     """
     try:
         loss = losses.from_name(name, prior=list(prior))
         settings = _without_names(json.loads(json.dumps(loss.get_config())))
     except (ValueError, TypeError) as error:
-        raise StudyError(f"--losses {name}: {error}") from error
+        raise LossError(f"--losses {name}: {error}") from error
     configuration = {"name": name, "class": type(loss).__name__, "settings": settings}
     if ":" in name:
         source = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)

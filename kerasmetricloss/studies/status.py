@@ -49,7 +49,7 @@ def status(out: Path) -> Status:
     planned = (begun or {}).get("cells", [])
     done = [cell for cell in planned if (store.root / cell["directory"]).is_dir()]
     left = [cell["phase"] for cell in planned if cell not in done]
-    running, failed = store.notes()
+    running, failed = store.notes([cell["directory"] for cell in planned])
     alive = _alive(out)
     return Status(
         recipes=tuple((finished or {}).get("recipes", {})),

@@ -16,17 +16,18 @@ what one has trained, the others read.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kerasmetricloss import datasets
 from kerasmetricloss.studies import devices, directory, engines, plan, tables
 from kerasmetricloss.studies.cells import CellStore, lock
 from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
-from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.errors import LossError, StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold, make_folds, published_folds
 from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.recipes import RECTANGLES, THEORY
-from kerasmetricloss.studies.request import Request
+from kerasmetricloss.studies.request import Request, trained_name
 from kerasmetricloss.studies.work import FILES, Worker
 
 Engine = Callable[[Sequence[tuple[plan.Task, Worker]], Observer], None]
@@ -97,9 +98,8 @@ def _train(
     )
     parts, jobs = [], []
     for one in sets:
-        losses = directory.losses_of(description, one.dataset)
-        tasks = plan.tasks(request, one, folds, losses)
-        parts.append((one, tasks, losses))
+        part = _part(request, one, folds, store, directory.losses_of(description, one.dataset))
+        parts.append(part)
         worker = Worker(
             one,
             request.setup.network,
@@ -108,13 +108,64 @@ def _train(
             logs=request.out.resolve() / "tensorboard" if request.tensorboard else None,
             devices=request.devices,
         )
-        jobs += [(task, worker) for task in tasks]
+        jobs += [(task, worker) for task in part.tasks]
     directory.begin(request.out, description, [task.cell for task, _ in jobs])
-    engine(jobs, observer)
+    try:
+        engine(jobs, observer)
+    except StudyStopped:
+        raise
+    except StudyError as error:
+        if not _put_together_what_finished(request, description, parts, store):
+            raise
+        raise StudyError(
+            f"{error}\nThe tables hold the losses that finished in every fold: kerasmetricloss report {request.out}"
+        ) from error
     observer.stage("putting the tables together")
     for name, facts in tables.put_together(request.out, store, parts).items():
         description["datasets"][name] |= facts
     directory.finish(request.out, description)
+
+
+def _part(request: Request, data: StudyData, folds: Sequence[Fold], store: CellStore, losses: list[str]) -> tables.Part:
+    """The trainings of a data set: the losses asked for, and those of other recipes whose trainings are at hand."""
+    own = list(request.names)
+    others = [name for name in losses if name not in own]
+    at_hand = [name for name in others if _at_hand(request, data, folds, store, name)]
+    shown = [name for name in losses if name in own or name in at_hand]
+    tasks = plan.tasks(request, data, folds, shown)
+    return tables.Part(data, tasks, shown, standing=[name for name in others if name not in at_hand])
+
+
+def _at_hand(request: Request, data: StudyData, folds: Sequence[Fold], store: CellStore, loss: str) -> bool:
+    try:
+        return all(store.has(task.cell) for task in plan.tasks(request, data, folds, [loss]))
+    except LossError:  # a module of the user's own that is not found from here
+        return False
+
+
+def _put_together_what_finished(
+    request: Request, description: directory.Description, parts: Sequence[tables.Part], store: CellStore
+) -> bool:
+    """Put together the tables of the losses whose trainings all finished; say whether there are any."""
+    whole = [_finished(part, store) for part in parts]
+    found = [part for part in whole if part.losses]
+    if not found:
+        return False
+    kept = {part.data.dataset: [*part.losses, *part.standing] for part in whole}
+    standing = directory.only(description, kept)
+    for name, facts in tables.put_together(request.out, store, found).items():
+        standing["datasets"][name] |= facts
+    directory.stand(request.out, standing)
+    return True
+
+
+def _finished(part: tables.Part, store: CellStore) -> tables.Part:
+    lacking = {task.cell.loss for task in part.tasks if not store.has(task.cell)}
+    if any(task.cell.phase == "pre" and not store.has(task.cell) for task in part.tasks):
+        return replace(part, tasks=[], losses=[])
+    losses = [name for name in part.losses if trained_name(name) not in lacking]
+    tasks = [task for task in part.tasks if task.cell.phase == "pre" or task.cell.loss not in lacking]
+    return replace(part, tasks=tasks, losses=losses)
 
 
 def _describe(

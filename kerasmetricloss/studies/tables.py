@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,38 @@ SCORE_FILE, PRETRAINING, CURVES, EXAMPLES, RECTANGLES = (
 MOST_RECTANGLES = 4  # images that Fig. 5 shows
 
 
-def put_together(
-    out: Path, store: CellStore, parts: Sequence[tuple[StudyData, Sequence[Task], Sequence[str]]]
-) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Part:
+    """What the tables say of one data set.
+
+    Attributes:
+        data: The prepared cases.
+        tasks: Its trainings, all of them finished.
+        losses: The losses of these tasks, by the names of the tables.
+        standing: Losses of other recipes whose rows are kept as they stand, since their cells are not at hand.
+    """
+
+    data: StudyData
+    tasks: Sequence[Task]
+    losses: Sequence[str]
+    standing: Sequence[str] = ()
+
+
+def put_together(out: Path, store: CellStore, parts: Sequence[Part]) -> dict[str, dict[str, Any]]:
     """Write the tables of some data sets; rows of others that stand in the directory are kept.
 
     Args:
         out: The study directory.
         store: The finished cells.
-        parts: A data set, its tasks, and its losses by the names of the tables.
+        parts: One for each data set.
 
     Returns:
         Data set -> parameters, minutes, peak memory and versions of its cells, for `study.json`.
     """
-    names = [data.dataset for data, _, _ in parts]
+    standing = {part.data.dataset: list(part.standing) for part in parts}
     scores, before, curves, shown, facts = [], [], [], [], {}
-    for data, tasks, losses in parts:
+    for part in parts:
+        data, tasks, losses = part.data, part.tasks, part.losses
         table = ScoreTable.concat(_scores(store, task.cell, loss) for loss, task in _posts(tasks, losses))
         scores.append(table)
         before += [_scores(store, task.cell, task.cell.loss) for task in tasks if task.cell.phase == "pre"]
@@ -52,11 +69,11 @@ def put_together(
         curves += [row for loss, task in _posts(tasks, losses) for row in _curve(store, task.cell, loss)]
         shown += examples.collect(table, data, store, tasks, losses)
         facts[data.dataset] = _facts(store, tasks)
-    kept_curves = _kept(out / CURVES, names)
+    kept_curves = _kept(out / CURVES, standing)
     _write_frame(out / CURVES, pd.concat([kept_curves, pd.DataFrame(curves)], ignore_index=True))
-    _join_scores(out / PRETRAINING, before, names)
-    replace_file(out / EXAMPLES, examples.pack([*examples.kept(out / EXAMPLES, names), *shown]))
-    _join_scores(out / SCORE_FILE, scores, names)
+    _join_scores(out / PRETRAINING, before, dict.fromkeys(standing, ()))
+    replace_file(out / EXAMPLES, examples.pack([*examples.kept(out / EXAMPLES, list(standing)), *shown]))
+    _join_scores(out / SCORE_FILE, scores, standing)
     return facts
 
 
@@ -125,19 +142,25 @@ def _curve(store: CellStore, cell: Cell, loss: str) -> list[dict[str, Any]]:
     ]
 
 
-def _join_scores(path: Path, tables: Sequence[ScoreTable], datasets: Sequence[str]) -> None:
-    others = []
-    if path.is_file():
-        standing = ScoreTable.read(path)
-        others = [standing.select(dataset=name) for name in standing.datasets if name not in datasets]
-    ScoreTable.concat([*others, *tables]).write(path)
+def _join_scores(path: Path, tables: Sequence[ScoreTable], standing: Mapping[str, Sequence[str]]) -> None:
+    before = [ScoreTable(_others(ScoreTable.read(path).frame, standing))] if path.is_file() else []
+    ScoreTable.concat([*before, *tables]).write(path)
 
 
-def _kept(path: Path, datasets: Sequence[str]) -> pd.DataFrame | None:
+def _kept(path: Path, standing: Mapping[str, Sequence[str]]) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     frame = pd.read_parquet(path)
-    return frame[~frame["dataset"].isin(datasets)]
+    # All losses start from one pre-training, which is written anew.
+    return _others(frame, standing)[lambda rows: ~(rows["dataset"].isin(standing) & (rows["phase"] == "pre"))]
+
+
+def _others(frame: pd.DataFrame, standing: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Rows of other data sets, and of the losses that stand."""
+    keep = ~frame["dataset"].isin(standing)
+    for dataset, losses in standing.items():
+        keep |= (frame["dataset"] == dataset) & frame["loss"].isin(losses)
+    return frame[keep].reset_index(drop=True)
 
 
 def _write_frame(path: Path, frame: pd.DataFrame) -> None:

@@ -74,6 +74,7 @@ _Measure = _Tversky | _Hamming | _Unbounded
 _DICE, _JACCARD = _Tversky("the Dice score"), _Tversky("the Jaccard index", 1.0, 1.0)
 # Numbers that make no sense are read too, so that the error can name them.
 _NUMBERED = re.compile(r"([a-z_]+?)-?({number}(?:/{number})*)".format(number=r"-?(?:\d*\.?\d+|\d+\.|nan|inf)"))
+_BINNED = re.compile(r"(?<=lovasz)-bins\d+", re.IGNORECASE)
 _SURFACE = "it is set by the voxels that lie farthest off, however few they are"
 _VOLUME = "two masks of one volume need not overlap, and it grows with the size of the object"
 
@@ -174,7 +175,9 @@ def promise(loss_name: str, metric_name: str) -> Promise:
         >>> promise("CE", "dice").relative
         inf
     """
-    loss, metric = _read(loss_name, LOSSES, "loss"), _read(metric_name, METRICS, "metric")
+    # The binned form of Lovász differs from the exact one by at most 1 / bins.
+    plain = _BINNED.sub("", loss_name.replace("á", "a"))
+    loss, metric = _read(plain, LOSSES, "loss"), _read(metric_name, METRICS, "metric")
     bounds, source = _between(loss, metric)
     sentence = _sentence(loss_name, loss, metric, bounds, source)
     return Promise(loss_name, metric_name, bounds.absolute, bounds.relative, sentence)

@@ -164,9 +164,17 @@ def test_bounds_are_a_sentence_and_two_numbers(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:] == ["absolute error: 0.171573", "relative error: 1"]  # 3 - 2 sqrt 2 = 0.171573
     assert refused("bounds", "--loss", "nothing", "--metric", "dice") == 2
+    capsys.readouterr()
+    for name in ("Lovasz", "Lovász", "Lovasz-bins1000"):
+        main(["bounds", "--loss", name, "--metric", "jaccard"])
+        assert capsys.readouterr().out.splitlines()[1:] == ["absolute error: 0", "relative error: 0"]
 
 
 def test_every_loss_is_listed_by_its_paper_name(capsys):
     main(["losses"])
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("CE", "wCE", "sDice", "sJaccard", "Lovasz", "sTversky"))
+    blocks = {block.split()[0]: block for block in printed.replace("\n    ", "|").splitlines()}
+    assert "relative error of no bound" in blocks["CE"]
+    assert "absolute error at most 0.172, relative error at most 1." in blocks["sJaccard"]  # 3 - 2 sqrt 2, Prop. II.1
+    assert "sTversky-0.3/0.7 against Dice" in blocks["sTversky-A/B"]

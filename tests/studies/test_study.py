@@ -47,6 +47,10 @@ class Watch(studies.Observer):
             raise KeyboardInterrupt
 
 
+def read_recipes(out):
+    return json.loads((out / "study.json").read_text())["recipes"]
+
+
 def test_every_case_is_scored_once_under_every_loss(uninterrupted):
     table = ScoreTable.read(uninterrupted / "scores.parquet")
     dice = table.values(dataset="po18", metric="dice")
@@ -151,10 +155,11 @@ def test_a_damaged_cell_is_named_with_the_mend(uninterrupted, pictures, tmp_path
     shutil.copytree(uninterrupted, tmp_path / "out")
     for cell in (tmp_path / "out" / "cells").glob("*fold1*"):
         (cell / name).write_bytes((cell / name).read_bytes()[:20])
-    losses = ("CE", "sDice", "sJaccard") if name == "model.keras" else ("CE", "sDice")
+    losses = ("CE", "sDice")
     with pytest.raises(studies.StudyError, match=r"is damaged .*Delete that directory"):
         studies.run(request_for(pictures, tmp_path / "out", losses=losses))
-    (cell / name).unlink()
+    for cell in (tmp_path / "out" / "cells").glob("*fold1*"):
+        (cell / name).unlink()
     with pytest.raises(studies.StudyError, match=f"{name} is missing"):
         studies.run(request_for(pictures, tmp_path / "out", losses=losses))
 
@@ -300,10 +305,76 @@ def test_a_cell_that_fails_is_tried_twice_and_the_others_go_on(pictures, tmp_pat
         studies.run(request_for(pictures, tmp_path, folds=2))
     assert tries.count((0, "post", "sDice")) == 2
     assert tries.count((1, "post", "sDice")) == 1
+    # The loss that finished in every fold has its table; the other waits.
+    assert ScoreTable.read(tmp_path / "scores.parquet").losses == ["CE"]
+    assert read_recipes(tmp_path)["table2"]["losses"] == ["CE"]
+    assert [failure["title"] for failure in studies.status(tmp_path).failed] == [
+        "po18, unet-small, fold 1, post-training, sDice, seed 0"
+    ]
     monkeypatch.undo()
     watch = Watch()
     studies.run(request_for(pictures, tmp_path, folds=2), observer=watch)
     assert len(watch.started) == 1
+    assert ScoreTable.read(tmp_path / "scores.parquet").losses == ["CE", "sDice"]
+    assert read_recipes(tmp_path)["table2"]["losses"] == ["CE", "sDice"]
+
+
+def test_the_failures_of_a_loss_that_is_given_up_are_forgotten(pictures, tmp_path, request_for, monkeypatch):
+    from kerasmetricloss.studies.work import Worker
+
+    run = Worker._train
+
+    def without_soft_dice(self, cell, *args):
+        if cell.loss == "sDice":
+            raise RuntimeError("the device is lost")
+        return run(self, cell, *args)
+
+    monkeypatch.setattr(Worker, "_train", without_soft_dice)
+    with pytest.raises(studies.StudyError, match=r"The tables hold the losses that finished in every fold"):
+        studies.run(request_for(pictures, tmp_path, folds=2))
+    assert len(studies.status(tmp_path).failed) == 2
+    studies.run(request_for(pictures, tmp_path, folds=2, losses=("CE",)))
+    assert studies.status(tmp_path).failed == ()
+
+
+def test_a_recipe_takes_up_one_data_set_after_the_other(uninterrupted, pictures, tmp_path, request_for):
+    out = tmp_path / "out"
+    shutil.copytree(uninterrupted, out)
+    other = dataclasses.replace(request_for(pictures, out).setup, dataset="mine", reader="po18")
+    studies.run(request_for(pictures, out, setup=other, losses=("CE",)))
+    table = ScoreTable.read(out / "scores.parquet")
+    assert {name: table.select(dataset=name).losses for name in table.datasets} == {
+        "mine": ["CE"],
+        "po18": ["CE", "sDice"],
+    }
+    described = read_recipes(out)["table2"]
+    assert (described["datasets"], described["losses"]) == (["po18", "mine"], ["CE", "sDice"])
+    watch = Watch()
+    studies.run(request_for(pictures, out), observer=watch)
+    assert watch.started == []
+
+
+def test_scores_of_a_loss_of_ones_own_stay_where_its_module_is_gone(
+    uninterrupted, pictures, tmp_path, request_for, monkeypatch
+):
+    out = tmp_path / "out"
+    shutil.copytree(uninterrupted, out)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "own_loss.py").write_text("from kerasmetricloss import SoftJaccard\n\nOWN = SoftJaccard()\n")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path / "home")
+        studies.run(request_for(pictures, out, losses=("own_loss:OWN",)))
+    sys.modules.pop("own_loss")
+    before = ScoreTable.read(out / "scores.parquet").select(loss="own_loss:OWN")
+    watch = Watch()
+    studies.run(
+        request_for(pictures, out, recipe=studies.recipe("table3"), losses=("sTversky-0.5/0.5",)), observer=watch
+    )
+    assert watch.started == []
+    table = ScoreTable.read(out / "scores.parquet")
+    assert set(table.losses) == {"CE", "sDice", "own_loss:OWN", "sTversky-0.5/0.5"}
+    assert table.select(loss="own_loss:OWN").frame.equals(before.frame)
+    assert read_recipes(out)["table2"]["losses"] == ["CE", "sDice", "own_loss:OWN"]
 
 
 def test_the_status_counts_what_is_done_and_what_failed(uninterrupted, pictures, tmp_path, request_for):
