@@ -1,8 +1,6 @@
 """The paper's networks as plain Keras functional models."""
 
-from kerasmetricloss.models.blocks import ApplyMask as ApplyMask
 from kerasmetricloss.models.blocks import CentreCrop as CentreCrop
-from kerasmetricloss.models.blocks import CheckSize as CheckSize
 from kerasmetricloss.models.blocks import InstanceNormalization as InstanceNormalization
 from kerasmetricloss.models.blocks import LinearUpsampling as LinearUpsampling
 from kerasmetricloss.models.checkpointing import Segment as Segment
@@ -25,6 +23,8 @@ from kerasmetricloss.models.presets import unet_mo17 as unet_mo17
 from kerasmetricloss.models.presets import unet_small as unet_small
 from kerasmetricloss.models.presets import unet_wm17 as unet_wm17
 from kerasmetricloss.models.released import ReleasedWeightsError as ReleasedWeightsError
+from kerasmetricloss.models.sizes import ApplyMask as ApplyMask
+from kerasmetricloss.models.sizes import CheckSize as CheckSize
 from kerasmetricloss.models.unet import unet as unet
 from kerasmetricloss.models.unet import unet_input_size as unet_input_size
 from kerasmetricloss.models.unet import unet_output_size as unet_output_size

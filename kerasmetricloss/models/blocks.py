@@ -3,10 +3,9 @@
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
-PACKAGE = "kerasmetricloss"
+from kerasmetricloss.models.sizes import PACKAGE, ApplyMask
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -154,121 +153,6 @@ class CentreCrop(keras.layers.Layer):
     def get_config(self):
         """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "margin": self.margin}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class CheckSize(keras.layers.Layer):
-    """Pass an image on unchanged; raise where a size is not offset + multiple * k, k >= 1.
-
-    The check stands inside the model, so that it also answers for models built with unknown sizes.
-
-    Args:
-        multiple: A whole number >= 1, or one number an axis.
-        offset: A whole number >= 0, or one number an axis.
-        reason: What in the network asks for these sizes, for the error.
-        **options: As for any Keras layer.
-
-    Raises:
-        ValueError: On the call, naming the two nearest sizes that fit.
-
-    Example:
-        >>> import numpy as np
-        >>> CheckSize(multiple=9)(np.zeros((1, 18, 27, 1))).shape == (1, 18, 27, 1)
-        True
-    """
-
-    def __init__(
-        self,
-        *,
-        multiple: int | tuple[int, ...],
-        offset: int | tuple[int, ...] = 0,
-        reason: str = "the network's pooling",
-        **options,
-    ):
-        super().__init__(**options)
-        self.multiple = multiple if isinstance(multiple, int) else tuple(int(m) for m in multiple)
-        self.offset = offset if isinstance(offset, int) else tuple(int(o) for o in offset)
-        self.reason = reason
-
-    def call(self, x):
-        """Check the sizes that are known."""
-        size = x.shape[1:-1]
-        multiples, offsets = (per_axis(value, len(size), "a size") for value in (self.multiple, self.offset))
-        check_multiples(size, multiples, offsets, reason=self.reason)
-        return x
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self):
-        """Return the arguments that rebuild the layer."""
-        settings = {"multiple": self.multiple, "offset": self.offset, "reason": self.reason}
-        return {**super().get_config(), **settings}
-
-
-def check_multiples(
-    size: tuple[int | None, ...],
-    multiples: tuple[int, ...],
-    offsets: tuple[int, ...] | None = None,
-    *,
-    reason: str = "the network's pooling",
-) -> None:
-    """Raise a ValueError where a known size is not offset + multiple * k, k >= 1; name the two nearest that fit."""
-    for axis, (n, multiple, offset) in enumerate(zip(size, multiples, offsets or (0,) * len(size), strict=True)):
-        if n is not None and ((n - offset) % multiple or n < offset + multiple):
-            below = max(n - offset, multiple) // multiple * multiple + offset
-            needed = f"{offset} + a multiple of {multiple}" if offset else f"a multiple of {multiple}"
-            raise ValueError(
-                f"axis {axis} of the image has {n} voxels, but {reason} needs {needed}: "
-                f"the nearest that fit are {below} and {below + multiple} (crop, or fill with zeros)."
-            )
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class ApplyMask(keras.layers.Layer):
-    """Multiply probabilities by a binary output mask, in float32.
-
-    Args:
-        **options: As for any Keras layer; `dtype` is float32 unless given.
-
-    Call: [probability (batch, *space, outputs), mask (batch, *space, 1)] gives (batch, *space, outputs).
-
-    Raises:
-        ValueError: On the call, where the mask does not lie on the output box.
-
-    Example:
-        >>> import numpy as np
-        >>> p, mask = np.full((1, 2, 2), 0.5, "float32"), np.array([[[1.0], [0.0]]], "float32")
-        >>> [[float(v) for v in row] for row in ApplyMask()([p, mask])[0]]
-        [[0.5, 0.5], [0.0, 0.0]]
-    """
-
-    def __init__(self, **options):
-        super().__init__(**{"dtype": "float32", **options})
-
-    def call(self, inputs):
-        """Multiply."""
-        probability, mask = inputs
-        for out, given in zip(probability.shape[1:-1], mask.shape[1:-1], strict=True):
-            if None not in (out, given) and out != given:
-                raise ValueError(
-                    f"the mask has size {tuple(mask.shape[1:-1])}, but the output has size "
-                    f"{tuple(probability.shape[1:-1])}: the mask lies on the output box; crop it to that, centred."
-                )
-        return probability * mask
-
-    def compute_output_shape(self, input_shape):
-        """Return the shape of the probabilities."""
-        return tuple(input_shape[0])
-
-
-def per_axis(value: int | tuple[int, ...], dimension: int, name: str) -> tuple[int, ...]:
-    """Return one whole number an axis; raise a ValueError where their count is not the dimension."""
-    values = (int(value),) * dimension if np.ndim(value) == 0 else tuple(int(v) for v in value)
-    if len(values) != dimension:
-        raise ValueError(f"{name} is {value}, but {dimension} axes need one whole number, or {dimension} of them.")
-    return values
 
 
 def with_probability(image, logit, *, mask_size: tuple[int | None, ...] | None, name: str) -> keras.Model:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from kerasmetricloss.models.blocks import PACKAGE
+from kerasmetricloss.models.sizes import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import keras
 
-from kerasmetricloss.models.blocks import per_axis, with_probability
+from kerasmetricloss.models.blocks import with_probability
 from kerasmetricloss.models.dilated import BilinearUpsampling, DilatedConv2D, ImageNetColours
+from kerasmetricloss.models.sizes import per_axis
 
 Size = Sequence[int]
 # Filters, number of convolutions, dilation, stride of the pooling behind them.
@@ -115,11 +116,7 @@ def _load_features(model: keras.Model, weights: str | Path) -> None:
     """Copy the thirteen convolutions, layer by layer, checking each shape."""
     if weights != "imagenet" and not Path(weights).is_file():
         raise ValueError(f"weights is {str(weights)!r}, which is no file; give 'imagenet', a file of VGG16, or None.")
-    if Path(weights).suffix == ".keras":
-        source = keras.saving.load_model(weights, compile=False)
-    else:
-        source = keras.applications.VGG16(include_top=False, weights=str(weights), input_shape=(None, None, 3))
-    held = {layer.name: layer for layer in source.layers}
+    held = {layer.name: layer for layer in _source(weights).layers}
     for layer in model.layers:
         if not layer.name.startswith("block") or not layer.weights:
             continue
@@ -131,6 +128,22 @@ def _load_features(model: keras.Model, weights: str | Path) -> None:
                 "give weights of VGG16 as keras.applications saves it, and width=1."
             )
         layer.set_weights(held[layer.name].get_weights())
+
+
+def _source(weights: str | Path) -> keras.Model:
+    """Load the model that holds the features."""
+    try:
+        if Path(weights).suffix == ".keras":
+            return keras.saving.load_model(weights, compile=False)
+        return keras.applications.VGG16(include_top=False, weights=str(weights), input_shape=(None, None, 3))
+    except Exception as error:  # Keras and h5py raise almost any exception on a file that is none of theirs
+        if weights == "imagenet":
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"weights is {str(weights)!r}, which does not hold VGG16 ({reason}): give 'imagenet', or the weights of "
+            "keras.applications.VGG16(include_top=False), saved by save_weights or save."
+        ) from error
 
 
 def _check_choices(head: str, white: float | None, width: float, dropout: float) -> None:

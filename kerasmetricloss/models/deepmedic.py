@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from kerasmetricloss.models.blocks import PACKAGE, CentreCrop, CheckSize, check_multiples, per_axis, with_probability
+from kerasmetricloss.models.blocks import CentreCrop, with_probability
+from kerasmetricloss.models.sizes import PACKAGE, CheckSize, check_multiples, per_axis
 
 Size = Sequence[int]
 FACTORS = (1, 3)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmetricloss.models.blocks import PACKAGE
+from kerasmetricloss.models.sizes import PACKAGE
 
 # ImageNet's mean colour (red, green, blue; 0 to 255), which VGG16 was trained with; it was trained without a scale.
 IMAGENET_MEAN = (123.68, 116.779, 103.939)

@@ -4,8 +4,10 @@ The files are HDF5 as Keras 2 wrote them, weights alone or a whole model. Only n
 model holds Lambda layers with Python code, which is never looked at.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +67,7 @@ def load(path: Path | str) -> keras.Model:
     """
     path = Path(path)
     with _opened(path) as file:
-        try:
-            return _filled(file, path)
-        except (KeyError, OSError, TypeError, RuntimeError) as error:  # what h5py raises on a damaged file
-            raise ReleasedWeightsError(f"{path}: the file is damaged ({error}); fetch it again.") from error
+        return _filled(file, path)
 
 
 def _opened(path: Path) -> Any:
@@ -86,20 +85,34 @@ def _opened(path: Path) -> Any:
         raise ReleasedWeightsError(f"{path}: this is no HDF5 file, or it was cut short; fetch it again.") from error
 
 
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """Turn what comes out of damaged bytes into the error of this module."""
+    try:
+        yield
+    except ReleasedWeightsError:
+        raise
+    except Exception as error:  # h5py, NumPy and the decoding of names raise almost any exception
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ReleasedWeightsError(f"{where}: the file is damaged ({reason}); fetch it again.") from error
+
+
 def _filled(file: Mapping, path: Path) -> keras.Model:
-    root = file.get("model_weights", file)
-    names = _names(root.attrs, "layer_names")
+    with _reading(f"{path}"):
+        root = file.get("model_weights", file)
+        names = _names(root.attrs, "layer_names")
     if not names:
         raise ReleasedWeightsError(
             f"{path}: the file lists no layers (no attribute layer_names), so Keras 2 did not write it; "
             "a .keras file is loaded with keras.saving.load_model."
         )
-    stored = list(_convolutions(root, names, path))
+    stored = [convolution for layer in names for convolution in _convolutions(root, layer, path)]
     model = unet(**_settings(stored, names, path))
     wanted = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv3D)]
     _check(stored, wanted, path)
     for convolution, layer in zip(stored, wanted, strict=True):
-        values = [np.asarray(array, np.float32) for array in (convolution.kernel, convolution.bias)]
+        with _reading(f"{path}: layer {convolution.name}"):
+            values = [np.asarray(array, np.float32) for array in (convolution.kernel, convolution.bias)]
         if not all(np.isfinite(value).all() for value in values):
             raise ReleasedWeightsError(f"{path}: layer {convolution.name} holds NaN or infinity; fetch the file again.")
         layer.set_weights(values)
@@ -117,25 +130,39 @@ def _names(attributes: Mapping, key: str) -> list[str]:
     return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
 
 
-def _convolutions(root: Mapping, names: Sequence[str], path: Path) -> Iterator[_Convolution]:
-    """Yield kernel and bias of each convolution in the order of the layers, those of nested models included."""
-    for layer in names:
+def _convolutions(root: Mapping, layer: str, path: Path) -> list[_Convolution]:
+    """Return kernel and bias of each convolution of a layer in their order; a nested model is one layer with many."""
+    found = []
+    with _reading(f"{path}: layer {layer}"):
         group = root[layer]
         weights = _names(group.attrs, "weight_names")
         for place in range(0, len(weights), 2):
             pair = weights[place : place + 2]
             # A nested model lists the weights of all its layers; their own names stand before the last stroke.
             name = pair[0].rpartition("/")[0] or layer
-            arrays = [group[weight] for weight in pair]
-            shapes = [tuple(array.shape) for array in arrays]
-            if len(arrays) < 2 or len(shapes[0]) not in (4, 5) or shapes[1] != shapes[0][-1:]:
-                raise ReleasedWeightsError(
-                    f"{path}: layer {name} has weights of shape {' and '.join(map(str, shapes))}, expected a kernel of "
-                    "2 or 3 spatial axes and its bias; the released networks learn in convolutions alone."
-                )
-            if any(array.dtype.kind != "f" for array in arrays):
-                raise ReleasedWeightsError(f"{path}: layer {name} does not hold real numbers; fetch the file again.")
-            yield _Convolution(name, *arrays)
+            found.append(_convolution(name, [group[weight] for weight in pair], path))
+    return found
+
+
+def _convolution(name: str, arrays: Sequence[Any], path: Path) -> _Convolution:
+    """Check what can be without reading a number: kinds, shapes, and that the file has room for them."""
+    if not all(hasattr(array, "shape") for array in arrays):
+        raise ReleasedWeightsError(f"{path}: layer {name} holds a group in place of numbers; fetch the file again.")
+    shapes = [tuple(array.shape) for array in arrays]
+    if len(arrays) < 2 or len(shapes[0]) not in (4, 5) or shapes[1] != shapes[0][-1:]:
+        raise ReleasedWeightsError(
+            f"{path}: layer {name} has weights of shape {' and '.join(map(str, shapes))}, expected a kernel of "
+            "2 or 3 spatial axes and its bias; the released networks learn in convolutions alone."
+        )
+    if 0 in shapes[0]:
+        raise ReleasedWeightsError(f"{path}: layer {name} has an empty kernel {shapes[0]}; fetch the file again.")
+    if any(array.dtype.kind != "f" for array in arrays):
+        raise ReleasedWeightsError(f"{path}: layer {name} does not hold real numbers; fetch the file again.")
+    if math.prod(shapes[0]) > path.stat().st_size:
+        raise ReleasedWeightsError(
+            f"{path}: layer {name} has a kernel {shapes[0]} larger than the file; fetch it again."
+        )
+    return _Convolution(name, *arrays)
 
 
 def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) -> dict[str, Any]:
@@ -149,6 +176,7 @@ def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) 
         "filters": filters,
         "levels": round((len(stored) + 1) / 4),
     }
+    _check_extent(stored, network, path)
     published = [name for name, preset in PRESETS.items() if all(preset[key] == network[key] for key in network)]
     kinds = {re.sub(r"[\d_]+", "", name.lower()) for name in names}
     if any("pooling" in kind for kind in kinds):
@@ -170,6 +198,16 @@ def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) 
         "l2": 1e-5 if normalisation else None,
         "name": f"unet_{published[0]}" if published else "unet",
     }
+
+
+def _check_extent(stored: Sequence[_Convolution], network: Mapping[str, int], path: Path) -> None:
+    """Raise where the network asked for could not be in the file, before memory is asked for it."""
+    bottom = network["filters"] * 2 ** (network["levels"] - 1)
+    if bottom**2 > sum(math.prod(convolution.kernel.shape) for convolution in stored):
+        raise ReleasedWeightsError(
+            f"{path}: layer {stored[0].name} does not fit: {network['filters']} filters and {len(stored)} convolutions "
+            f"ask for {bottom} filters at the bottom, and the file holds fewer weights than that layer has."
+        )
 
 
 def _check(stored: Sequence[_Convolution], wanted: Sequence[keras.Layer], path: Path) -> None:

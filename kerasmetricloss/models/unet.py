@@ -6,13 +6,11 @@ import keras
 
 from kerasmetricloss.models.blocks import (
     CentreCrop,
-    CheckSize,
     InstanceNormalization,
     LinearUpsampling,
-    check_multiples,
-    per_axis,
     with_probability,
 )
+from kerasmetricloss.models.sizes import CheckSize, check_multiples, per_axis
 
 Size = Sequence[int]
 KERNELS = {2: ((3, 3), (3, 3)), 3: ((3, 3, 1), (3, 3, 3))}
@@ -80,13 +78,14 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
         1809.10483, and Ronneberger et al., "U-Net", arXiv 1505.04597.
     """
     _check_choices(dimension, pooling, normalisation)
+    kernels = _kernels_of_a_level(kernels, dimension)
     filters = _filters_by_level(filters, levels)
     factors = _odd_factors(factor, dimension)
     multiples = tuple(f ** (len(filters) - 1) for f in factors)
     if input_size is not None:
         input_size = per_axis(tuple(input_size), dimension, "input_size")
         check_multiples(input_size, multiples)
-    build = _Parts(dimension, kernels or KERNELS[dimension], factors, pooling, normalisation, activation, l2)
+    build = _Parts(dimension, kernels, factors, pooling, normalisation, activation, l2)
 
     image = keras.Input((*(input_size or (None,) * dimension), input_channels), name="image")
     x = CheckSize(multiple=multiples, name="check_size")(image)
@@ -146,8 +145,8 @@ class _Parts:
     """The repeated parts of one network; what they share is said once."""
 
     def __init__(self, dimension, kernels, factors, pooling, normalisation, activation, l2):
-        self.kernels = [per_axis(kernel, dimension, "a kernel") for kernel in kernels]
-        self.factors, self.normalisation, self.activation = factors, normalisation, activation
+        self.kernels, self.factors = kernels, factors
+        self.normalisation, self.activation = normalisation, activation
         self.regularizer = None if l2 is None else keras.regularizers.L2(l2)
         self.conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[dimension]
         pools = {("max", 2): "MaxPooling2D", ("max", 3): "MaxPooling3D"}
@@ -207,8 +206,23 @@ def _check_choices(dimension: int, pooling: str, normalisation: str | None) -> N
             raise ValueError(f"{setting} is {given!r}; it can be {' or '.join(map(repr, known))}.")
 
 
+def _kernels_of_a_level(kernels: Sequence[Size] | None, dimension: int) -> list[tuple[int, ...]]:
+    """Return the kernel of each convolution of a level."""
+    if kernels is None:
+        kernels = KERNELS[dimension]
+    if not isinstance(kernels, Sequence) or isinstance(kernels, str) or not kernels:
+        raise ValueError(f"kernels is {kernels!r}; give the convolutions of a level one each, as {KERNELS[dimension]}.")
+    return [per_axis(kernel, dimension, "a kernel") for kernel in kernels]
+
+
 def _filters_by_level(filters: int | Sequence[Sequence[int]], levels: int | None) -> list[tuple[int, ...]]:
     """Return the filters of each level, the bottom last."""
+    nested = isinstance(filters, Sequence) and all(isinstance(level, Sequence) for level in filters)
+    if not (nested or isinstance(filters, int)) or not isinstance(levels, int | None):
+        raise ValueError(
+            f"filters is {filters!r} and levels {levels!r}; filters is a whole number or one sequence a level, as "
+            "((8, 8), (16, 16), (32, 32)), and levels a whole number."
+        )
     if isinstance(filters, int):
         levels = 4 if levels is None else levels
         if levels < 1 or filters < 1:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from kerasmetricloss.models import ApplyMask, CentreCrop, CheckSize, InstanceNormalization, LinearUpsampling
+from kerasmetricloss.models import CentreCrop, InstanceNormalization, LinearUpsampling
 
 
 def run(layer, x):
@@ -87,33 +87,11 @@ def test_centre_crop_keeps_the_middle():
 
 
 @pytest.mark.parametrize(
-    ("size", "named"),
-    [((28, 27), "27 and 36"), ((53, 27), "45 and 54"), ((27, 4), "9 and 18"), ((27, 26), "18 and 27")],
-)
-def test_check_size_names_the_two_nearest_that_fit(size, named):
-    with pytest.raises(ValueError, match=f"axis {int(size[0] == 27)} of the image has .* fit are {named}"):
-        CheckSize(multiple=9)(np.zeros((1, *size, 2), "float32"))
-
-
-def test_apply_mask_multiplies_every_output():
-    p = np.full((1, 2, 3, 2), 0.25, "float32")
-    mask = np.array([[1, 0, 1], [0, 0, 1]], "float32").reshape(1, 2, 3, 1)
-    assert np.array_equal(run(ApplyMask(), [p, mask]), p * mask)
-
-
-def test_apply_mask_refuses_a_mask_on_another_box():
-    with pytest.raises(ValueError, match=r"mask has size \(1, 1\), but the output has size \(2, 3\)"):
-        ApplyMask()([np.zeros((1, 2, 3, 2), "float32"), np.ones((1, 1, 1, 1), "float32")])
-
-
-@pytest.mark.parametrize(
     "layer",
     [
         InstanceNormalization(epsilon=1e-3, dtype="mixed_bfloat16", name="a"),
         LinearUpsampling(factor=(3, 1)),
         CentreCrop(margin=(2, 0, 1)),
-        CheckSize(multiple=(27, 27, 9)),
-        ApplyMask(),
     ],
     ids=lambda layer: type(layer).__name__,
 )

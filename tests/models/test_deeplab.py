@@ -1,5 +1,6 @@
 import functools
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -87,6 +88,27 @@ def test_weights_without_the_layers_are_refused(tmp_path):
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"weights is 'nowhere\.h5', which is no file"):
         narrow(weights="nowhere.h5")
+
+
+@pytest.mark.parametrize("name", ["garbage.h5", "garbage.weights.h5", "garbage.keras", "other.weights.h5"])
+def test_a_file_that_holds_something_else_is_named_with_the_mend(name, tmp_path):
+    path = tmp_path / name
+    if name.startswith("garbage"):
+        path.write_bytes(b"no weights")
+    else:
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save_weights(path)
+    with pytest.raises(ValueError, match=rf"weights is .*{name}', which does not hold VGG16 .* give 'imagenet'"):
+        narrow(weights=path)
+
+
+def test_weights_as_keras_2_wrote_them_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "unet.hdf5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"conv3d_1"]
+        file.create_group("conv3d_1").attrs["weight_names"] = [b"conv3d_1/kernel:0"]
+        file["conv3d_1"].create_dataset("conv3d_1/kernel:0", data=np.zeros((3, 3, 1, 2, 2), "float32"))
+    with pytest.raises(ValueError, match=r"unet\.hdf5', which does not hold VGG16 \(Layer count mismatch"):
+        narrow(weights=path)
 
 
 def test_colours_lose_the_mean_once():

@@ -295,3 +295,63 @@ def test_the_authors_file_equals_numpy_on_its_own_weights():
         half = arrays[0][0].shape[-1] == 10
         model = compare(path, arrays, (54, 54, 54), kind="average" if half else "max", norm=not half)
         assert model.count_params() == sum(array.size for pair in arrays for array in pair)
+
+
+def damage_weight_name(file):
+    file["conv3d_6"].attrs["weight_names"] = np.array([b"\xff\xff", b"a"])
+
+
+def damage_layer_name(file):
+    file.attrs["layer_names"] = np.array([b"\xff\xfe\xfa"])
+
+
+def put_group(file):
+    del file["conv3d_6/conv3d_6/kernel:0"]
+    file["conv3d_6"].create_group("conv3d_6/kernel:0")
+
+
+def reshape(layer, kernel, bias):
+    def change(file):
+        for key, shape in (("kernel:0", kernel), ("bias:0", bias)):
+            del file[f"{layer}/{layer}/{key}"]
+            file.create_dataset(f"{layer}/{layer}/{key}", shape=shape, dtype="float32")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_layer_name, "w.hdf5: the file is damaged .*decode"),
+        (damage_weight_name, "w.hdf5: layer conv3d_6: the file is damaged .*decode"),
+        (put_group, "w.hdf5: layer conv3d_6 holds a group in place of numbers"),
+        (reshape("conv3d_1", (3, 3, 1, 2, 0), (0,)), "w.hdf5: layer conv3d_1 has an empty kernel"),
+        (reshape("conv3d_15", (1, 1, 1, 2, 0), (0,)), "w.hdf5: layer conv3d_15 has an empty kernel"),
+        # Numbers that were never written take no room in the file.
+        (reshape("conv3d_1", (3, 3, 1, 2, 2**40), (2**40,)), "w.hdf5: layer conv3d_1 has a kernel .* larger than the"),
+        (reshape("conv3d_1", (3, 3, 1, 2, 500), (500,)), "w.hdf5: layer conv3d_1 does not fit: 500 filters .* 4000"),
+    ],
+)
+def test_damage_names_the_file_and_the_layer(tmp_path, damage, message):
+    path = write(tmp_path / "w.hdf5", small(), layer_names())
+    with h5py.File(path, "r+") as file:
+        damage(file)
+    with pytest.raises(ReleasedWeightsError, match=message):
+        released.load(path)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of h5py, about numbers that it reads
+def test_random_bytes_give_no_other_error(tmp_path):
+    path = write(tmp_path / "w.hdf5", small(), layer_names())
+    whole, random, said = path.read_bytes(), np.random.default_rng(0), []
+    for number in range(60):
+        broken = bytearray(whole)
+        for place in random.integers(0, (3000, len(whole))[number % 2], 20):
+            broken[place] = random.integers(256)
+        path.write_bytes(broken)
+        try:
+            released.load(path)
+        except ReleasedWeightsError as error:
+            said.append(str(error))
+    assert len(said) > 20
+    assert all(str(path) in message for message in said)

@@ -135,6 +135,12 @@ def test_a_mask_on_the_input_box_is_refused():
         ({"factor": (3, 3, 3)}, "2 axes need"),
         ({"levels": 4}, "has 3 levels; levels is 4"),
         ({"filters": 0}, "at least 1"),
+        ({"filters": 2.5}, "filters is 2.5 .* whole number or one sequence a level"),
+        ({"filters": (2, 3)}, r"filters is \(2, 3\) .* one sequence a level"),
+        ({"levels": 2.5}, "levels 2.5; .* levels a whole number"),
+        ({"kernels": 3}, r"kernels is 3; give the convolutions of a level one each, as \(\(3, 3\), \(3, 3\)\)"),
+        ({"kernels": ()}, r"kernels is \(\); give"),
+        ({"kernels": ((3, 3, 3),)}, r"a kernel is \(3, 3, 3\), but 2 axes need"),
         ({"input_size": (18, 18, 18)}, "2 axes need"),
     ],
 )
