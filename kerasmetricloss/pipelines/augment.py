@@ -29,7 +29,8 @@ class Augmentation:
         nearest_truth: Move truth and mask by the nearest voxel, not by a linear interpolation that is then binarised.
 
     Raises:
-        ValueError: For a negative standard deviation, or a probability outside 0 to 1.
+        ValueError: For a standard deviation that is no finite number of at least 0, a probability outside 0 to 1, or an
+            axis that no image has.
 
     Example:
         >>> Augmentation(flip=0.0).noise_std
@@ -47,12 +48,14 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
+            if name.endswith("_std"):
+                _check_deviation(name, value)
             if isinstance(value, list | tuple):
                 object.__setattr__(self, name, tuple(float(v) for v in value))
-            if name.endswith("_std") and min(np.atleast_1d(value)) < 0:
-                raise ValueError(f"{name} is {value}; a standard deviation cannot be negative.")
-        if not 0 <= self.flip <= 1:
-            raise ValueError(f"flip is {self.flip}; a probability lies between 0 and 1.")
+        if not (isinstance(self.flip, int | float) and 0 <= self.flip <= 1):
+            raise ValueError(f"flip is {self.flip!r}; a probability lies between 0 and 1.")
+        if self.flip_axis not in (None, 0, 1, 2):
+            raise ValueError(f"flip_axis is {self.flip_axis!r}; it is 0, 1 or, of a volume, 2, or None.")
 
     @property
     def in_plane(self) -> bool:
@@ -97,6 +100,8 @@ def draw_parameters(
     gain = 1 + settings.intensity_scale_std * random.standard_normal(channels)
     offset = settings.intensity_shift_std * random.standard_normal(channels)
     lateral = settings.flip_axis if settings.flip_axis is not None else (0 if dimension == 3 else 1)
+    if lateral >= dimension:
+        raise ValueError(f"flip_axis is {lateral}, but the image has {dimension} axes: give 0 to {dimension - 1}.")
     mirror_axis = lateral if mirrored else None
     matrix, motion = source_motion(angles=angles, translation=translation, mirror_axis=mirror_axis, dimension=dimension)
     return {
@@ -205,6 +210,20 @@ class Augment(keras.layers.Layer):
 def _per_channel(values, image):
     """Bring (channels,) or (batch, channels) to the rank of the image."""
     return ops.reshape(values, (-1, *(1,) * (len(image.shape) - 2), image.shape[-1]))
+
+
+# How many numbers a standard deviation may have, where it is not one number alone.
+_NUMBERS = {"rotation_std": (1, 3), "translation_std": (2, 3)}
+
+
+def _check_deviation(name: str, value: float | Sequence[float]) -> None:
+    several = isinstance(value, list | tuple)
+    values, counts = value if several else (value,), _NUMBERS.get(name, (1,))
+    fits = len(values) in counts and several == (len(values) > 1)
+    # Written so that NaN does not pass.
+    if not fits or not all(isinstance(v, int | float | np.number) and 0 <= v < math.inf for v in values):
+        kind = "a finite number" if counts == (1,) else f"{' or '.join(map(str, counts))} finite numbers"
+        raise ValueError(f"{name} is {value!r}; a standard deviation is {kind} of at least 0.")
 
 
 def _rotation_stds(settings: Augmentation, dimension: int) -> np.ndarray:

@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -139,7 +141,15 @@ def test_drawn_parameters_have_the_spread_asked_for():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"noise_std": -0.1}, "noise_std is -0.1; a standard deviation cannot be negative"),
+        ({"noise_std": -0.1}, "noise_std is -0.1; a standard deviation is a finite number of at least 0"),
+        ({"noise_std": math.inf}, "noise_std is inf; a standard deviation is a finite number"),
+        ({"noise_std": (0.1, 0.2)}, r"noise_std is \(0.1, 0.2\); a standard deviation is a finite number"),
+        ({"intensity_scale_std": "much"}, "intensity_scale_std is 'much'; a standard deviation is a finite number"),
+        ({"rotation_std": math.nan}, "rotation_std is nan; a standard deviation is 1 or 3 finite numbers"),
+        ({"rotation_std": (0.1, 0.2)}, r"rotation_std is \(0.1, 0.2\); a standard deviation is 1 or 3 finite"),
+        ({"translation_std": 2.0}, "translation_std is 2.0; a standard deviation is 2 or 3 finite numbers"),
+        ({"flip": math.nan}, "flip is nan; a probability"),
+        ({"flip_axis": 7}, "flip_axis is 7; it is 0, 1 or, of a volume, 2, or None"),
         ({"translation_std": (1.0, -1.0)}, "translation_std"),
         ({"flip": 1.5}, "probability"),
     ],
@@ -150,7 +160,8 @@ def test_a_setting_that_cannot_be_is_an_error(settings, message):
 
 
 @pytest.mark.parametrize(
-    ("settings", "dimension"), [({"rotation_std": (0.1, 0.1, 0.1)}, 2), ({"translation_std": (1.0, 1.0)}, 3)]
+    ("settings", "dimension"),
+    [({"rotation_std": (0.1, 0.1, 0.1)}, 2), ({"translation_std": (1.0, 1.0)}, 3), ({"flip_axis": 2}, 2)],
 )
 def test_settings_of_another_dimension_are_an_error(settings, dimension):
     with pytest.raises(ValueError, match="axes"):
