@@ -6,13 +6,12 @@ segmentation are 1 (necrotic core), 2 (oedema) and 4 (enhancing tumour); the tas
     WT = {1, 2, 4} (whole tumour)   TC = {1, 4} (tumour core)   ET = {4} (enhancing tumour)
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children
 from kerasmetricloss.datasets.catalog import BR18, MaskRule
 from kerasmetricloss.datasets.nifti import Scan, find_scan
 from kerasmetricloss.datasets.scans import (
@@ -22,6 +21,7 @@ from kerasmetricloss.datasets.scans import (
     Wishes,
     find_subjects,
     numbered,
+    once_by_name,
     read_volume,
     scan_cases,
 )
@@ -73,11 +73,7 @@ def _case_folders(root: Path, problems: list[DataError] | None) -> dict[str, Pat
     folders = [child for grade in grades for child in children(grade, problems) if child.is_dir()]
     if not folders:
         raise DataError("no case is here", file=grades[0], mend="expected a folder a case, e.g. HGG/Brats18_X_1")
-    names = Counter(folder.name for folder in folders)
-    for name in (name for name, count in names.items() if count > 1):
-        error = DataError("the case is there twice", case=name, file=root, mend="keep one of its folders")
-        complain(error, problems)
-    return {folder.name: folder for folder in folders if names[folder.name] == 1}
+    return once_by_name(folders, root, problems)
 
 
 def _files(folder: Path) -> dict[str, Path]:

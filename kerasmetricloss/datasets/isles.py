@@ -26,6 +26,7 @@ from kerasmetricloss.datasets.scans import (
     Wishes,
     find_subjects,
     numbered,
+    once_by_name,
     read_volume,
     scan_cases,
 )
@@ -49,9 +50,11 @@ def open_isles17(
 
     Args:
         root: The folder that holds ``training``, or that folder itself.
-        channels: Out of ADC, Tmax, MTT, TTP, rCBF and rCBV; by default those that every case has.
+        channels: Out of ADC, Tmax, MTT, TTP, rCBF and rCBV; by default those that every case has, the
+            others listed in ``Case.absent``.
         labels: Only ``("infarct",)``.
-        mask: Rule of the output mask, ``CHANNEL>NUMBER`` or ``all``; by default ADC > 0.
+        mask: Rule of the output mask, ``CHANNEL>NUMBER`` or ``all``; by default ADC > 0. A folder
+            without that modality is no case.
         fill: What replaces NaN and infinite voxels of the images; by default they are an error.
         problems: Collects complaints about single cases, which are then left out.
 
@@ -59,7 +62,7 @@ def open_isles17(
         One case a folder, in natural order: training_2 before training_10.
 
     Raises:
-        DataError: No case is there, or a case lacks its truth or a modality that was asked for.
+        DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
     """
     wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
     return _open(root, IS17, "infarct", wishes)
@@ -81,7 +84,8 @@ def open_isles18(
 
     Args:
         root: The folder that holds ``TRAINING``, or that folder itself.
-        channels: Out of CT, Tmax, MTT, CBF and CBV; by default those that every case has.
+        channels: Out of CT, Tmax, MTT, CBF and CBV; by default those that every case has, the
+            others listed in ``Case.absent``.
         labels: Only ``("core",)``.
         mask: As in :func:`open_isles17`; by default CT > -23.
         fill: As in :func:`open_isles17`.
@@ -91,7 +95,7 @@ def open_isles18(
         One case a folder, in natural order: case_2 before case_10.
 
     Raises:
-        DataError: No case is there, or a case lacks its truth or a modality that was asked for.
+        DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
     """
     wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
     return _open(root, IS18, "core", wishes)
@@ -106,7 +110,7 @@ def _open(root: Path, dataset: DataSet, label: str, wishes: Wishes) -> list[Case
         expected=partial(_expected, dataset.name),
         read=_read,
     )
-    folders = {folder.name: folder for folder in _case_folders(root, dataset.name)}
+    folders = once_by_name(_case_folders(root, dataset.name), root, wishes.problems)
     subjects = find_subjects(folders, partial(_volumes, dataset), wishes.problems)
     return scan_cases(subjects, scans, wishes, root=root)
 
@@ -122,14 +126,10 @@ def _case_folders(root: Path, name: str) -> list[Path]:
 
 
 def _cases_in(root: Path, name: str) -> list[Path]:
-    """Return the folders of the cases in a folder, or in the one named training below it."""
+    """Return the folders of the cases in a folder and in the one named training below it."""
     training = [child for child in children(root, []) if child.name.casefold() == _FOLDER and child.is_dir()]
-    for folder in (root, *training):
-        prefix = _CASE_PREFIX[name]
-        found = [child for child in children(folder, []) if child.is_dir() and child.name.casefold().startswith(prefix)]
-        if found:
-            return found
-    return []
+    below = [child for folder in (root, *training) for child in children(folder, [])]
+    return [child for child in below if child.is_dir() and child.name.casefold().startswith(_CASE_PREFIX[name])]
 
 
 def _volumes(dataset: DataSet, folder: Path) -> dict[str, Path]:

@@ -4,8 +4,9 @@ A reader of one data set finds the files; which modalities are there in every ca
 grids are checked here, once for all of them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
 
 TRUTH = "the segmentation"
+_FIRST = "the first channel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,20 @@ class Wishes:
     problems: list[DataError] | None = None
 
 
+def once_by_name(folders: Sequence[Path], root: Path, problems: list[DataError] | None) -> dict[str, Path]:
+    """Return the folders of cases by their names; a name that is there twice is complained of, and left out.
+
+    Args:
+        folders: Anywhere below the root.
+        root: What a complaint names.
+        problems: Collects complaints.
+    """
+    names = Counter(folder.name for folder in folders)
+    for name in (name for name, count in names.items() if count > 1):
+        complain(DataError("the case is there twice", case=name, file=root, mend="keep one of its folders"), problems)
+    return {folder.name: folder for folder in folders if names[folder.name] == 1}
+
+
 def find_subjects(
     folders: Mapping[str, Path], find: Callable[[Path], dict[str, Path]], problems: list[DataError] | None
 ) -> list[Subject]:
@@ -101,29 +117,25 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
     Args:
         subjects: In the order that the cases shall have.
         scans: The data set.
-        wishes: What was asked for. By default every modality that all subjects have; the others are listed in
-            ``Case.absent``.
+        wishes: What was asked for. By default every modality that all cases have; the others are listed in
+            ``Case.absent``. A subject without its truth, a modality asked for, or the modality of the mask is none of
+            these cases.
         root: What complaints about the whole data set name.
 
     Raises:
-        DataError: A name is unknown, no modality is common to all, or (without ``problems``) a file is missing.
+        DataError: A name is unknown, no modality is common to all, or (without ``problems``) a subject is no case.
     """
     labels = known_names(wishes.labels or scans.labels[:1], scans.labels, f"{scans.name} has no label", root)
     asked = wishes.channels
     asked = None if asked is None else known_names(asked, scans.channels, f"{scans.name} has no channel", root)
-    whole = [subject for subject in subjects if _has(subject, (TRUTH,), scans, wishes)]
-    common = tuple(channel for channel in scans.channels if all(channel in subject.files for subject in whole))
-    absent = tuple(channel for channel in scans.channels if channel not in common)
-    if asked is None and whole and not common:
-        mend = "add the missing modalities, or name the ones that are meant (channels=...)"
-        raise DataError("no modality is there in every case", file=root, mend=mend)
-    if asked is None:
-        _note_absent(whole, absent, scans, wishes.problems)
-    channels = asked or common
-    whole = [subject for subject in whole if _has(subject, channels, scans, wishes)]
-    mask = _mask(scans, wishes, common, channels, root)
-    if mask is not None:
+    whole = [subject for subject in subjects if _has(subject, (TRUTH, *(asked or ())), scans, wishes)]
+    mask = _mask(whole, scans, wishes, root)
+    if mask is not None and mask.channel != _FIRST:
         whole = [subject for subject in whole if _has_mask(subject, mask, scans, wishes.problems)]
+    common, absent = _common(whole, asked is None, scans, wishes, root)
+    channels = asked or common
+    if mask is not None and mask.channel == _FIRST:
+        mask = replace(mask, channel=channels[0])
     files = channels if mask is None or mask.channel in channels else (*channels, mask.channel)
     return [
         Case(
@@ -167,6 +179,20 @@ def _has(subject: Subject, needed: Sequence[str], scans: ScanSet, wishes: Wishes
     return True
 
 
+def _common(
+    subjects: Sequence[Subject], needed: bool, scans: ScanSet, wishes: Wishes, root: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the modalities that all subjects have, and the others, which are noted where the first are needed."""
+    common = tuple(channel for channel in scans.channels if all(channel in subject.files for subject in subjects))
+    absent = tuple(channel for channel in scans.channels if channel not in common)
+    if needed and subjects and not common:
+        mend = "add the missing modalities, or name the ones that are meant (channels=...)"
+        raise DataError("no modality is there in every case", file=root, mend=mend)
+    if needed:
+        _note_absent(subjects, absent, scans, wishes.problems)
+    return common, absent
+
+
 def _note_absent(
     subjects: Sequence[Subject], absent: Sequence[str], scans: ScanSet, problems: list[DataError] | None
 ) -> None:
@@ -181,18 +207,17 @@ def _note_absent(
             problems.append(DataError(problem, case=subject.id, file=subject.folder, mend=mend))
 
 
-def _mask(
-    scans: ScanSet, wishes: Wishes, common: Sequence[str], channels: Sequence[str], root: Path
-) -> MaskRule | None:
+def _mask(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, root: Path) -> MaskRule | None:
     if wishes.mask is not None:
         rule = mask_rule(wishes.mask)
         if rule is None:
             return None
         (channel,) = known_names((rule.channel,), scans.channels, f"{scans.name} has no channel", root)
         return MaskRule(channel=channel, above=rule.above)
-    if scans.skull_stripped and channels and scans.mask is not None and scans.mask.channel not in common:
-        return MaskRule(channel=channels[0], above=0)
-    return scans.mask
+    rule = scans.mask
+    if rule is not None and scans.skull_stripped and not all(rule.channel in one.files for one in subjects):
+        return MaskRule(channel=_FIRST, above=0)
+    return rule
 
 
 def _has_mask(subject: Subject, mask: MaskRule, scans: ScanSet, problems: list[DataError] | None) -> bool:

@@ -1,12 +1,13 @@
 """WMH 2017 as its organisers distribute it.
 
 ``{Utrecht,Singapore}/<id>/`` and ``Amsterdam/GE3T/<id>/``, each with ``pre/{FLAIR,T1}.nii.gz`` (bias-corrected, on the
-grid of FLAIR), ``orig/`` (not read) and ``wmh.nii.gz``. A case is any folder with ``pre`` in it, so that one site, or
-cases without the folders of the sites, are read as well. The numbers of the truth are 1 (white matter
-hyperintensity) and 2 (other pathology), which is ignored: left out of training and of scoring.
+grid of FLAIR), ``orig/`` (not read) and ``wmh.nii.gz``. A case is any folder with ``pre`` in it, at any depth below the
+root, so that one site, cases without the folders of the sites, or folders around them all, are read as well. The
+numbers of the truth are 1 (white matter hyperintensity) and 2 (other pathology), which is ignored: left out of training
+and of scoring.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,6 @@ from kerasmetricloss.datasets.scans import (
 
 LESION, OTHER_PATHOLOGY = 1, 2
 _IMAGES = "pre"
-# Data set, site and scanner: no case lies deeper, and a link to a folder above ends here.
-_DEEPEST = 4
 
 
 def open_wmh(
@@ -43,11 +42,11 @@ def open_wmh(
     """List the cases of a WMH 2017 folder.
 
     Args:
-        root: The folder of the data set, of a site, or of the cases.
-        channels: Out of FLAIR and T1; by default those that every case has.
+        root: The folder of the data set, one above it, of a site, or of the cases.
+        channels: Out of FLAIR and T1; by default those that every case has, the others listed in ``Case.absent``.
         labels: Only ``("WMH",)``.
         mask: Rule of the output mask, ``CHANNEL>NUMBER`` or ``all``; by default T1 > 25, the head in the challenge's
-            units. T1 scans in other units need another number.
+            units. T1 scans in other units need another number. A folder without that modality is no case.
         fill: What replaces NaN and infinite voxels of the images; by default they are an error.
         problems: Collects complaints about single cases, which are then left out.
 
@@ -56,12 +55,10 @@ def open_wmh(
         below the root joined by underscores.
 
     Raises:
-        DataError: No case is there, or a case lacks its truth or a modality that was asked for.
+        DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
     """
     wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
-    found = _case_folders(root, _DEEPEST, problems)
-    # A link to a folder above it leads to the same cases again.
-    folders = list({folder.resolve(): folder for folder in reversed(found)}.values())
+    folders = list(_case_folders(root, set(root.resolve().parents), problems))
     if not folders:
         mend = "name the folder of the data set, of one site or of the cases"
         raise DataError(f"no case is here, expected <id>/{_IMAGES}/FLAIR.nii.gz", file=root, mend=mend)
@@ -69,11 +66,18 @@ def open_wmh(
     return scan_cases(subjects, _SCANS, wishes, root=root)
 
 
-def _case_folders(folder: Path, deeper: int, problems: list[DataError] | None) -> list[Path]:
+def _case_folders(folder: Path, seen: set[Path], problems: list[DataError] | None) -> Iterator[Path]:
+    """Yield the folders of the cases; a link to a folder that was seen, or that holds the root, is not followed."""
+    place = folder.resolve()
+    if place in seen:
+        return
+    seen.add(place)
     below = [child for child in children(folder, problems) if child.is_dir()]
     if any(child.name.casefold() == _IMAGES for child in below):
-        return [folder]
-    return [case for child in below for case in _case_folders(child, deeper - 1, problems)] if deeper else []
+        yield folder
+    else:
+        for child in below:
+            yield from _case_folders(child, seen, problems)
 
 
 def _ids(root: Path, folders: list[Path]) -> dict[str, Path]:

@@ -1,5 +1,7 @@
 """The layouts of ISLES 2017 and ISLES 2018, on phantoms and on folders written by hand."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,20 @@ def test_numbers_have_gaps_and_come_in_natural_order(phantom):
     expected = {"is17": "training_{}", "is18": "case_{}"}[name]
     # ISLES 2017's phantoms leave out every sixth number.
     assert ids == [expected.format(n) for n in ((1, 2, 3, 4, 5, 7, 8) if name == "is17" else range(1, 8))]
+
+
+def test_cases_beside_the_training_folder_are_read_too_and_one_there_twice_is_refused(phantom, tmp_path):
+    name, root = phantom
+    copy = shutil.copytree(root, tmp_path / "copy")
+    first = open_dataset(name, copy)[0]
+    place = next(folder for folder in first.files[0].parents if folder.name == first.id)
+    place.rename(copy / first.id)
+    assert len(open_dataset(name, copy)) == 7
+    shutil.copytree(copy / first.id, place)
+    with pytest.raises(DataError, match=f"case {first.id}: .*is there twice; keep one of its folders"):
+        open_dataset(name, copy)
+    with pytest.raises(DataError, match=r"is here; name .*copy instead"):
+        open_dataset(name, tmp_path)
 
 
 def test_channels_are_those_of_the_paper_and_the_raw_series_is_not_read(phantom):

@@ -1,9 +1,11 @@
 """The layout of WMH 2017."""
 
+import shutil
+
 import numpy as np
 import pytest
 
-from kerasmetricloss.datasets import open_dataset, write_phantom
+from kerasmetricloss.datasets import DataError, open_dataset, write_phantom
 from kerasmetricloss.datasets.nifti import nifti_bytes, read_nifti
 
 
@@ -24,6 +26,37 @@ def test_one_site_and_one_case_are_read_as_well(root, monkeypatch):
     assert [case.id for case in open_dataset("wm17", root / "Amsterdam")] == ["100"]
     monkeypatch.chdir(root / "Utrecht" / "2")
     assert [case.id for case in open_dataset("wm17", ".")] == ["2"]
+
+
+@pytest.mark.parametrize("above", ["WMH2017/training", "a/b/c/d/e/f"])
+def test_folders_around_the_sites_hide_no_case(root, tmp_path, above):
+    shutil.copytree(root, tmp_path / above)
+    assert [case.id for case in open_dataset("wm17", tmp_path)] == ["0", "2", "50", "52", "100"]
+
+
+def test_links_in_a_ring_and_out_of_the_root_end(root, tmp_path):
+    copy = shutil.copytree(root, tmp_path / "copy")
+    (copy / "Amsterdam" / "other").symlink_to(copy / "Utrecht", target_is_directory=True)
+    (copy / "Utrecht" / "other").symlink_to(copy / "Amsterdam", target_is_directory=True)
+    (copy / "Utrecht" / "out").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "stray" / "pre").mkdir(parents=True)
+    assert [case.id for case in open_dataset("wm17", copy)] == ["0", "2", "50", "52", "100"]
+
+
+def test_a_folder_without_the_modality_of_the_mask_is_no_case_and_takes_no_channel_from_the_others(root, tmp_path):
+    copy = shutil.copytree(root, tmp_path / "copy")
+    (copy / "Utrecht" / "0" / "pre" / "T1.nii.gz").unlink()
+    with pytest.raises(DataError, match=r"case 0: .*mask is T1 > 25, and T1 is missing; .*--mask all"):
+        open_dataset("wm17", copy)
+    problems = []
+    cases = open_dataset("wm17", copy, problems=problems)
+    assert [(case.id, case.channels, case.absent) for case in cases[:1]] == [("2", ("FLAIR", "T1"), ())]
+    assert [problem.case for problem in problems] == ["0"]
+    # Without a mask the folder is a case again, and T1 is no longer in every one.
+    for problems in (None, []):
+        cases = open_dataset("wm17", copy, mask="all", problems=problems)
+        assert {(case.channels, case.absent) for case in cases} == {(("FLAIR",), ("T1",))}
+        assert len(cases) == 5
 
 
 def test_other_pathology_is_ignored_and_not_foreground(root):
