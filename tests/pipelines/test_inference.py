@@ -212,6 +212,41 @@ def test_reach_of_a_network_that_pools_and_gives_its_size_back():
     assert reach_of(model) == Reach((4, 4), (4, 4), (0, 0))
 
 
+def test_a_sequential_of_open_sizes_is_predicted():
+    layers = [keras.layers.Conv2D(2, 3), keras.layers.Conv2D(1, 5, padding="same", activation="sigmoid")]
+    model = keras.Sequential([keras.Input((None, None, 2)), *layers])
+    network = Network.of(model)
+    assert network.reach == Reach((1, 1), (1, 1), (1, 1))
+    image = np.random.default_rng(0).normal(size=(8, 11, 2)).astype("float32")
+    expected = model.predict_on_batch(np.pad(image, ((1, 1), (1, 1), (0, 0)))[None])[0]
+    np.testing.assert_allclose(predict_image(image, network), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("product", [lambda pair: keras.layers.Multiply()(pair), lambda pair: pair[0] * pair[1]])
+@pytest.mark.parametrize(("padding", "margin"), [("same", 0), ("valid", 2)])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_network_that_ends_in_a_plain_product_with_its_mask_is_predicted(product, padding, margin, outputs):
+    image, mask = keras.Input((None, None, 2)), keras.Input((None, None, 1))
+    p = keras.layers.Conv2D(outputs, 5, padding=padding, activation="sigmoid")(image)
+    model = keras.Model([image, mask], product([p, mask]))
+    network = Network.of(model)
+    assert network.reach == Reach((1, 1), (1, 1), (margin, margin))
+    values = np.random.default_rng(0).normal(size=(8, 11, 2)).astype("float32")
+    inside = np.random.default_rng(1).random((8, 11)) > 0.3
+    given = predict_image(values, network, mask=inside)
+    box = np.pad(values, ((margin, margin), (margin, margin), (0, 0)))
+    expected = model.predict_on_batch([box[None], inside[None, ..., None].astype("float32")])[0]
+    np.testing.assert_allclose(given, expected, atol=1e-6)
+
+
+def test_reach_of_a_network_that_pools_and_multiplies_by_its_mask():
+    image, mask = keras.Input((None, None, None, 1)), keras.Input((None, None, None, 1))
+    pooled = keras.layers.UpSampling3D(2)(keras.layers.MaxPooling3D(2)(image))
+    p = keras.layers.Conv3D(1, 3, activation="sigmoid")(keras.layers.Concatenate()([image, pooled]))
+    model = keras.Model([image, mask], keras.layers.Multiply()([p, mask]))
+    assert reach_of(model) == Reach((2, 2, 2), (2, 2, 2), (1, 1, 1))
+
+
 @pytest.mark.parametrize("residual", [False, True])
 def test_deepmedic_predicts_the_same_in_tiles_as_in_one(residual):
     network = Network.of(models.deepmedic_small(dimension=2, input_channels=1, residual=residual))
@@ -255,3 +290,5 @@ def test_a_model_without_an_image_is_refused():
     inputs = keras.Input((5,))
     with pytest.raises(PredictionError, match="expected one image"):
         Network.of(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
+    with pytest.raises(PredictionError, match=r"the model has inputs \[\]; expected one image"):
+        Network.of(keras.Sequential([keras.layers.Conv2D(1, 1)]))

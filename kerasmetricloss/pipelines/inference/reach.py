@@ -73,9 +73,10 @@ class Network:
         Raises:
             PredictionError: The model has other inputs, or no size up to 128 voxels an axis fits it.
         """
+        reach, outputs = reach_of(model), model.outputs[0].shape[-1]
         if len(model.inputs) == 1:
-            return cls(lambda images, masks: _run(model, images) * masks, reach_of(model), model.output_shape[-1])
-        return cls(lambda images, masks: _run(model, [images, masks]), reach_of(model), model.output_shape[-1])
+            return cls(lambda images, masks: _run(model, images) * masks, reach, outputs)
+        return cls(lambda images, masks: _run(model, [images, masks]), reach, outputs)
 
 
 def reach_of(model: keras.Model) -> Reach:
@@ -95,8 +96,10 @@ def reach_of(model: keras.Model) -> Reach:
         >>> reach_of(unet(dimension=2, input_channels=1, filters=1, levels=3))
         Reach(smallest=(1, 1), step=(9, 9), margin=(4, 4))
     """
-    if len(model.inputs) not in (1, 2) or len(model.outputs) != 1 or len(model.inputs[0].shape) not in (4, 5):
-        shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    # A Sequential that was never built, or a model that is a class of its own, has neither.
+    inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
+    if len(inputs) not in (1, 2) or len(outputs) != 1 or len(inputs[0].shape) not in (4, 5):
+        shapes = [tuple(tensor.shape) for tensor in inputs]
         raise PredictionError(f"the model has inputs {shapes}; expected one image, or an image and its output mask.")
     fixed = model.inputs[0].shape[1:-1]
     if None not in fixed:
@@ -120,7 +123,8 @@ class _Probe:
     def __init__(self, model: keras.Model):
         self._channels = model.inputs[0].shape[-1]
         self._masks = [mask.shape[-1] for mask in model.inputs[1:]]
-        joined = [(_inputs(operation), type(operation).__name__) for operation in model.operations]
+        operations = keras.Model(model.inputs, model.outputs).operations  # a Sequential has none of its own
+        joined = [(_inputs(operation), type(operation).__name__) for operation in operations]
         # Sums and products stretch a size of 1, concatenation does not.
         self._joined = [(tensors, {None} if "Concat" in kind else {None, 1}) for tensors, kind in joined if tensors]
         flat = [tensor for tensors, _ in self._joined for tensor in tensors]
@@ -128,19 +132,28 @@ class _Probe:
 
     def margins(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """Return the voxels a side by which this input is larger than its output; nothing where it does not fit."""
-        given = [(1, *size, self._channels), *((1, *(None,) * len(size), n) for n in self._masks)]
+        output, joined = self._shapes(size, (None,) * len(size))
+        if None in output:
+            # A product with a mask of unknown size has an unknown size; the mask has that of what it is joined with.
+            sizes = {shape for shapes in joined for shape in shapes if None not in shape}
+            output = next((mask for mask in sorted(sizes, reverse=True) if self._shapes(size, mask)[0] == mask), ())
+        differences = [n - out for n, out in zip(size, output, strict=False)]
+        fits = output and all(0 <= d < n and d % 2 == 0 for d, n in zip(differences, size, strict=True))
+        return tuple(d // 2 for d in differences) if fits else ()
+
+    def _shapes(self, size: tuple[int, ...], mask: tuple[int | None, ...]) -> tuple[tuple, list[list[tuple]]]:
+        """Return the size of the output, and the sizes that meet in each join; nothing where they do not fit."""
+        given = [(1, *size, self._channels), *((1, *mask, n) for n in self._masks)]
         try:
             output, *rest = self._model.compute_output_shape(given if self._masks else given[0])
         except Exception:  # each layer and backend refuses a wrong size with an error of its own
-            return ()
+            return (), []
         shapes = iter(rest)
-        for tensors, stretched in self._joined:
-            axes = zip(*(next(shapes)[1:-1] for _ in tensors), strict=True)
-            if any(len(set(axis) - stretched) > 1 for axis in axes):
-                return ()
-        differences = [n - (out or 0) for n, out in zip(size, output[1:-1], strict=True)]
-        fits = all(0 <= d < n and d % 2 == 0 for d, n in zip(differences, size, strict=True))
-        return tuple(d // 2 for d in differences) if fits else ()
+        joined = [[tuple(next(shapes)[1:-1]) for _ in tensors] for tensors, _ in self._joined]
+        for sizes, (_, stretched) in zip(joined, self._joined, strict=True):
+            if any(len(set(axis) - stretched) > 1 for axis in zip(*sizes, strict=True)):
+                return (), []
+        return tuple(output[1:-1]), joined
 
     def steps(self, start: tuple[int, ...], axis: int) -> tuple[int, int]:
         """Return the smallest input along an axis and the step by which it grows, from a size that fits."""
