@@ -93,7 +93,7 @@ def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
             mend = "replace them, read an image with fill=0 (--fill 0), or leave the case out"
             raise DataError(f"{broken} of {voxels.size} voxels are NaN or infinite", file=path, mend=mend)
         voxels = np.where(np.isfinite(voxels), voxels, np.float32(fill))
-    spacing = tuple(round(float(length), 6) for length in np.linalg.norm(affine[:3, :3], axis=0))
+    spacing = tuple(round(float(length), 6) for length in _lengths(affine))
     return Scan(voxels=voxels, affine=affine, spacing_mm=spacing, file=path)
 
 
@@ -112,14 +112,18 @@ def check_same_grid(scan: Scan, reference: Scan) -> None:
 def nifti_bytes(voxels: np.ndarray, affine: np.ndarray, *, compressed: bool = True) -> bytes:
     """Return a volume as a NIfTI file, qform and sform set to the affine, with no time stamp in it.
 
+    A qform knows turns and voxel sizes only: where the affine also shears, the sform alone is set.
+
     Args:
         voxels: Shape ``(x, y, z)``, of a dtype that NIfTI knows.
         affine: ``(4, 4)``, from voxel indices to mm.
         compressed: Whether it is a ``.nii.gz`` or a ``.nii``.
     """
     image = nib.Nifti1Image(voxels, affine, dtype=voxels.dtype)
-    image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1)
+    if _corner_distance(image.get_qform(), affine, voxels.shape[:3]) > _GRID_TOLERANCE_VOXELS * _lengths(affine).min():
+        image.set_qform(affine, code=0)
     image.header.set_xyzt_units("mm")
     data = image.to_bytes()
     return gzip.compress(data, compresslevel=3, mtime=0) if compressed else data
@@ -228,7 +232,7 @@ def _turned(voxels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _check_header(image: nib.Nifti1Image, path: Path) -> None:
     sizes = np.abs(np.asarray(image.header["pixdim"][1:4], dtype=float))
-    lengths = np.linalg.norm(image.affine[:3, :3], axis=0)
+    lengths = _lengths(image.affine)
     mend = _HEADER_MEND
     if not np.all(np.isfinite(image.affine)) or 0 in lengths:
         problem = f"the affine gives the voxels the size {lengths.tolist()} mm, expected three positive numbers"
@@ -245,6 +249,11 @@ def _check_header(image: nib.Nifti1Image, path: Path) -> None:
         if apart > _FORM_TOLERANCE_VOXELS * sizes.min():
             problem = f"qform and sform place a corner of the scan {apart:.3g} mm apart"
             raise DataError(problem, file=path, mend="keep the one that is right, set the other to it")
+
+
+def _lengths(affine: np.ndarray) -> np.ndarray:
+    """Return the size of a voxel along each axis in mm."""
+    return np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0)
 
 
 def _corner_distance(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> float:

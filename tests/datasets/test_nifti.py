@@ -165,6 +165,30 @@ def test_a_volume_is_written_back_in_the_order_of_the_scans_file(tmp_path, flip)
     np.testing.assert_array_equal(image.affine, affine)
 
 
+def test_a_sheared_grid_is_written_as_sform_alone_and_read_back(tmp_path, voxels):
+    sheared = np.array([[1.0, 0.5, 0, 3], [0, 2, 0, -4], [0, 0.3, 3, 5], [0, 0, 0, 1]])
+
+    def forget_qform(image):
+        image.set_qform(None, code=0)
+        image.set_sform(sheared, code=1)
+
+    scan = read_nifti(saved(tmp_path / "scan.nii.gz", voxels, sheared, forget_qform))
+    write_like(tmp_path / "label.nii.gz", scan.voxels.astype("uint8"), scan.affine, like=tmp_path / "scan.nii.gz")
+    header = nib.load(tmp_path / "label.nii.gz").header
+    assert (int(header["qform_code"]), int(header["sform_code"])) == (0, 1)
+    label = read_nifti(tmp_path / "label.nii.gz")
+    check_same_grid(label, scan)
+    np.testing.assert_array_equal(label.affine, scan.affine)
+
+
+def test_a_turned_grid_is_written_as_qform_too(tmp_path, voxels):
+    turned = np.array([[0.6, -1.6, 0, 3], [0.8, 1.2, 0, -4], [0, 0, 3, 5], [0, 0, 0, 1]])
+    write_nifti(tmp_path / "a.nii.gz", voxels, turned)
+    image = nib.load(tmp_path / "a.nii.gz")
+    assert int(image.header["qform_code"]) == 1
+    np.testing.assert_allclose(image.get_qform(), turned, atol=1e-5)
+
+
 def test_a_volume_on_another_grid_is_written_with_its_own_affine(tmp_path):
     write_nifti(tmp_path / "scan.nii.gz", np.zeros((6, 5, 4), np.int16), np.diag([-1.0, -1.0, 2.0, 1.0]))
     voxels, affine = np.ones((3, 5, 4), "uint8"), np.diag([2.0, 1.0, 2.0, 1.0])
