@@ -5,6 +5,7 @@ this package and shows its traceback.
 """
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,29 @@ from kerasmetricloss._version import __version__
 from kerasmetricloss.cli import data, inspect, predict, prepare, progress, report, study, theory
 
 STOPPED = 130
+# Of a program that the system ends for writing where nobody reads: 128 and the number of that signal.
+UNREAD = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 something that the user can mend, 130 stopped with Ctrl-C."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    """Run the command line and exit: 0 done, 2 something that the user can mend, 130 stopped with Ctrl-C, 141 unread.
+
+    Unread is what `| head` leaves behind: the output was closed, and the command ends without a word.
+    """
+    try:
+        try:
+            _follow(sys.argv[1:] if arguments is None else list(arguments))
+        finally:
+            print(end="", flush=True)  # Python would write the rest as it ends, where no error can be handled
+    except BrokenPipeError:
+        _write_nowhere()
+        sys.exit(UNREAD)
+    except OSError as error:
+        _say(f"{error.filename or ''}: {error.strerror or error}. Look at the path, its permissions and the room left.")
+        sys.exit(2)
+
+
+def _follow(arguments: list[str]) -> None:
     options = parser().parse_args(arguments, argparse.Namespace(command=shlex.join(["kerasmetricloss", *arguments])))
     try:
         options.handler(options)
@@ -28,9 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if (error.name or "").partition(".")[0] == "kerasmetricloss":
             raise
         _say(f"{error}. This command needs more than the base install: pip install 'kerasmetricloss[tensorflow,study]'")
-        sys.exit(2)
-    except OSError as error:
-        _say(f"{error.filename or ''}: {error.strerror or error}. Look at the path, its permissions and the room left.")
         sys.exit(2)
     except ValueError as error:
         if not type(error).__module__.startswith("kerasmetricloss."):
@@ -54,3 +70,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _say(message: str) -> None:
     print(f"kerasmetricloss: {message}", file=sys.stderr)
+
+
+def _write_nowhere() -> None:
+    """Send the standard streams to nowhere: Python flushes them once more as it ends, and would complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume
+from kerasmetricloss.datasets.case import Case, DataError, Volume, natural_key
 from kerasmetricloss.datasets.opening import open_dataset
 
 # Scanners and gains change the brightness of a channel by less; a factor of 1000 is another unit.
@@ -60,7 +60,8 @@ class Inspection:
     Args:
         cases: The cases that can be read, in natural order of their ids.
         summaries: The numbers of each, in the same order.
-        problems: What kept a case, or a part of it, from being read: each with case, file and mend.
+        problems: What kept a case, or a part of it, from being read: each with case, file and mend, in natural order of
+            the cases after those of the whole folder.
         notes: What can be read but is worth a look, each with case, file and mend too.
     """
 
@@ -126,6 +127,7 @@ def inspect(
             summaries.append(summary)
         if progress is not None:
             progress(done, len(listed), case.id)
+    problems.sort(key=lambda problem: natural_key(problem.case or ""))
     if not cases:
         raise DataError(f"none of {len(listed)} cases can be read, the first problem is: {problems[0]}", file=root)
     notes = [*_notes(cases, summaries), *_unit_notes(cases, summaries)]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -82,6 +83,33 @@ def test_no_case_at_all_is_one_line_and_exit_status_2(tmp_path, capsys):
     assert status("inspect", "--dataset", "po18", "--root", root, "--roi", "3x3") == 2
     assert "the reader of po18 has no setting 'roi'" in capsys.readouterr().err
     assert not list(tmp_path.glob("s.*"))
+
+
+@pytest.mark.parametrize("table", ["frame,sequence\n1,4\n", "bad\n"])
+def test_a_table_of_sequences_that_is_not_whole_is_a_problem_here_and_an_error_in_prepare(tmp_path, capsys, table):
+    root = write_phantom("po18", tmp_path / "p", cases=2, seed=0, size=(48, 40))
+    (root / "sequences.csv").write_text(table)
+    main(["inspect", "--dataset", "po18", "--root", str(root)])
+    printed = capsys.readouterr().out
+    assert printed.startswith("2 cases\n")
+    assert "problems: 1\n" in printed
+    assert "sequences.csv: the list of sequences" in printed
+    assert status("prepare", "--dataset", "po18", "--root", root, "--cache", tmp_path / "c") == 2
+    assert "sequences.csv: the list of sequences" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes end otherwise elsewhere")
+def test_an_output_that_nobody_reads_ends_the_command_without_a_word(tmp_path):
+    root = write_phantom("po18", tmp_path / "p", cases=1, seed=0, size=(48, 40))
+    # argparse swallows the error of a long text itself.
+    for expected, arguments in (((141,), ["--dataset", "po18", "--root", str(root)]), ((0, 141), ["--help"])):
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "kerasmetricloss", "inspect", *arguments]
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(writing)
+        assert done.returncode in expected
+        assert done.stderr == ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")

@@ -86,12 +86,22 @@ def test_broken_cases_are_told_and_the_others_read(scans):
     told = []
     found = inspect("folder", scans, progress=lambda *state: told.append(state), **PATTERNS)
     assert [case.id for case in found.cases] == ["s3"]
-    assert sorted(problem.case for problem in found.problems) == ["s1", "s2"]
+    assert [problem.case for problem in found.problems] == ["s1", "s2"]
     assert all(problem.mend for problem in found.problems)
     assert told == [(1, 2, "s1"), (2, 2, "s3")]
     (scans / "s3" / "adc.nii.gz").write_bytes(b"")
-    with pytest.raises(DataError, match="none of 2 cases can be read, the first problem is: case s2"):
+    with pytest.raises(DataError, match="none of 2 cases can be read, the first problem is: case s1"):
         inspect("folder", scans, **PATTERNS)
+
+
+def test_problems_come_in_natural_order_after_those_of_the_whole_folder(tmp_path):
+    root = write_phantom("po18", tmp_path / "p", cases=12, seed=0, size=(48, 40))
+    (root / "Ground Truth" / "10.png").unlink()
+    for case in ("2", "11"):
+        (root / "Original" / f"{case}.png").write_bytes(b"")
+    (root / "sequences.csv").write_text("bad\n")
+    found = inspect("po18", root)
+    assert [problem.case for problem in found.problems] == [None, "2", "10", "11"]
 
 
 def test_a_tile_is_the_plane_with_most_foreground_as_seen_from_below():
