@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
-from kerasmetricloss.cli.reader import add_reader_arguments, reader_settings
+from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
 
 
 def add_commands(commands: Any) -> None:
@@ -15,8 +15,9 @@ def add_commands(commands: Any) -> None:
         "predict",
         help="segment the images of a folder with a trained model",
         description="Segment every case of a folder with a model of a study (cells/*/model.keras) or with the authors' "
-        "released weights (.hdf5), and score it where there is a truth: --dataset folder --images ... needs none. "
-        "Labels lie on the grid of their scan. Stopped at any moment, the same command goes on where it was.",
+        "released weights (.hdf5), and score it where there is a truth. Scans need none; pictures without one are read "
+        "with --dataset folder --images ... A model of yours (model.save) needs --dataset and what is said below. "
+        "Labels of scans lie on their grid. Stopped at any moment, the same command goes on where it was.",
     )
     predict.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .keras model, or .hdf5 weights")
     predict.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the data set")
@@ -31,8 +32,32 @@ def add_commands(commands: Any) -> None:
     tiles.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help="of neighbours (default: 0.5)")
     tiles.add_argument("--blend", choices=("gaussian", "constant"), default="gaussian", help="(default: gaussian)")
     tiles.add_argument("--batch", type=int, default=1, metavar="N", help="tiles at a time (default: 1)")
+    _add_description(predict)
     add_reader_arguments(predict)
     predict.set_defaults(handler=_predict)
+
+
+def _add_description(predict: argparse.ArgumentParser) -> None:
+    """Add the options that say of a bare model what one of a study says itself."""
+    about = predict.add_argument_group(
+        "a model whose file does not say how its images were prepared (with --dataset, --channels and --labels)"
+    )
+    about.add_argument(
+        "--spacing-mm", type=float, metavar="MM", help="isotropic voxels of its scans (default: their own grid)"
+    )
+    about.add_argument(
+        "--picture-size", type=picture_size, metavar="WxH", help="size of its pictures (default: their own)"
+    )
+    about.add_argument(
+        "--shift",
+        type=_reals,
+        metavar="X,X",
+        help="subtracted from each channel, one number a channel or one for all, as in --shift=-1,2 (default: each "
+        "case's own mean; --shift 0 --scale 1 leaves the values as they are)",
+    )
+    about.add_argument(
+        "--scale", type=_reals, metavar="X,X", help="divides each channel (default: each case's own standard deviation)"
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -43,7 +68,7 @@ def _predict(options: argparse.Namespace) -> None:
     tiling = inference.Tiling(size=options.tile, overlap=options.overlap, blending=options.blend, batch=options.batch)
     with watching() as observer:
         observer.stage("reading the model")
-        model, trained_on = inference.load_model(options.model)
+        model, trained_on = inference.load_model(options.model, otherwise=_description(options))
         _check_tile(options.tile, trained_on)
         cases = _cases(options, trained_on)
         scores = inference.predict_folder(
@@ -61,17 +86,50 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
     """The cases of the root, with the model's channels and labels; those of a folder may lack a truth."""
-    from kerasmetricloss import datasets
     from kerasmetricloss.datasets.unlabelled import open_unlabelled
 
     name = options.dataset or trained_on.dataset
     settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | reader_settings(options)
     if name != "folder" or "images" not in settings or "truth" in settings:
-        return datasets.open_dataset(name, options.root, **settings)
+        return _opened(name, options.root, settings)
     beyond = settings.keys() - {"images", "channels", "labels", "mask", "fill"}
     if beyond:
         raise UsageError(f"--{min(beyond)} is about a truth; name it with --truth.")
     return open_unlabelled(options.root, **{**settings, "labels": settings["labels"] or ("foreground",)})
+
+
+def _opened(name: str, root: Path, settings: dict[str, Any]) -> Any:
+    """The cases of a layout; scans may lack their truth."""
+    from kerasmetricloss import datasets
+
+    try:
+        return datasets.open_dataset(name, root, truth_needed=False, **settings)
+    except datasets.DataError as error:
+        entry = datasets.CATALOG.get(name.casefold())
+        if entry is None or not root.is_dir() or (entry.spacing_mm and error.case):
+            raise
+        # The readers of pictures pair each with its truth; a folder of scans can have another layout than its owners'.
+        mend = "images without a truth or in another layout are read with --dataset folder --images PATTERN ..."
+        mend = f"{error.mend}; {mend}" if error.mend else mend
+        raise datasets.DataError(error.problem, case=error.case, file=error.file, mend=mend) from error
+
+
+def _description(options: argparse.Namespace) -> Any:
+    """What turns a bare model into one that is described, or None where nothing is said."""
+    from kerasmetricloss.pipelines import inference
+
+    said = {name: getattr(options, name) for name in ("spacing_mm", "picture_size", "shift", "scale")}
+    said = {name: value for name, value in said.items() if value is not None}
+    knows = options.model.suffix != ".keras" or inference.read_trained_on(options.model) is not None
+    if said and knows:
+        option = min(said).replace("_", "-")
+        raise UsageError(
+            f"--{option} is for a model whose file does not say how its images were prepared; this one does."
+        )
+    if options.dataset is None or knows:
+        return None
+    settings = said | {"dataset": options.dataset, "channels": options.channels, "labels": options.labels or ()}
+    return lambda model: inference.described(model, **settings)
 
 
 def _summary(path: Path) -> str:
@@ -96,3 +154,10 @@ def _voxels(text: str) -> tuple[int, ...]:
     if not all(length.isdigit() and int(length) for length in lengths):
         raise argparse.ArgumentTypeError(f"{text!r} is no size; write whole numbers as in 64x64x48")
     return tuple(map(int, lengths))
+
+
+def _reals(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write them as in 120,85.5") from None

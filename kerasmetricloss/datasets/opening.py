@@ -12,6 +12,7 @@ from kerasmetricloss.datasets.groups import read_groups
 from kerasmetricloss.datasets.isles import open_isles17, open_isles18
 from kerasmetricloss.datasets.pictures import open_colonoscopy
 from kerasmetricloss.datasets.radiographs import open_radiographs
+from kerasmetricloss.datasets.unlabelled import truth_optional
 from kerasmetricloss.datasets.wmh import open_wmh
 
 # A reader takes (root, *, channels, labels, problems, **settings of its own) and lists the cases; a new data set is a
@@ -54,6 +55,7 @@ def open_dataset(
     labels: Sequence[str] | None = None,
     groups: Path | str | None = None,
     problems: list[DataError] | None = None,
+    truth_needed: bool = True,
     **settings,
 ) -> list[Case]:
     """List the cases of a data set as its owners distribute it, without decoding them.
@@ -67,6 +69,8 @@ def open_dataset(
             not tell which cases belong together.
         problems: A list to which every complaint about a single case is appended; that case is left out, or, where
             only its group is unknown, is a group of its own. Without it the first such complaint is raised.
+        truth_needed: False lists also scans (br18, is17, is18, wm17) without a truth, as of a test set; their truth is
+            empty, and ignored at every voxel.
         **settings: Settings of one reader, see :func:`settings_of` and the reader's docstring: ``mask`` and ``fill``
             of br18, is17, is18, wm17 and folder; ``roi``, ``label``, ``unsqueeze`` and ``absent`` of mo17; ``images``,
             ``truth``, ``values`` and ``ignore`` of folder.
@@ -93,7 +97,8 @@ def open_dataset(
             raise DataError(f"the reader of {name.casefold()} has no setting {key!r}", mend=mend)
     first = len(problems or ())
     try:
-        cases = reader(_checked(Path(root)), channels=channels, labels=labels, problems=problems, **settings)
+        with truth_optional(not truth_needed):
+            cases = reader(_checked(Path(root)), channels=channels, labels=labels, problems=problems, **settings)
     except OSError as error:
         # A folder below the root that may not be listed, a link that leads to itself, a disk that fails.
         mend = "check its permissions, links and disk"

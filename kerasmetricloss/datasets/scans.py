@@ -16,6 +16,7 @@ from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, nat
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
+from kerasmetricloss.datasets.unlabelled import truth_needed, unknown_truth
 
 TRUTH = "the segmentation"
 _FIRST = "the first channel"
@@ -128,7 +129,8 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
     labels = known_names(wishes.labels or scans.labels[:1], scans.labels, f"{scans.name} has no label", root)
     asked = wishes.channels
     asked = None if asked is None else known_names(asked, scans.channels, f"{scans.name} has no channel", root)
-    whole = [subject for subject in subjects if _has(subject, (TRUTH, *(asked or ())), scans, wishes)]
+    needed = (*((TRUTH,) if truth_needed.get() else ()), *(asked or ()))
+    whole = [subject for subject in subjects if _has(subject, needed, scans, wishes)]
     mask = _mask(whole, scans, wishes, root)
     if mask is not None and mask.channel != _FIRST:
         whole = [subject for subject in whole if _has_mask(subject, mask, scans, wishes.problems)]
@@ -144,7 +146,7 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
             group=subject.id,
             channels=channels,
             labels=labels,
-            files=tuple(subject.files[name] for name in (*files, TRUTH)),
+            files=tuple(subject.files[name] for name in (*files, TRUTH) if name in subject.files),
             reader=partial(scans.read, mask=mask, fill=wishes.fill),
             absent=absent,
         )
@@ -236,7 +238,9 @@ def read_volume(
     fill: float | None,
     truth_of: Callable[[Scan, tuple[str, ...]], tuple[np.ndarray, np.ndarray | None]],
 ) -> Volume:
-    """Decode the files of a case: images, the mask's own file where it is no channel, one truth.
+    """Decode the files of a case: images, the mask's own file where it is no channel, one truth or none.
+
+    Where there is none, the truth is empty, and ignored at every voxel.
 
     Args:
         case: From :func:`scan_cases`.
@@ -248,12 +252,13 @@ def read_volume(
     Raises:
         DataError: A file is missing or broken, or its grid is not that of the first image.
     """
-    segmentation = read_nifti(case.files[-1])
-    scans = [read_nifti(file, fill=fill) for file in case.files[:-1]]
-    for scan in (*scans[1:], segmentation):
-        check_same_grid(scan, scans[0])
-    truth, ignore = truth_of(segmentation, case.labels)
     names = case.channels if mask is None or mask.channel in case.channels else (*case.channels, mask.channel)
+    scans = [read_nifti(file, fill=fill) for file in case.files[: len(names)]]
+    segmentations = [read_nifti(file) for file in case.files[len(names) :]]
+    for scan in (*scans[1:], *segmentations):
+        check_same_grid(scan, scans[0])
+    unknown = unknown_truth(scans[0].voxels.shape, len(case.labels))
+    truth, ignore = truth_of(segmentations[0], case.labels) if segmentations else unknown
     return Volume(
         image=np.stack([scan.voxels for scan in scans[: len(case.channels)]], axis=-1),
         truth=truth,

@@ -1,6 +1,8 @@
-"""Images without a truth, by pattern: what a trained model is for."""
+"""Images without a truth: what a trained model is for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,30 @@ from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
 from kerasmetricloss.datasets.patterns import match_files
 from kerasmetricloss.datasets.picture_files import SUFFIXES, read_image
+
+# Set around a reader of scans, so that no reader has to hand it on.
+truth_needed = ContextVar("truth_needed", default=True)
+
+
+@contextmanager
+def truth_optional(optional: bool) -> Iterator[None]:
+    """Let the readers of scans that are called within list cases without a truth too; False changes nothing."""
+    token = truth_needed.set(not optional)
+    try:
+        yield
+    finally:
+        truth_needed.reset(token)
+
+
+def unknown_truth(space: tuple[int, ...], labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return an empty truth, uint8 `(*space, labels)`, and what is to be ignored of it, bool `space`: everything.
+
+    Example:
+        >>> truth, ignore = unknown_truth((2, 3), 1)
+        >>> truth.shape, bool(truth.any()), bool(ignore.all())
+        ((2, 3, 1), False, True)
+    """
+    return np.zeros((*space, labels), np.uint8), np.ones(space, bool)
 
 
 def open_unlabelled(
@@ -95,5 +121,5 @@ def _read_picture(case: Case, *, mask: MaskRule | None) -> Volume:
 def _volume(case: Case, image: np.ndarray, mask: MaskRule | None, **grid: object) -> Volume:
     space = image.shape[:-1]
     inside = np.ones(space, bool) if mask is None else image[..., case.channels.index(mask.channel)] > mask.above
-    unknown = {"truth": np.zeros((*space, len(case.labels)), np.uint8), "ignore": np.ones(space, bool)}
-    return Volume(image=image, mask=inside, **unknown, **grid)
+    truth, ignore = unknown_truth(space, len(case.labels))
+    return Volume(image=image, mask=inside, truth=truth, ignore=ignore, **grid)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
+import h5py
 import keras
 import nibabel as nib
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 
 from kerasmetricloss import models
 from kerasmetricloss.cli import main
-from kerasmetricloss.datasets import write_phantom
+from kerasmetricloss.datasets import CATALOG, write_phantom
 from kerasmetricloss.pipelines import Preparation
 from kerasmetricloss.pipelines.inference import TrainedOn, load_model, write_trained_on
 
@@ -126,6 +128,100 @@ def test_images_without_a_truth_are_segmented_and_not_scored(scans, model, tmp_p
     assert table["dice"].isna().all()
     for file in table["file"]:
         assert np.asarray(nib.load(out / file).dataobj).any()
+
+
+@pytest.mark.parametrize("name", ["br18", "is17", "wm17"])
+def test_scans_in_the_layout_of_a_data_set_need_no_truth(name, tmp_path, capsys):
+    root = write_phantom(name, tmp_path / "data", cases=2, seed=1, size=(36, 32, 33))
+    truths = {"br18": "*_seg.nii*", "is17": "*.OT.*.nii*", "wm17": "wmh.nii*"}[name]
+    next(root.rglob(truths)).unlink()  # one case of two
+    entry, out = CATALOG[name], tmp_path / "out"
+    model = bare_model(tmp_path / "bare.keras", channels=len(entry.channels))
+    main(["predict", "--model", str(model), "--root", str(root), "--out", str(out), "--dataset", name])
+    table = pd.read_csv(out / "scores.csv")
+    assert table["dice"].isna().sum() == 1
+    assert all(np.asarray(nib.load(out / file).dataobj).any() for file in table["file"])
+    for path in root.rglob(truths):
+        path.unlink()
+    main(["predict", "--model", str(model), "--root", str(root), "--out", str(tmp_path / "none"), "--dataset", name])
+    assert pd.read_csv(tmp_path / "none" / "scores.csv")["dice"].isna().all()
+
+
+def test_pictures_without_their_truth_are_refused_with_the_way_out(tmp_path, capsys):
+    root = write_phantom("po18", tmp_path / "po18", cases=2, seed=0, size=(48, 40))
+    shutil.rmtree(root / "Ground Truth")
+    path = bare_model(tmp_path / "bare.keras", channels=3, dimension=2)
+    command = ["predict", "--model", path, "--root", root, "--out", tmp_path / "out", "--channels", "red,green,blue"]
+    assert refused(*command, "--dataset", "po18") == 2
+    assert "--dataset folder --images PATTERN" in capsys.readouterr().err
+    main([*map(str, command), "--dataset", "folder", "--images", "Original/*"])
+    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+
+
+def bare_model(path, *, channels, dimension=3):
+    """What `model.save` writes, of open sizes: foreground is where the first channel is above 0."""
+    convolution = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[dimension](1, 1, activation="sigmoid")
+    model = keras.Sequential([keras.Input((*(None,) * dimension, channels)), convolution])
+    kernel = np.zeros(convolution.kernel.shape)
+    kernel[..., 0, 0] = 20
+    convolution.set_weights([kernel, np.zeros(1)])
+    model.save(path)
+    return path
+
+
+def test_a_bare_model_is_normalised_by_each_case_on_its_own_grid(scans, tmp_path):
+    path, out = bare_model(tmp_path / "bare.keras", channels=4), tmp_path / "out"
+    main(["predict", "--model", str(path), "--root", str(scans), "--out", str(out), "--dataset", "br18"])
+    for row in pd.read_csv(out / "scores.csv").itertuples():
+        flair = np.asarray(nib.load(next(scans.rglob(f"{row.case}_flair.nii*"))).dataobj)
+        expected = flair > flair[flair > 0].mean()
+        assert (np.asarray(nib.load(out / row.file).dataobj) == expected).all()
+
+
+def test_a_bare_model_is_prepared_as_it_is_said(scans, tmp_path):
+    path = bare_model(tmp_path / "bare.keras", channels=1)
+    first = np.asarray(nib.load(next(scans.rglob("*_flair.nii*"))).dataobj)
+    shift = str(np.floor(np.quantile(first[first > 0], 0.6)) + 0.5)  # no voxel lies on it
+    command = ["predict", "--model", str(path), "--root", str(scans), "--dataset", "br18", "--channels", "FLAIR"]
+    main([*command, "--out", str(tmp_path / "given"), "--shift", shift, "--scale", "10", "--tile", "20x20x20"])
+    main([*command, "--out", str(tmp_path / "coarse"), "--shift", shift, "--spacing-mm", "4"])
+    for row in pd.read_csv(tmp_path / "given" / "scores.csv").itertuples():
+        flair = np.asarray(nib.load(next(scans.rglob(f"{row.case}_flair.nii*"))).dataobj)
+        given, coarse = (np.asarray(nib.load(tmp_path / n / row.file).dataobj) for n in ("given", "coarse"))
+        assert (given == (flair > float(shift))).all()
+        assert given.any()
+        assert 0 < (given != coarse).sum() < 0.2 * given.size
+    about = json.loads((tmp_path / "coarse" / "predictions.json").read_text())["trained_on"]
+    assert (about["shift"], about["scale"], about["preparation"]["spacing_mm"]) == ([float(shift)], [1.0], 4.0)
+
+
+def test_what_is_said_of_a_model_must_fit_it(scans, model, tmp_path, capsys):
+    bare = bare_model(tmp_path / "bare.keras", channels=2)
+    for arguments, message in [
+        ((bare,), "does not say how its images were prepared: say it with --dataset NAME"),
+        ((bare, "--dataset", "br18"), "the model takes 2 channels; br18 has FLAIR, T1, T1CE, T2: name those it takes"),
+        ((bare, "--dataset", "br18", "--channels", "T1"), "the model takes 2 channels, but was trained on T1"),
+        (
+            (bare, "--dataset", "br18", "--channels", "T1,T2", "--shift", "1,2,3"),
+            "each channel needs one finite number",
+        ),
+        ((bare, "--dataset", "br18", "--channels", "T1,T2", "--scale", "0"), "the scale not 0"),
+        ((bare, "--dataset", "br18", "--channels", "T1,T2", "--labels", "WT,ET"), "(--labels A,B)"),
+        ((bare, "--dataset", "folder"), "the model takes 2 channels: name those it takes (--channels A,B)"),
+        ((bare, "--dataset", "br18", "--scale", "ten"), "'ten' is no list of numbers"),
+        ((model, "--shift", "0"), "--shift is for a model whose file does not say"),
+    ]:
+        assert refused("predict", "--root", scans, "--out", tmp_path / "out", "--model", *arguments) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+        assert not (tmp_path / "out").exists()
+
+
+def test_damaged_weights_are_one_line(tmp_path, capsys):
+    path = tmp_path / "c.hdf5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array([b"\xff\xfe"])
+    assert refused("predict", "--model", path, "--root", tmp_path, "--out", tmp_path / "out") == 2
+    assert f"kerasmetricloss: {path}: the file is damaged" in capsys.readouterr().err
 
 
 def test_what_does_not_fit_is_one_line_and_nothing_is_written(scans, model, tmp_path, capsys):

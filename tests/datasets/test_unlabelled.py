@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasmetricloss.datasets import DataError
+from kerasmetricloss.datasets import DataError, open_dataset
 from kerasmetricloss.datasets.unlabelled import open_unlabelled
 
 SCANS = ("*/*/*_flair.nii.gz", "*/*/*_t1.nii.gz")
@@ -36,3 +36,18 @@ def test_what_does_not_fit_is_said(brats, tmp_path):
     next(brats.glob("*/*/*_t1.nii.gz")).unlink()
     with pytest.raises(DataError, match=r"no file of this case matches .*_t1"):
         open_unlabelled(brats, images=SCANS, **given)
+
+
+def test_scans_in_the_layout_of_a_data_set_lack_their_truth_only_where_it_is_optional(brats):
+    next(brats.glob("*/*/*_seg.nii.gz")).unlink()
+    with pytest.raises(DataError, match="the segmentation is missing"):
+        open_dataset("br18", brats)
+    without, with_truth = open_dataset("br18", brats, truth_needed=False, labels=("WT", "ET"))
+    assert len(without.files) == len(with_truth.files) - 1 == len(without.channels)
+    volume = without.read()
+    assert volume.truth.shape == (6, 5, 4, 2)
+    assert volume.ignore.all()
+    assert not volume.truth.any()
+    assert with_truth.read().truth.any()
+    with pytest.raises(DataError, match="the segmentation is missing"):
+        open_dataset("br18", brats)

@@ -24,6 +24,7 @@ from kerasmetricloss.pipelines.inference import (
     Tiling,
     TrainedOn,
     case_scores,
+    described,
     load_model,
     predict_case,
     predict_folder,
@@ -269,9 +270,9 @@ def saved(tmp_path):
 def test_what_a_model_was_trained_on_travels_in_its_file(saved):
     model, path = saved
     assert read_trained_on(path) is None
-    for described in (flat(), flat(labels=("polyp",))):  # written once, then replaced
-        write_trained_on(path, described)
-        assert read_trained_on(path) == described
+    for about in (flat(), flat(labels=("polyp",))):  # written once, then replaced
+        write_trained_on(path, about)
+        assert read_trained_on(path) == about
     for again in (keras.saving.load_model(path), load_model(path)[0]):
         for weight, expected in zip(again.get_weights(), model.get_weights(), strict=True):
             np.testing.assert_array_equal(weight, expected)
@@ -299,8 +300,24 @@ def test_a_model_that_cannot_be_used_is_one_clear_sentence(saved, tmp_path):
         load_model(tmp_path / "broken.keras")
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Silent(keras.Model):
+    """A model that is a class of its own tells no inputs."""
+
+    def call(self, image):
+        return image
+
+
+def test_a_model_that_tells_no_inputs_is_refused(tmp_path):
+    model = Silent()
+    model(np.zeros((1, 4, 5, 1), "float32"))
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(PredictionError, match="does not tell its inputs; save a functional or Sequential model"):
+        load_model(tmp_path / "m.keras", otherwise=lambda model: described(model, dataset="mo17"))
+
+
 def test_a_description_needs_a_shift_and_a_scale_a_channel():
-    with pytest.raises(PredictionError, match="each channel needs one of both"):
+    with pytest.raises(PredictionError, match="each channel needs one finite number of both"):
         trained(shift=(1,))
     with pytest.raises(PredictionError, match="not 0"):
         trained(scale=(1, 0))

@@ -15,5 +15,6 @@ from kerasmetricloss.pipelines.inference.reach import Reach as Reach
 from kerasmetricloss.pipelines.inference.reach import reach_of as reach_of
 from kerasmetricloss.pipelines.inference.tiles import Tiling as Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn as TrainedOn
+from kerasmetricloss.pipelines.inference.trained_on import described as described
 from kerasmetricloss.pipelines.inference.trained_on import read_trained_on as read_trained_on
 from kerasmetricloss.pipelines.inference.trained_on import write_trained_on as write_trained_on

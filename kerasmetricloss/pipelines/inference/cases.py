@@ -12,7 +12,8 @@ from kerasmetricloss.pipelines.inference.native import to_native_grid
 from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
-from kerasmetricloss.pipelines.preparation import prepare
+from kerasmetricloss.pipelines.intensity import channel_statistics
+from kerasmetricloss.pipelines.preparation import Prepared, prepare
 from kerasmetricloss.similarities import ratios
 
 THRESHOLD = 0.5
@@ -67,7 +68,7 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
     if tiling.size is None:
         tiling = replace(tiling, size=trained_on.preparation.output_size)
     image, mask = _prepared(case, volume, trained_on)
-    shift, scale = (np.array(values, np.float32) for values in (trained_on.shift, trained_on.scale))
+    shift, scale = _normalisation(case, image, mask, trained_on)
     image -= shift
     image /= scale
     probability = predict_image(image, network, mask=mask, tiling=tiling, fill=-shift / scale)
@@ -105,6 +106,16 @@ def _prepared(case: Case, volume: Volume, trained_on: TrainedOn) -> tuple[np.nda
     whole = replace(trained_on.preparation, output_size=size, margin=0)
     prepared = prepare(replace(case, reader=lambda _: read), whole)
     return prepared.image, prepared.mask[..., 0] > 0
+
+
+def _normalisation(
+    case: Case, image: np.ndarray, mask: np.ndarray, trained_on: TrainedOn
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shift and the scale of the training, or those of this case alone."""
+    if trained_on.shift:
+        return np.array(trained_on.shift, np.float32), np.array(trained_on.scale, np.float32)
+    inside = mask[..., None].astype(np.uint8)
+    return channel_statistics([Prepared(case.id, image, inside, inside, None)])
 
 
 def _grid(volume: Volume, trained_on: TrainedOn) -> tuple[int, ...]:

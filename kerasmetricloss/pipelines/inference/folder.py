@@ -61,7 +61,7 @@ def predict_folder(
     if network.outputs != len(labels) or len(trained_on.labels) not in (0, len(labels)):
         raise PredictionError(
             f"the model has {network.outputs} outputs ({', '.join(trained_on.labels) or 'not named'}), but the data "
-            f"have the labels {', '.join(labels)}."
+            f"have the labels {', '.join(labels)}: name one label an output, in their order (--labels A,B)."
         )
     _refuse_one_file(cases)
     _claim(out, {"model": model, "trained_on": asdict(trained_on), "labels": labels, "tiling": asdict(tiling)})

@@ -1,6 +1,7 @@
 """A model file and what it was trained on, from a study or from the authors."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -13,11 +14,15 @@ from kerasmetricloss.pipelines.inference.trained_on import TrainedOn, read_train
 RELEASED = (".hdf5", ".h5")
 
 
-def load_model(path: Path | str) -> tuple[keras.Model, TrainedOn]:
+def load_model(
+    path: Path | str, *, otherwise: Callable[[keras.Model], TrainedOn] | None = None
+) -> tuple[keras.Model, TrainedOn]:
     """Load a model of a study (`.keras`), or the authors' weights (`.hdf5`).
 
     Args:
         path: The file.
+        otherwise: Describes a `.keras` model whose file does not say what it was trained on, such as `described`; None
+            refuses it.
 
     Returns:
         The model, not compiled, and what it was trained on.
@@ -32,12 +37,15 @@ def load_model(path: Path | str) -> tuple[keras.Model, TrainedOn]:
         trained_on = TrainedOn.catalogued(_authors_set(model, path))
     elif path.suffix == ".keras":
         found = read_trained_on(path)
-        if found is None:
+        if found is None and otherwise is None:
             raise PredictionError(
-                f"{path} does not say how its images were prepared; say it once with "
-                "kerasmetricloss.pipelines.inference.write_trained_on, or train it in a study."
+                f"{path} does not say how its images were prepared: say it with --dataset NAME and, where they are not "
+                "its own, --channels, --labels, --spacing-mm or --picture-size, --shift and --scale; or once for all "
+                "with kerasmetricloss.pipelines.inference.write_trained_on."
             )
-        model, trained_on = _load(path), found
+        model = _load(path)
+        _check_inputs(model, path)
+        trained_on = found or otherwise(model)
     else:
         raise PredictionError(f"{path}: expected a model that ends in .keras, or the authors' weights in .hdf5.")
     channels = model.inputs[0].shape[-1]
@@ -45,6 +53,11 @@ def load_model(path: Path | str) -> tuple[keras.Model, TrainedOn]:
         names = ", ".join(trained_on.channels)
         raise PredictionError(f"{path}: the model takes {channels} channels, but was trained on {names}.")
     return model, trained_on
+
+
+def _check_inputs(model: keras.Model, path: Path) -> None:
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise PredictionError(f"{path}: the model does not tell its inputs; save a functional or Sequential model.")
 
 
 def file_digest(path: Path | str) -> str:

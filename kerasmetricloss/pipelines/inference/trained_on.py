@@ -1,12 +1,16 @@
 """What a model was trained on, kept inside its own file, so that new images are prepared in the same way."""
 
 import json
+import math
 import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import keras
 
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.pipelines.inference.errors import PredictionError
@@ -14,6 +18,8 @@ from kerasmetricloss.pipelines.preparation import Preparation
 
 # An entry of the .keras archive beside Keras' own; Keras reads the entries that it knows and leaves this one alone.
 ENTRY = "kerasmetricloss/trained_on.json"
+# Voxels an axis of a tile where neither the model nor the user gives a size.
+_OPEN = {2: 512, 3: 128}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +31,9 @@ class TrainedOn:
         channels: Names of the image's channels, in the order of the input.
         labels: Names of the outputs; empty stands for the data set's own.
         preparation: Grid and box.
-        shift: Subtracted from each channel.
-        scale: Divides each channel after that.
+        shift: Subtracted from each channel; empty, with an empty scale, stands for the mean of each case's own channel
+            inside its mask.
+        scale: Divides each channel after that; empty stands for that channel's standard deviation.
 
     Raises:
         PredictionError: Shift or scale do not fit the channels.
@@ -42,10 +49,11 @@ class TrainedOn:
     def __post_init__(self) -> None:
         for name, kind in (("channels", str), ("labels", str), ("shift", float), ("scale", float)):
             object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
-        if not len(self.channels) == len(self.shift) == len(self.scale) or 0 in self.scale:
+        fits = {len(self.shift), len(self.scale)} in ({len(self.channels)}, {0})
+        if not fits or 0 in self.scale or not all(map(math.isfinite, self.shift + self.scale)):
             raise PredictionError(
                 f"{len(self.channels)} channels have shift {self.shift} and scale {self.scale}; "
-                "each channel needs one of both, the scale not 0."
+                "each channel needs one finite number of both, the scale not 0, or none has any."
             )
 
     @classmethod
@@ -68,6 +76,58 @@ class TrainedOn:
             shift=entry.shift,
             scale=entry.scale,
         )
+
+
+def described(
+    model: keras.Model,
+    *,
+    dataset: str,
+    channels: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
+    spacing_mm: float | None = None,
+    picture_size: tuple[int, int] | None = None,
+    shift: Sequence[float] = (),
+    scale: Sequence[float] = (),
+) -> TrainedOn:
+    """Put together what a user says of a model whose file does not say how its images were prepared.
+
+    Args:
+        model: The model; its tiles are as large as its output, and where that is open 128 voxels, or 512 pixels, an
+            axis.
+        dataset: As in `TrainedOn`.
+        channels: As in `TrainedOn`; by default those of the paper's data set of that name.
+        labels: As in `TrainedOn`.
+        spacing_mm: Isotropic voxels that scans are resampled to; None leaves their grid.
+        picture_size: (width, height) that pictures are resized to; None leaves them.
+        shift: One number a channel, or one for all; 0 where only a scale is given. Without both, each case is
+            normalised by its own mean and standard deviation.
+        scale: Likewise; 1 where only a shift is given.
+
+    Raises:
+        PredictionError: The channels are not known, or shift or scale do not fit them.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)])
+        >>> about = described(model, dataset="po18", shift=(127.5,))
+        >>> about.channels, about.shift, about.scale, about.preparation.output_size
+        (('red', 'green', 'blue'), (127.5, 127.5, 127.5), (1.0, 1.0, 1.0), (512, 512))
+    """
+    count, space = model.inputs[0].shape[-1], model.outputs[0].shape[1:-1]
+    entry = CATALOG.get(dataset.casefold())
+    if channels is None and (entry is None or len(entry.channels) != count):
+        own = f"; {dataset} has {', '.join(entry.channels)}" if entry else ""
+        raise PredictionError(f"the model takes {count} channels{own}: name those it takes (--channels A,B).")
+    size = tuple(n or _OPEN[len(space)] for n in space)
+    if shift or scale:
+        shift, scale = (tuple(values) * (count if len(values) == 1 else 1) for values in (shift or (0,), scale or (1,)))
+    return TrainedOn(
+        dataset=dataset,
+        channels=tuple(channels or entry.channels),
+        labels=tuple(labels),
+        preparation=Preparation(output_size=size, spacing_mm=spacing_mm, picture_size=picture_size),
+        shift=shift,
+        scale=scale,
+    )
 
 
 def write_trained_on(path: Path | str, trained_on: TrainedOn) -> None:
@@ -108,7 +168,6 @@ def read_trained_on(path: Path | str) -> TrainedOn | None:
 
     Example:
         >>> import tempfile
-        >>> import keras
         >>> model = keras.Sequential([keras.Input((4, 5, 1)), keras.layers.Conv2D(1, 1)])
         >>> preparation = Preparation(output_size=(4, 5), picture_size=(5, 4))
         >>> described = TrainedOn(
