@@ -1,7 +1,7 @@
 """From a folder to what a study trains on: every file checked, then prepared, fingerprinted and split into folds."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class StudyData:
         preparation: How they were prepared.
         fingerprints: Case id -> hash of the contents of its files.
         prior: Foreground prior of each label inside the output masks, over all cases (Sec. III-B).
-        notes: What the reader said of the folder.
+        notes: What the reader said of the folder, and which objects are lost on the grid or outside the box.
         virtual: The rectangles that mask the outputs, where the data set is a virtual one.
     """
 
@@ -77,11 +77,13 @@ class Checked:
     Attributes:
         cases: The cases, in natural order of their ids.
         box: Voxels an axis that cover every case on the grid of the study.
+        present: For each case, whether each label has a voxel that counts.
         notes: What the reader said of the folder, such as cases that it was asked to skip.
     """
 
     cases: list[datasets.Case]
     box: tuple[int, ...]
+    present: tuple[tuple[bool, ...], ...]
     notes: tuple[str, ...] = ()
 
 
@@ -99,22 +101,23 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
     notes = tuple(dict.fromkeys(str(one.message) for one in said))
     for note in notes:
         observer.note(note)
-    sizes, foreground = [], np.zeros(len(cases[0].labels), np.int64)
+    sizes, present = [], []
     for position, case in enumerate(cases):
         observer.stage("checking files", position, len(cases))
         volume = case.read()
         sizes.append(_size_on_grid(volume, setup))
         counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
-        foreground += np.count_nonzero(volume.truth & counted[..., None], axis=tuple(range(counted.ndim)))
+        present.append(tuple(bool(there) for there in volume.truth[counted].any(axis=0)))
     observer.stage("checking files", len(cases), len(cases))
-    for label, count in zip(cases[0].labels, foreground, strict=True):
-        if not count:
+    for label, there in zip(cases[0].labels, np.any(present, axis=0), strict=True):
+        if not there:
             raise datasets.DataError(
                 f"no case has a voxel of label {label!r}, so there is nothing to learn or to score",
                 file=root,
                 mend="look at the truths, or ask for other labels",
             )
-    return Checked(cases, setup.output_size or tuple(int(size) for size in np.max(sizes, axis=0)), notes)
+    box = setup.output_size or tuple(int(size) for size in np.max(sizes, axis=0))
+    return Checked(cases, box, tuple(present), notes)
 
 
 def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Observer) -> StudyData:
@@ -124,7 +127,7 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
         checked: From `check`.
         setup: Grid and network.
         cache: Folder of the prepared cases; None keeps them in memory alone.
-        observer: Told of each case.
+        observer: Told of each case, and of objects that are lost on the grid or outside the box.
 
     Raises:
         DataError: A case cannot be read, or the cache not be written.
@@ -139,9 +142,13 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
         cache_dir=cache,
         progress=lambda done, total: observer.stage("preparing", done, total),
     )
+    lost = tuple(_lost(checked, prepared, preparation))
+    for note in lost:
+        observer.note(note)
     prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
     fingerprints = {case.id: file_hash(case.files) for case in checked.cases}
-    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior, checked.notes)
+    notes = (*checked.notes, *lost)
+    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior, notes)
 
 
 def virtual_data(data: StudyData, ratio: float) -> StudyData:
@@ -182,6 +189,28 @@ def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
         "validation": part(fold.validation),
         "test": part(fold.test),
     }
+
+
+def _lost(
+    checked: Checked, prepared: Sequence[pipelines.Prepared], preparation: pipelines.Preparation
+) -> Iterator[str]:
+    """Say which cases have an object in the file and none in the prepared truth, for each label."""
+    place = f"in the box of {'x'.join(map(str, preparation.output_size))}"
+    if preparation.spacing_mm is not None:
+        place = f"at {preparation.spacing_mm:g} mm"
+    elif preparation.picture_size is not None:
+        place = f"at {'x'.join(map(str, preparation.picture_size))} pixels"
+    for index, label in enumerate(checked.cases[0].labels):
+        lost = [
+            case.case_id
+            for case, present in zip(prepared, checked.present, strict=True)
+            if present[index] and not (case.truth[..., index] & case.mask[..., 0]).any()
+        ]
+        if lost:
+            yield (
+                f"{label} is lost {place} in {len(lost)} of {len(prepared)} cases, too small or outside the box: "
+                f"their truths are empty there ({', '.join(lost)})"
+            )
 
 
 def _size_on_grid(volume: datasets.Volume, setup: Setup) -> tuple[int, ...]:
