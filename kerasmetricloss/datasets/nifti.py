@@ -122,7 +122,8 @@ def nifti_bytes(voxels: np.ndarray, affine: np.ndarray, *, compressed: bool = Tr
     image = nib.Nifti1Image(voxels, affine, dtype=voxels.dtype)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
-    if _corner_distance(image.get_qform(), affine, voxels.shape[:3]) > _GRID_TOLERANCE_VOXELS * _lengths(affine).min():
+    apart = _corner_distance(image.get_qform(), affine, (*voxels.shape, 1)[:3])
+    if apart > _GRID_TOLERANCE_VOXELS * _lengths(affine).min():
         image.set_qform(affine, code=0)
     image.header.set_xyzt_units("mm")
     data = image.to_bytes()
