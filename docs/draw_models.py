@@ -22,8 +22,11 @@ from kerasmetricloss import models
 FOLDER = Path(__file__).parent / "models"
 NETWORKS = {
     "unet_br18": lambda: models.unet_br18(input_size=(162, 162, 108)),
+    "unet_is18": lambda: models.unet_is18(input_size=(162, 162, 108)),
+    "unet_mo17": lambda: models.unet_mo17(input_size=(243, 243)),
     "deepmedic": lambda: models.deepmedic(input_size=(63, 63, 63)),
     "deeplab_vgg16": lambda: models.deeplab_vgg16(input_size=(288, 384)),
+    "deeplab_vgg16_aspp": lambda: models.deeplab_vgg16(head="aspp", input_size=(288, 384), name="deeplab_vgg16_aspp"),
 }
 # What changes neither size nor channels goes without a box: it stands before or behind each convolution.
 QUIET = ("CheckSize", "InstanceNormalization", "BatchNormalization", "LeakyReLU", "PReLU", "Dropout", "Activation")
@@ -44,10 +47,10 @@ COLOURS = {
 NAMES = {
     "Conv": "convolution",
     "DilatedConv": "dilated convolution",
-    "MaxPooling": "pooling",
+    "MaxPooling": "max pooling",
     "Subsample": "subsampling",
 }
-NAMES |= {"AveragePooling": "pooling", "LinearUpsampling": "linear upsampling", "UpSampling": "repetition"}
+NAMES |= {"AveragePooling": "average pooling", "LinearUpsampling": "linear upsampling", "UpSampling": "repetition"}
 NAMES |= {"BilinearUpsampling": "bilinear upsampling", "CentreCrop": "centre crop", "InputLayer": "input"}
 NAMES |= {"ApplyMask": "times the mask"}
 NAMES |= {"ImageNetColours": "less the mean colour"}

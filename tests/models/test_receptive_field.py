@@ -1,5 +1,7 @@
 """The receptive fields that the docstrings give, by gradient: which pixels of the image one output depends on."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -23,6 +25,32 @@ def seen(gradient, net, layer, at, image):
     slope = gradient(lambda x: output(x)[0, at, 0, 0], image)
     rows = np.flatnonzero(np.abs(slope[0]).sum(axis=(1, 2)))
     return int(rows[0]), int(rows[-1])
+
+
+FIELDS = {
+    "unet": ("268", "215", "88", "(71)", "whole image"),
+    "unet_br18": ("268", "215", "whole image"),
+    "unet_is17": ("268", "215", "whole image"),
+    "unet_is18": ("268", "215", "no more"),
+    "unet_wm17": ("268", "215", "whole image"),
+    "unet_mo17": ("268", "whole image"),
+    "unet_small": ("88", "71", "whole image"),
+    "deepmedic": ("17", "51", "49", "85", "81"),
+    "deepmedic_small": ("17", "51", "49"),
+    "deeplab_vgg16": ("412", "420", "612"),
+    "deeplab_small": ("420", "612"),
+}
+
+
+NETWORKS = [name for name in vars(models) if re.fullmatch(r"(unet|deepmedic|deeplab)(_(?!\w*size)\w+)?", name)]
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if callable(getattr(models, name))])
+def test_every_docstring_gives_reference_and_receptive_field(name):
+    text = " ".join(getattr(models, name).__doc__.split())
+    assert re.search(r"Source: .*arXiv \d{4}\.\d{4,5}", text)
+    sees = text[text.index(" sees ") :].partition("Args:")[0]
+    assert all(number in sees for number in FIELDS[name])
 
 
 @pytest.mark.parametrize(
