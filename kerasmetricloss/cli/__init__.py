@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write_nowhere()
         sys.exit(UNREAD)
     except OSError as error:
-        _say(f"{error.filename or ''}: {error.strerror or error}. Look at the path, its permissions and the room left.")
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror or error}. Look at the path, its permissions and the room left.")
         sys.exit(2)
 
 
