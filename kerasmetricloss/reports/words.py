@@ -162,6 +162,8 @@ def _about_data(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
             "The images are phantoms drawn by this software. They show that the whole chain works and how the losses "
             "act on uncertain borders; they say nothing of patients and cannot be set against the paper's numbers."
         )
+    for note in made.get("data", {}).get("notes", ()):  # cases that were skipped, objects that a coarse grid loses
+        yield f"{note}."
     if made.get("scale") == "small" and study.losses:
         yield (
             "Small scale: a smaller network and shorter training than the paper's. Expect lower scores, and other "

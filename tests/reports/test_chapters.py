@@ -200,7 +200,7 @@ def test_theory_needs_no_scores(tmp_path):
 
 def test_rectangles_need_no_scores(tmp_path):
     whole = several()
-    made = {"po18": {"data": {"phantom": True}}}
+    made = {"po18": {"data": {"phantom": True, "notes": ["polyp is lost at 8 mm in 1 of 3 cases"]}}}
     (tmp_path / "study.json").write_text(json.dumps({"recipes": {"fig5": whole["recipes"]["fig5"]}, "datasets": made}))
     write_rectangles(tmp_path)
     text = build_report(tmp_path).read_text(encoding="utf-8")
@@ -208,6 +208,7 @@ def test_rectangles_need_no_scores(tmp_path):
     assert "<td>100%<small>27 × 18</small></td>" in text
     assert re.search(r"<td>\d\d%<small>9 × 6</small></td>", text)
     assert "phantoms drawn by this software" in text
+    assert "polyp is lost at 8 mm in 1 of 3 cases." in text
 
 
 def test_a_recipe_whose_scores_are_gone_is_named(study, tmp_path):
