@@ -54,8 +54,9 @@ $(PEERS): benchmarks/requirements-pipeline.txt
 bench-pipeline: $(BACKENDS) $(PEERS)  ## augmented volumes and patches a second against MONAI, TorchIO, batchgeneratorsv2
 	$(BIN)/python benchmarks/bench_pipeline.py --peers benchmarks/.venv/bin/python
 
-bench-models: $(BACKENDS)  ## parameters, work, memory and time of the networks and of MONAI's, one table
+bench-models: $(BACKENDS)  ## parameters, work, memory and time of the networks, DeepVoxNet2's and MONAI's, one table
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-models.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python deepvoxnet2==2.20.5
 	$(BIN)/python benchmarks/bench_models.py
 
 test: lint  ## lint and all tests, on the TensorFlow backend

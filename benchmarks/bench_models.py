@@ -1,8 +1,13 @@
-"""Size, work, memory and time of the networks against MONAI's nearest: one table, from one run.
+"""Size, work, memory and time of the networks against DeepVoxNet2's and MONAI's nearest: one table, from one run.
 
-    python benchmarks/bench_models.py            # about 4 minutes on 2 cores; MONAI: pip install monai==1.6.1
+    pip install monai==1.6.1
+    pip install --no-deps --ignore-requires-python deepvoxnet2==2.20.5
+    python benchmarks/bench_models.py            # about 5 minutes on 2 cores
     python benchmarks/bench_models.py --quick    # small images: whether it runs, not how fast
 
+DeepVoxNet2 asks for another Python and TensorFlow with CUDA; its networks need Keras 3 and NumPy alone, and run here on
+PyTorch like ours. They are built with the settings of the paper: its U-Net has a scale and an offset in each
+normalisation that ours has not, its DeepMedic takes the two resolutions as two inputs where ours cuts both from one.
 Every network trains on the PyTorch backend, in a process of its own. A step is forward, backward and an update by SGD;
 the time is the median of the steps after the first. Multiply-adds are those of the convolutions, forward. Peak memory
 is what the process holds at most beyond what it held before the first step. The size of the image is the network's own
@@ -11,6 +16,8 @@ border what ours do not predict at all.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import math
 import os
@@ -31,14 +38,17 @@ import numpy as np
 SIZES = {
     "unet_wm17": ((81, 54, 54), (27, 27, 27), 1),
     "unet_wm17, checkpointed": ((81, 54, 54), (27, 27, 27), 1),
+    "DeepVoxNet2 UNet": ((81, 54, 54), (27, 27, 27), 1),
     "unet_small": ((81, 54, 54), (27, 27, 27), 1),
     "MONAI UNet": ((80, 48, 48), (32, 32, 32), 1),
     "MONAI BasicUNet": ((80, 48, 48), (32, 32, 32), 1),
     "MONAI DynUNet": ((80, 48, 48), (32, 32, 32), 1),
     "deepmedic": ((63, 63, 63), (51, 51, 51), 4),
+    "DeepVoxNet2 DeepMedic": ((63, 63, 63), (51, 51, 51), 4),
     "deepmedic_small": ((63, 63, 63), (51, 51, 51), 4),
     "MONAI HighResNet": ((24, 24, 24), (16, 16, 16), 1),
     "unet_mo17": ((243, 243), (54, 54), 2),
+    "DeepVoxNet2 UNet, 2-D": ((243, 243), (54, 54), 2),
     "MONAI UNet, 2-D": ((240, 240), (64, 64), 2),
     "deeplab_vgg16": ((144, 192), (24, 32), 1),
     "deeplab_vgg16, aspp": ((144, 192), (24, 32), 1),
@@ -79,6 +89,36 @@ def monai(name: str) -> object:
     return nets.FlexibleUNet(in_channels=3, out_channels=1, backbone="resnet50", spatial_dims=2)
 
 
+def deepvoxnet2(name: str, size: tuple[int, ...]) -> object:
+    """A network of DeepVoxNet2 with the settings of `unet_wm17`, `unet_mo17` or `deepmedic`."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints every size that would fit
+        if name.endswith("DeepMedic"):
+            from deepvoxnet2.keras.models.deepmedic_generalized import create_generalized_deepmedic_model
+
+            return create_generalized_deepmedic_model(
+                number_input_features_per_pathway=(2, 2),
+                kernel_sizes_per_pathway=(((3, 3, 3),) * 8,) * 2,
+                number_features_per_pathway=((30, 30, 40, 40, 40, 40, 50, 50),) * 2,
+                output_size=tuple(n - 48 for n in size),
+                batch_normalization=True,
+                verbose=False,
+            )
+        from deepvoxnet2.keras.models.unet_generalized_v4 import UnetGeneralized
+
+        depth = 1 if len(size) == 2 else 3  # a picture is a volume of one slice
+        first, second = ((3, 3, 1), (3, 3, depth))
+        widths = ((20, 40), (40, 80), (80, 160))
+        return UnetGeneralized.create_model(
+            number_input_features=1 if depth == 1 else 2,
+            subsample_factors_per_pathway=tuple((3**i, 3**i, depth**i) for i in range(4)),
+            kernel_sizes_per_pathway=(*((((first, second), (second, first)),) * 3), ((second, second), ())),
+            number_features_per_pathway=(*(((a, b), (b, a)) for a, b in widths), ((160, 160), ())),
+            output_size=tuple(n - 26 for n in size) if depth == 3 else (*(n - 26 for n in size), 1),
+            padding="same",
+            upsampling="linear",
+        )
+
+
 def multiply_adds_of_keras(model: object) -> int:
     layers = [layer for layer in _flat(model) if hasattr(layer, "kernel")]
     return sum(math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape) for layer in layers)
@@ -116,6 +156,7 @@ def measure(name: str, quick: bool, steps: int) -> dict:
 
     warnings.simplefilter("ignore")
     size, batch = SIZES[name][quick], SIZES[name][2]
+    images = [size]
     if name.startswith("MONAI"):
         model = monai(name).train()
         image = torch.rand(batch, channels_of(model), *size)
@@ -123,9 +164,11 @@ def measure(name: str, quick: bool, steps: int) -> dict:
             multiply_adds = count_multiply_adds(model, lambda: model(image[:1]))
         parameters, forward = list(model.parameters()), lambda: torch.sigmoid(model(image))
     else:
-        model = ours(name, size)
+        model = deepvoxnet2(name, size) if name.startswith("DeepVoxNet2") else ours(name, size)
         multiply_adds = multiply_adds_of_keras(model)
-        image = torch.rand(batch, *model.input_shape[1:])
+        given = [torch.rand(batch, *tensor.shape[1:]) for tensor in model.inputs]
+        images = [tensor.shape[1:-1] for tensor in given]
+        image = given if len(given) > 1 else given[0]
         parameters, forward = [v.value for v in model.trainable_variables], lambda: model(image, training=True)
     optimizer = torch.optim.SGD(parameters, lr=1e-3)
     before, times = peak_bytes(), []
@@ -137,7 +180,7 @@ def measure(name: str, quick: bool, steps: int) -> dict:
         optimizer.step()
         times.append(time.perf_counter() - start)
     return {
-        "image": "x".join(map(str, (batch, *size))),
+        "image": f"{batch}x" + " and ".join("x".join(map(str, one)) for one in images),
         "parameters": sum(p.numel() for p in parameters),
         "multiply_adds": multiply_adds,
         "places": prediction.numel(),
@@ -190,10 +233,6 @@ def main() -> None:
             print(f"| {name} | failed: {done.stderr.strip().splitlines()[-1]} |", flush=True)
         else:
             print(line(name, json.loads(done.stdout.splitlines()[-1])), flush=True)
-    print(
-        "\nDeepVoxNet2 is not timed. The U-Nets that the paper's authors built with it and released load into unet_br18"
-    )
-    print("and its siblings, and so have their parameters and multiply-adds.")
 
 
 if __name__ == "__main__":
