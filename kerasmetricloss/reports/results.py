@@ -67,6 +67,7 @@ def paper_table(findings: Findings, metrics: tuple[str, ...]) -> Table | None:
         rows=rows,
         groups=table.groups,
         corner=table.corner,
+        alone=table.alone,
         legend="Eelbode, Bertels et al., IEEE TMI 2020, arXiv:2010.13499. The marks of its cells are not repeated."
         + (" Measured on the real images, not on phantoms." if phantom else ""),
     )
@@ -105,6 +106,7 @@ def _laid_out(findings: Findings, metrics: tuple[str, ...], fill: Fill, *, capti
             for metric in dict.fromkeys(metric for metric, _ in shown)
             for loss in losses
         ]
+        alone: tuple[str, ...] = ()
         columns, groups = [named[place] for place in across], () if corner == "data set" else (corner,) * len(across)
         corner = "loss"
     else:
@@ -119,8 +121,9 @@ def _laid_out(findings: Findings, metrics: tuple[str, ...], fill: Fill, *, capti
             for metric, place in order
         ]
         columns, groups = list(map(column_title, losses)), _groups(losses)
+        alone = tuple(map(loss_title, losses)) if len(set(groups)) > 1 else ()
         corner = "measure" if by_dataset else corner
-    return Table(caption, tuple(columns), tuple(rows), groups=groups, corner=corner, legend=legend)
+    return Table(caption, tuple(columns), tuple(rows), groups=groups, corner=corner, legend=legend, alone=alone)
 
 
 def _mean_cell(comparison: Comparison, loss: str) -> Cell:

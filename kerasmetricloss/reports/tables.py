@@ -41,6 +41,7 @@ class Table:
         groups: heads above runs of columns, one a column; empty strings where there is none.
         corner: head of the column of names.
         legend: what the marks mean.
+        alone: heads of the columns where no group can stand above them; those of `columns` where empty.
     """
 
     caption: str
@@ -49,6 +50,7 @@ class Table:
     groups: tuple[str, ...] = ()
     corner: str = ""
     legend: str = ""
+    alone: tuple[str, ...] = ()
 
     def sections(self) -> list[tuple[str, list[Row]]]:
         """Rows by section, in order."""
@@ -80,7 +82,7 @@ def transposed(table: Table) -> Table:
 
 def to_markdown(table: Table) -> str:
     """Write a table in GitHub's Markdown: caption, table, legend."""
-    heads = [*([""] if table.sectioned else []), table.corner, *table.columns]
+    heads = [*([""] if table.sectioned else []), table.corner, *(table.alone or table.columns)]
     lines = [f"*{_md(table.caption)}*", "", _md_row(heads), _md_row(["---"] * len(heads), escape=False)]
     for section, rows in table.sections():
         for index, row in enumerate(rows):
@@ -148,7 +150,7 @@ def to_html(table: Table) -> str:
 
 def to_text(table: Table) -> str:
     """Write a table for the terminal."""
-    grid = [[*([""] if table.sectioned else []), table.corner, *table.columns]]
+    grid = [[*([""] if table.sectioned else []), table.corner, *(table.alone or table.columns)]]
     for section, rows in table.sections():
         for index, row in enumerate(rows):
             first = [section if index == 0 else ""] if table.sectioned else []
