@@ -81,7 +81,7 @@ docs: $(SPHINX)  ## the notebooks and the API as a static site: build/site/html/
 	KERAS_BACKEND=tensorflow $(BIN)/sphinx-build -q -W --keep-going -b html docs/site build/site/html
 
 results: $(STAMP)  ## rebuild the results on real images, in README.md and docs/results, from data/
-	$(BIN)/python docs/results.py
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python docs/results.py
 
 clean:  ## delete the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .ruff_cache *.egg-info
