@@ -8,6 +8,7 @@ PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
 SPHINX := $(VENV)/.sphinx
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/studies/test_devices.py tests/test_wheel.py
+RAY := tests/studies/test_engine_ray.py
 # JAX compiles every operation of a test once and runs it once: what compiles fast wins.
 FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 .DEFAULT_GOAL := help
@@ -36,9 +37,10 @@ $(BACKENDS): $(STAMP) tests/requirements-backends.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements-backends.txt
 	touch $@
 
-test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX and on PyTorch
+test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX and on PyTorch; studies on Ray
 	KERAS_BACKEND=jax XLA_FLAGS="$(FAST_COMPILE)" $(BIN)/python -m pytest $(ANY_BACKEND)
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(ANY_BACKEND)
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest $(RAY)
 
 bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, one table
 	$(BIN)/python benchmarks/bench_losses.py
@@ -59,8 +61,8 @@ bench-models: $(BACKENDS)  ## parameters, work, memory and time of the networks,
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python deepvoxnet2==2.20.5
 	$(BIN)/python benchmarks/bench_models.py
 
-test: lint  ## lint and all tests, on the TensorFlow backend
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests
+test: lint  ## lint and all tests but those of Ray, on the TensorFlow backend
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests --ignore=$(RAY)
 
 $(JUPYTER): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
