@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 BACKENDS := $(VENV)/.backends
+MONAI  := $(VENV)/.monai
 PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
 SPHINX := $(VENV)/.sphinx
@@ -42,10 +43,14 @@ test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX a
 	KERAS_BACKEND=torch $(BIN)/python -m pytest $(ANY_BACKEND)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest $(RAY)
 
-bench-losses: $(BACKENDS)  ## time and bytes of every loss against its peers, one table
+$(MONAI): $(BACKENDS) benchmarks/requirements-monai.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-monai.txt
+	touch $@
+
+bench-losses: $(MONAI)  ## time and bytes of every loss against its peers, one table
 	$(BIN)/python benchmarks/bench_losses.py
 
-bench-inference: $(BACKENDS)  ## time of tiled prediction of a volume against MONAI's, one table
+bench-inference: $(MONAI)  ## time of tiled prediction of a volume against MONAI's, one table
 	$(BIN)/python benchmarks/bench_inference.py
 
 $(PEERS): benchmarks/requirements-pipeline.txt
@@ -56,8 +61,7 @@ $(PEERS): benchmarks/requirements-pipeline.txt
 bench-pipeline: $(BACKENDS) $(PEERS)  ## augmented volumes and patches a second against MONAI, TorchIO, batchgeneratorsv2
 	$(BIN)/python benchmarks/bench_pipeline.py --peers benchmarks/.venv/bin/python
 
-bench-models: $(BACKENDS)  ## parameters, work, memory and time of the networks, DeepVoxNet2's and MONAI's, one table
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-models.txt
+bench-models: $(MONAI)  ## parameters, work, memory and time of the networks, DeepVoxNet2's and MONAI's, one table
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python deepvoxnet2==2.20.5
 	$(BIN)/python benchmarks/bench_models.py
 

@@ -1,5 +1,6 @@
 """Prediction of an image of any size: in one piece, or tile by tile with the finished rows handed on."""
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def predict_slabs(
                 slab[: len(slab) - (begin - top)] = kept[begin - top :]
                 top = begin
             if place in given:
-                plan.add(slab, place, given[place])
+                plan.add(slab, place, given[place], None if network.takes_mask else mask)
     yield from plan.rows(slab, top)
 
 
@@ -159,12 +160,13 @@ class _Plan:
             return {}
         size = tuple(t + 2 * m for t, m in zip(self.tile, self.margin, strict=True))
         images = _empty((len(places), *size, image.shape[-1]))
-        masks = np.zeros((len(places), *self.tile, 1), np.float32)
+        masks = np.ones((len(places), *self.tile, 1), np.float32) if network.takes_mask else None
+        ones = np.broadcast_to(np.ones((), bool), self.space) if mask is None else mask
         for number, place in enumerate(places):
             begins = [axis[i] for axis, i in zip(self.starts, place, strict=True)]
             _cut(images[number], image, [b - m for b, m in zip(begins, self.margin, strict=True)], fill)
-            ones = np.broadcast_to(np.ones((), bool), self.space) if mask is None else mask
-            _cut(masks[number, ..., 0], ones, begins, 0)
+            if masks is not None and (mask is not None or not self._inside(begins)):
+                _cut(masks[number, ..., 0], ones, begins, 0)
         given = network.run(images, masks)
         # Keras copies what is an array already.
         given = np.asarray(given if isinstance(given, np.ndarray) else keras.ops.convert_to_numpy(given), np.float32)
@@ -173,16 +175,23 @@ class _Plan:
             raise PredictionError(f"the network gave shape {given.shape} for tiles of {size}, expected {expected}.")
         return dict(zip(places, given, strict=True))
 
-    def add(self, slab: np.ndarray, place: Sequence[int], given: np.ndarray) -> None:
-        """Weigh the voxels of a tile that lie in the image, and add them to the slab of its row."""
+    def _inside(self, begins: Sequence[int]) -> bool:
+        return all(b >= 0 and b + t <= n for b, t, n in zip(begins, self.tile, self.space, strict=True))
+
+    def add(self, slab: np.ndarray, place: Sequence[int], given: np.ndarray, mask: np.ndarray | None) -> None:
+        """Weigh the voxels of a tile that lie in the image and the mask, and add them to the slab of its row."""
         box = self.box(place)
         begins = [axis[i] for axis, i in zip(self.starts, place, strict=True)]
         inner = tuple(slice(part.start - b, part.stop - b) for part, b in zip(box, begins, strict=True))
         given = given[inner]
-        for axis, number in enumerate(place):
-            share = self.weights[axis][number][inner[axis]]
-            if (share != 1).any():
-                given = given * share.reshape((-1, *(1,) * (given.ndim - 1 - axis)))
+        if mask is not None:
+            given = given * mask[box][..., None]
+        shares = [self.weights[axis][number][inner[axis]] for axis, number in enumerate(place)]
+        if any((share != 1).any() for share in shares):
+            # One pass over the tile for all axes but the last, one for that.
+            *before, last = shares
+            given = given * functools.reduce(np.multiply.outer, before)[..., None, None]
+            given *= last[:, None]
         slab[(inner[0], *box[1:])] += given
 
 
@@ -199,4 +208,11 @@ def _cut(out: np.ndarray, array: np.ndarray, begins: Sequence[int], fill: np.nda
     target = tuple(slice(first - b, max(last, first) - b) for (first, last), b in zip(spans, begins, strict=True))
     if any(last - first < n for (first, last), n in zip(spans, out.shape, strict=False)):
         out[...] = fill
-    out[target] = array[tuple(slice(first, max(last, first)) for first, last in spans)]
+    part = array[tuple(slice(first, max(last, first)) for first, last in spans)]
+    if keras.backend.backend() == "torch" and part.dtype == out.dtype and part.flags.writeable:
+        import torch
+
+        # Turns channels last into channels first on every core.
+        torch.from_numpy(out[target]).copy_(torch.from_numpy(part))
+    else:
+        out[target] = part

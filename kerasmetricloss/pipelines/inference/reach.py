@@ -58,11 +58,13 @@ class Network:
             (batch, *output, outputs) that are 0 outside the masks.
         reach: Its sizes.
         outputs: Channels that it gives.
+        takes_mask: Whether `run` looks at masks. If not it is given None for them, and need not apply them.
     """
 
-    run: Callable[[np.ndarray, np.ndarray], object]
+    run: Callable[[np.ndarray, np.ndarray | None], object]
     reach: Reach
     outputs: int
+    takes_mask: bool = True
 
     @classmethod
     def of(cls, model: keras.Model) -> "Network":
@@ -75,7 +77,7 @@ class Network:
         """
         reach, outputs = reach_of(model), model.outputs[0].shape[-1]
         if len(model.inputs) == 1:
-            return cls(lambda images, masks: _run(model, images) * masks, reach, outputs)
+            return cls(lambda images, _: _run(model, images), reach, outputs, takes_mask=False)
         return cls(lambda images, masks: _run(model, [images, masks]), reach, outputs)
 
 
@@ -181,4 +183,9 @@ def _inputs(operation: keras.Operation) -> list[keras.KerasTensor]:
 
 
 def _run(model: keras.Model, inputs: object) -> np.ndarray:
+    if keras.backend.backend() == "torch":
+        import torch
+
+        # Keras would copy arrays.
+        inputs = keras.tree.map_structure(torch.from_numpy, inputs)
     return np.asarray(model.predict_on_batch(inputs))
