@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from kerasmetricloss.pipelines.inference.arrays import copy, empty
 from kerasmetricloss.pipelines.inference.errors import PredictionError
 from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling, starts, weights
@@ -159,7 +160,7 @@ class _Plan:
         if not places:
             return {}
         size = tuple(t + 2 * m for t, m in zip(self.tile, self.margin, strict=True))
-        images = _empty((len(places), *size, image.shape[-1]))
+        images = empty((len(places), *size, image.shape[-1]))
         masks = np.ones((len(places), *self.tile, 1), np.float32) if network.takes_mask else None
         ones = np.broadcast_to(np.ones((), bool), self.space) if mask is None else mask
         for number, place in enumerate(places):
@@ -195,24 +196,10 @@ class _Plan:
         slab[(inner[0], *box[1:])] += given
 
 
-def _empty(shape: tuple[int, ...]) -> np.ndarray:
-    """An array in the memory order that the backend computes in: PyTorch would else copy it channels first."""
-    if keras.backend.backend() != "torch":
-        return np.empty(shape, np.float32)
-    return np.moveaxis(np.empty((shape[0], shape[-1], *shape[1:-1]), np.float32), 1, -1)
-
-
 def _cut(out: np.ndarray, array: np.ndarray, begins: Sequence[int], fill: np.ndarray | float) -> None:
     """Copy a box of an array that can reach beyond it; `fill` stands where it does."""
     spans = [(max(b, 0), min(b + n, size)) for b, n, size in zip(begins, out.shape, array.shape, strict=False)]
     target = tuple(slice(first - b, max(last, first) - b) for (first, last), b in zip(spans, begins, strict=True))
     if any(last - first < n for (first, last), n in zip(spans, out.shape, strict=False)):
         out[...] = fill
-    part = array[tuple(slice(first, max(last, first)) for first, last in spans)]
-    if keras.backend.backend() == "torch" and part.dtype == out.dtype and part.flags.writeable:
-        import torch
-
-        # Turns channels last into channels first on every core.
-        torch.from_numpy(out[target]).copy_(torch.from_numpy(part))
-    else:
-        out[target] = part
+    copy(out[target], array[tuple(slice(first, max(last, first)) for first, last in spans)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from kerasmetricloss.pipelines.inference.arrays import uncopied
 from kerasmetricloss.pipelines.inference.errors import PredictionError
 
 # Larger than the smallest input of every network here (DeepMedic's: 63 voxels), and than any sensible pooling.
@@ -183,9 +184,4 @@ def _inputs(operation: keras.Operation) -> list[keras.KerasTensor]:
 
 
 def _run(model: keras.Model, inputs: object) -> np.ndarray:
-    if keras.backend.backend() == "torch":
-        import torch
-
-        # Keras would copy arrays.
-        inputs = keras.tree.map_structure(torch.from_numpy, inputs)
-    return np.asarray(model.predict_on_batch(inputs))
+    return np.asarray(model.predict_on_batch(keras.tree.map_structure(uncopied, inputs)))
