@@ -78,7 +78,8 @@ def block(folder: Path) -> str:
     """What the README says: Table II's rows, the answer for each data set, and how each was trained."""
     found = findings.find(directory.read_study(folder).chapter(RECIPE))
     table = results.means_table(found, found.main, caption="Mean over the cases that a network never saw in training")
-    told = [f"- **{one.head}** {one.text}" for one in answers(found)]
+    notes = {place.title: " ".join(comparison.notes) for place, comparison in found.headline}
+    told = [f"- **{one.head}** {one.text} {notes[one.head.partition('.')[0]]}".rstrip() for one in answers(found)]
     trained = [f"| {dataset_title(name)} | {_trained(made)} |" for name, made in found.study.made.items()]
     head = ["| | cases | network and size | epochs, rates | minutes |", "|---|---|---|---|---|"]
     return "\n".join([to_markdown(table), *told, "", *head, *trained, ""])
