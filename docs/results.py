@@ -79,7 +79,9 @@ def block(folder: Path) -> str:
     found = findings.find(directory.read_study(folder).chapter(RECIPE))
     table = results.means_table(found, found.main, caption="Mean over the cases that a network never saw in training")
     notes = {place.title: " ".join(comparison.notes) for place, comparison in found.headline}
-    told = [f"- **{one.head}** {one.text} {notes[one.head.partition('.')[0]]}".rstrip() for one in answers(found)]
+    told = [
+        f"- **{one.head}** {one.text} {notes.get(one.head.partition('.')[0], '')}".rstrip() for one in answers(found)
+    ]
     trained = [f"| {dataset_title(name)} | {_trained(made)} |" for name, made in found.study.made.items()]
     head = ["| | cases | network and size | epochs, rates | minutes |", "|---|---|---|---|---|"]
     return "\n".join([to_markdown(table), *told, "", *head, *trained, ""])
