@@ -17,7 +17,8 @@ from kerasmetricloss.studies.settings import Setup, Training
 _SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=8, rate_patience=4, stop_patience=8)
 _SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=20, post_epochs=6)
 # Many losses, or many data sets, share the minutes of one recipe.
-_SHORT = {"table5": {"epochs": 10, "post_epochs": 4}}
+_SHORT_VIRTUAL = {"epochs": 10, "post_epochs": 4}
+_SHORT_MULTI = {"epochs": 16, "post_epochs": 4}
 _PAPER_3D = Training(rate=1e-3, post_rate=1e-4, batch=2)
 _BOX = (136, 136, 82)
 _UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}
@@ -103,7 +104,10 @@ def setup(dataset: str, scale: str, recipe: Recipe | None = None) -> Setup:
         found = replace(found, dataset=f"{dataset}-multi", labels=recipe.labels)
     if recipe.ratios and found.network["dimension"] != 2:
         raise StudyError(f"{recipe.name} masks pictures with rectangles; {dataset} has volumes. Take po18 or mo17.")
-    return found.with_training(**_SHORT.get(recipe.name, {})) if scale == "small" else found
+    if scale != "small":
+        return found
+    # A table and its box plots share their trainings.
+    return found.with_training(**(_SHORT_VIRTUAL if recipe.ratios else _SHORT_MULTI if recipe.labels else {}))
 
 
 def folder_setup(dimension: int, scale: str, recipe: Recipe | None = None) -> Setup:

@@ -88,6 +88,15 @@ def test_keras_names_the_small_networks_as_the_tables_do():
     assert network.name == "unet_small"
 
 
+@pytest.mark.parametrize(
+    ("table", "figure", "dataset"),
+    [("table5", "figB2", "po18"), ("table6", "figB3", "br18"), ("table7", "figB4", "br18")],
+)
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_a_table_and_its_box_plots_train_alike(table, figure, dataset, scale):
+    assert studies.setup(dataset, scale, RECIPES[table]) == studies.setup(dataset, scale, RECIPES[figure])
+
+
 def test_networks_are_chosen_by_name():
     small = networks.build(studies.named_network("unet-small", 2), channels=1, labels=1).count_params()
     half = networks.build(studies.named_network("unet-half", 2), channels=1, labels=1).count_params()
