@@ -36,7 +36,11 @@ def freeze(study_directory: Path) -> list[str]:
     study = directory.read_study(study_directory)
     chapter = study.chapter(RECIPE)
     for dataset in chapter.datasets:
-        made = json.loads(json.dumps({name: value for name, value in chapter.made[dataset].items() if name != "files"}))
+        made = json.loads(
+            json.dumps(
+                {name: value for name, value in chapter.made[dataset].items() if name not in ("files", "losses")}
+            )
+        )
         root = made["data"].pop("root")
         made["data"]["notes"] = [note.removeprefix(f"{root}: ") for note in made["data"].get("notes", [])]
         entry = {"command": _without_paths(chapter.command), "losses": chapter.losses, "made": made}

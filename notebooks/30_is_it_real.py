@@ -92,7 +92,7 @@ plt.figure(figsize=(6.4, 2.8))
 plt.vlines(range(len(order)), 0, differences[order], color=np.where(differences[order] > 0, "#0072b2", "#d55e00"))
 plt.axhline(differences.mean(), color="#1b1f24", linestyle="--", label="mean difference")
 plt.gca().set(xlabel="case, from hard to easy", ylabel=f"Dice of {second} − {first}", title="What pairing shows")
-plt.legend()
+plt.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]

@@ -39,6 +39,7 @@ def open_brats(
     mask: str | None = None,
     fill: float | None = None,
     problems: list[DataError] | None = None,
+    truth_needed: bool = True,
 ) -> list[Case]:
     """List the cases of a BRATS 2018 folder.
 
@@ -51,6 +52,7 @@ def open_brats(
             channels are asked for, or the first channel > 0 where a case lacks FLAIR.
         fill: What replaces NaN and infinite voxels of the images; by default they are an error.
         problems: Collects complaints about single cases, which are then left out.
+        truth_needed: False lists cases without a truth too.
 
     Returns:
         One case a patient, in natural order of the ids.
@@ -59,7 +61,9 @@ def open_brats(
         DataError: No case is there, a case lacks its segmentation or a modality that was asked for, or no modality is
             there in every case.
     """
-    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    wishes = Wishes(
+        channels=channels, labels=labels, mask=mask, fill=fill, problems=problems, truth_needed=truth_needed
+    )
     subjects = find_subjects(_case_folders(root, problems), _files, problems)
     return scan_cases(subjects, _SCANS, wishes, root=root)
 

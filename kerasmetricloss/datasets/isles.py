@@ -45,6 +45,7 @@ def open_isles17(
     mask: str | None = None,
     fill: float | None = None,
     problems: list[DataError] | None = None,
+    truth_needed: bool = True,
 ) -> list[Case]:
     """List the cases of an ISLES 2017 folder.
 
@@ -57,6 +58,7 @@ def open_isles17(
             without that modality is no case.
         fill: What replaces NaN and infinite voxels of the images; by default they are an error.
         problems: Collects complaints about single cases, which are then left out.
+        truth_needed: False lists cases without a truth too.
 
     Returns:
         One case a folder, in natural order: training_2 before training_10.
@@ -64,7 +66,9 @@ def open_isles17(
     Raises:
         DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
     """
-    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    wishes = Wishes(
+        channels=channels, labels=labels, mask=mask, fill=fill, problems=problems, truth_needed=truth_needed
+    )
     return _open(root, IS17, "infarct", wishes)
 
 
@@ -76,6 +80,7 @@ def open_isles18(
     mask: str | None = None,
     fill: float | None = None,
     problems: list[DataError] | None = None,
+    truth_needed: bool = True,
 ) -> list[Case]:
     """List the cases of an ISLES 2018 folder.
 
@@ -97,7 +102,9 @@ def open_isles18(
     Raises:
         DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
     """
-    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    wishes = Wishes(
+        channels=channels, labels=labels, mask=mask, fill=fill, problems=problems, truth_needed=truth_needed
+    )
     return _open(root, IS18, "core", wishes)
 
 

@@ -12,7 +12,6 @@ from kerasmetricloss.datasets.groups import read_groups
 from kerasmetricloss.datasets.isles import open_isles17, open_isles18
 from kerasmetricloss.datasets.pictures import open_colonoscopy
 from kerasmetricloss.datasets.radiographs import open_radiographs
-from kerasmetricloss.datasets.unlabelled import truth_optional
 from kerasmetricloss.datasets.wmh import open_wmh
 
 # A reader takes (root, *, channels, labels, problems, **settings of its own) and lists the cases; a new data set is a
@@ -26,7 +25,7 @@ _READERS: dict[str, Callable[..., list[Case]]] = {
     "po18": open_colonoscopy,
     "wm17": open_wmh,
 }
-_COMMON = ("root", "channels", "labels", "problems")
+_COMMON = ("root", "channels", "labels", "problems", "truth_needed")
 
 
 def names() -> tuple[str, ...]:
@@ -96,9 +95,10 @@ def open_dataset(
             mend = f"it has {', '.join(known)}" if known else "it has none"
             raise DataError(f"the reader of {name.casefold()} has no setting {key!r}", mend=mend)
     first = len(problems or ())
+    if not truth_needed and "truth_needed" in inspect.signature(reader).parameters:
+        settings["truth_needed"] = False
     try:
-        with truth_optional(not truth_needed):
-            cases = reader(_checked(Path(root)), channels=channels, labels=labels, problems=problems, **settings)
+        cases = reader(_checked(Path(root)), channels=channels, labels=labels, problems=problems, **settings)
     except OSError as error:
         # A folder below the root that may not be listed, a link that leads to itself, a disk that fails.
         mend = "check its permissions, links and disk"

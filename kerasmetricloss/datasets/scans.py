@@ -16,7 +16,7 @@ from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, nat
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
-from kerasmetricloss.datasets.unlabelled import truth_needed, unknown_truth
+from kerasmetricloss.datasets.unlabelled import unknown_truth
 
 TRUTH = "the segmentation"
 _FIRST = "the first channel"
@@ -70,6 +70,7 @@ class Wishes:
         mask: ``CHANNEL>NUMBER`` or ``all``.
         fill: What replaces NaN and infinite voxels of the images.
         problems: Collects the complaints about single cases, which are then left out.
+        truth_needed: Whether a case without a truth is none.
     """
 
     channels: Sequence[str] | None = None
@@ -77,6 +78,7 @@ class Wishes:
     mask: str | None = None
     fill: float | None = None
     problems: list[DataError] | None = None
+    truth_needed: bool = True
 
 
 def once_by_name(folders: Sequence[Path], root: Path, problems: list[DataError] | None) -> dict[str, Path]:
@@ -129,7 +131,7 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
     labels = known_names(wishes.labels or scans.labels[:1], scans.labels, f"{scans.name} has no label", root)
     asked = wishes.channels
     asked = None if asked is None else known_names(asked, scans.channels, f"{scans.name} has no channel", root)
-    needed = (*((TRUTH,) if truth_needed.get() else ()), *(asked or ()))
+    needed = (*((TRUTH,) if wishes.truth_needed else ()), *(asked or ()))
     whole = [subject for subject in subjects if _has(subject, needed, scans, wishes)]
     mask = _mask(whole, scans, wishes, root)
     if mask is not None and mask.channel != _FIRST:

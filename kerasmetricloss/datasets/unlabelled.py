@@ -1,8 +1,6 @@
 """Images without a truth: what a trained model is for."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,19 +12,6 @@ from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
 from kerasmetricloss.datasets.patterns import match_files
 from kerasmetricloss.datasets.picture_files import SUFFIXES, read_image
-
-# Set around a reader of scans, so that no reader has to hand it on.
-truth_needed = ContextVar("truth_needed", default=True)
-
-
-@contextmanager
-def truth_optional(optional: bool) -> Iterator[None]:
-    """Let the readers of scans that are called within list cases without a truth too; False changes nothing."""
-    token = truth_needed.set(not optional)
-    try:
-        yield
-    finally:
-        truth_needed.reset(token)
 
 
 def unknown_truth(space: tuple[int, ...], labels: int) -> tuple[np.ndarray, np.ndarray]:

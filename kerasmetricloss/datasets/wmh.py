@@ -38,6 +38,7 @@ def open_wmh(
     mask: str | None = None,
     fill: float | None = None,
     problems: list[DataError] | None = None,
+    truth_needed: bool = True,
 ) -> list[Case]:
     """List the cases of a WMH 2017 folder.
 
@@ -49,6 +50,7 @@ def open_wmh(
             units. T1 scans in other units need another number. A folder without that modality is no case.
         fill: What replaces NaN and infinite voxels of the images; by default they are an error.
         problems: Collects complaints about single cases, which are then left out.
+        truth_needed: False lists cases without a truth too.
 
     Returns:
         One case a folder, in natural order. Its id is the folder's name, and where two sites share a name, the path
@@ -57,7 +59,9 @@ def open_wmh(
     Raises:
         DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
     """
-    wishes = Wishes(channels=channels, labels=labels, mask=mask, fill=fill, problems=problems)
+    wishes = Wishes(
+        channels=channels, labels=labels, mask=mask, fill=fill, problems=problems, truth_needed=truth_needed
+    )
     folders = list(_case_folders(root, set(root.resolve().parents), problems))
     if not folders:
         mend = "name the folder of the data set, of one site or of the cases"

@@ -22,9 +22,7 @@ def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model
         StudyError: The name is unknown, or the network does not take such images.
     """
     settings = {key: value for key, value in network.items() if key != "name"}
-    name = network["name"]
-    if name not in NAMES:
-        raise StudyError(f"Network {name!r} is unknown; known are {', '.join(NAMES)}.")
+    name = _known(network["name"])
     settings |= {"outputs": labels, "name": name.replace("-", "_")}
     if not name.startswith("deeplab"):
         make = {"deepmedic": models.deepmedic, "deepmedic-small": models.deepmedic_small}
@@ -60,9 +58,7 @@ def named_network(name: str, dimension: int) -> dict[str, Any]:
         >>> named_network("unet-half", 2)
         {'name': 'unet-half', 'dimension': 2, 'filters': 10, 'levels': 4}
     """
-    if name not in NAMES:
-        raise StudyError(f"Network {name!r} is unknown; known are {', '.join(NAMES)}.")
-    if name.startswith("deeplab") and dimension != 2:
+    if _known(name).startswith("deeplab") and dimension != 2:
         raise StudyError(f"{name} takes pictures, not volumes; known for volumes are {', '.join(NAMES[:5])}.")
     if name == "unet-small":
         return small_network(dimension)
@@ -70,6 +66,12 @@ def named_network(name: str, dimension: int) -> dict[str, Any]:
     if name == "unet-half":
         settings |= {"filters": 10, "levels": 4}
     return settings | ({"weights": IMAGENET} if name == "deeplab" else {})
+
+
+def _known(name: str) -> str:
+    if name not in NAMES:
+        raise StudyError(f"Network {name!r} is unknown; known are {', '.join(NAMES)}.")
+    return name
 
 
 def normalises(network: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.networks import small_network
+from kerasmetricloss.studies.networks import named_network, small_network
 from kerasmetricloss.studies.recipes import Recipe
 from kerasmetricloss.studies.settings import Setup, Training
 
@@ -21,13 +21,13 @@ _SHORT_VIRTUAL = {"epochs": 10, "post_epochs": 4}
 _SHORT_MULTI = {"epochs": 16, "post_epochs": 4}
 _PAPER_3D = Training(rate=1e-3, post_rate=1e-4, batch=2)
 _BOX = (136, 136, 82)
-_UNET_3D: dict[str, Any] = {"name": "unet", "dimension": 3}
-_UNET_2D: dict[str, Any] = {"name": "unet", "dimension": 2}
+_UNET_3D = named_network("unet", 3)
+_UNET_2D = named_network("unet", 2)
 # IS18: half the filters, average pooling, no normalisation, no L2.
 _UNET_HALF = _UNET_3D | {"filters": 10, "levels": 4, "pooling": "average", "normalisation": None, "l2": None}
-_DEEPMEDIC: dict[str, Any] = {"name": "deepmedic", "dimension": 3}
-_DEEPMEDIC_SMALL: dict[str, Any] = {"name": "deepmedic-small", "dimension": 3}
-_DEEPLAB: dict[str, Any] = {"name": "deeplab", "dimension": 2, "weights": "imagenet"}
+_DEEPMEDIC = named_network("deepmedic", 3)
+_DEEPMEDIC_SMALL = named_network("deepmedic-small", 3)
+_DEEPLAB = named_network("deeplab", 2)
 
 
 def _small_volumes(dataset: str, spacing_mm: float, **changes: Any) -> Setup:

@@ -114,17 +114,11 @@ class Trainer:
         return Trained(best.weights, best.epoch, best.history)
 
     def predict(self, weights: Weights, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Probabilities of full images, (cases, *space, labels).
-
-        One image a device at a time, so that memory stays bounded.
-        """
+        """Probabilities of full images in one batch, (cases, *space, labels)."""
         self.network.set_weights(weights)
-        found, together = [], self._devices
         with spread(self._devices):
-            for i in range(0, len(images), together):
-                inputs = [fill(array[i : i + together], together) for array in (images, masks)]
-                found.append(keras.ops.convert_to_numpy(self.network.predict_on_batch(inputs)))
-        return np.concatenate(found)[: len(images)]
+            found = self.network.predict_on_batch([fill(array, self._devices) for array in (images, masks)])
+        return keras.ops.convert_to_numpy(found)[: len(images)]
 
     def save(self, weights: Weights, path: Path) -> None:
         """Write the network with these weights as a `.keras` file."""

@@ -141,6 +141,7 @@ class Worker:
 
     def _predict(self, weights: Weights, fold: Fold, shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
+        # One image a device at a time, so that memory stays bounded.
         for start in range(0, len(fold.test), self.devices):
             cases = [self.data.prepared[i] for i in fold.test[start : start + self.devices]]
             images = np.stack([((case.image - shift) / scale).astype("float32") for case in cases])
