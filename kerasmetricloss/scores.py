@@ -6,16 +6,16 @@ is unique. A NaN value means that the metric is not defined for that case, such 
 prediction. Nothing here needs Keras.
 """
 
-import contextlib
 import io
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from kerasmetricloss.files import replace_file
 
 KEY = ("dataset", "model", "loss", "seed", "fold", "case", "group", "label", "metric")
 COLUMNS = (*KEY, "value")
@@ -215,27 +215,6 @@ def order_losses(names: Iterable[str]) -> list[str]:
         return (1, int(round(alpha + beta, 6) != 1), alpha, name)
 
     return sorted(names, key=key)
-
-
-def replace_file(path: str | os.PathLike, data: bytes) -> Path:
-    """Write a file so that readers see the old bytes or the new ones, never a part; make its folder if need be."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes files that only their owner may read
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    return path
 
 
 def _suffix(path: Path) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import fill
 
+from kerasmetricloss.files import replace_file
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.directory import Chapter, StudyDirectory, read_study
 from kerasmetricloss.reports.document import Answer, Document, Part
@@ -19,7 +20,6 @@ from kerasmetricloss.reports.sections import curves_section, table_sections, tes
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
 from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
 from kerasmetricloss.reports.words import lead
-from kerasmetricloss.scores import replace_file
 
 TERMINAL = 100  # columns
 LONGEST_GIST = 180  # signs that the contents hold of a chapter's answer

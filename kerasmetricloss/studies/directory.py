@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from kerasmetricloss.scores import replace_file
+from kerasmetricloss.files import replace_file
 from kerasmetricloss.studies import networks, provenance
 from kerasmetricloss.studies.cells import Cell
 from kerasmetricloss.studies.data import StudyData

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasmetricloss.scores import ScoreTable, replace_file
+from kerasmetricloss.files import replace_file
+from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.studies import examples
 from kerasmetricloss.studies.cells import Cell, CellStore
 from kerasmetricloss.studies.data import StudyData

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kerasmetricloss.datasets import Case, DataError
+from kerasmetricloss.files import replace_file
 from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
 from kerasmetricloss.pipelines.inference.errors import PredictionError
 from kerasmetricloss.pipelines.inference.native import save_label, suffix
 from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
-from kerasmetricloss.scores import replace_file
 
 SCORES, ABOUT = "scores.csv", "predictions.json"
 COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file")

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from kerasmetricloss.datasets import Case, Volume, nifti
-from kerasmetricloss.scores import replace_file
+from kerasmetricloss.files import replace_file
 
 
 def to_native_grid(array: np.ndarray, size: Sequence[int], steps: Sequence[float]) -> np.ndarray:
