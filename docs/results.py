@@ -2,6 +2,8 @@
 
 python docs/results.py                    rebuilds README.md (between its marks) and docs/results/
 python docs/results.py freeze STUDY       takes over the scores of table2 from a study directory, data set by data set
+python docs/results.py freeze STUDY --suffix deeplab
+                                          the same under names of their own (po18-deeplab), beside another network's
 
 Frozen are the scores a case (data/scores/), the learning curves (data/curves/) and how they were made (data/studies/):
 no images, no paths.
@@ -27,30 +29,30 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT, README = ROOT / "data", ROOT / "docs" / "results", ROOT / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
 RECIPE = "table2"
-ORDER = ("mo17", "po18", "br18", "wm17", "wm17dm")
+ORDER = ("mo17", "po18", "po18-deeplab", "br18", "wm17", "wm17dm")
 MOVED = {"--root": "FOLDER", "--out": "STUDY"}  # paths of the machine that ran it
 
 
-def freeze(study_directory: Path) -> list[str]:
-    """Take over what a study says of its data sets; a data set that was frozen before is replaced."""
+def freeze(study_directory: Path, suffix: str = "") -> list[str]:
+    """Take over what a study says of its data sets; what was frozen under the same name is replaced."""
     study = directory.read_study(study_directory)
     chapter = study.chapter(RECIPE)
-    for dataset in chapter.datasets:
+    names = {dataset: f"{dataset}-{suffix}" if suffix else dataset for dataset in chapter.datasets}
+    for dataset, name in names.items():
         made = json.loads(
-            json.dumps(
-                {name: value for name, value in chapter.made[dataset].items() if name not in ("files", "losses")}
-            )
+            json.dumps({key: value for key, value in chapter.made[dataset].items() if key not in ("files", "losses")})
         )
         root = made["data"].pop("root")
         made["data"]["notes"] = [note.removeprefix(f"{root}: ") for note in made["data"].get("notes", [])]
         entry = {"command": _without_paths(chapter.command), "losses": chapter.losses, "made": made}
         for folder in ("scores", "curves", "studies"):
             (DATA / folder).mkdir(exist_ok=True)
-        chapter.scores.select(dataset=dataset).write(DATA / "scores" / f"{dataset}.parquet")
-        curves = study.curves[study.curves["dataset"] == dataset]
-        curves.to_parquet(DATA / "curves" / f"{dataset}.parquet", index=False)
-        (DATA / "studies" / f"{dataset}.json").write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
-    return chapter.datasets
+        scores = chapter.scores.select(dataset=dataset).frame.assign(dataset=name)
+        ScoreTable(scores).write(DATA / "scores" / f"{name}.parquet")
+        curves = study.curves[study.curves["dataset"] == dataset].assign(dataset=name)
+        curves.to_parquet(DATA / "curves" / f"{name}.parquet", index=False)
+        (DATA / "studies" / f"{name}.json").write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+    return list(names.values())
 
 
 def _without_paths(command: str) -> str:
@@ -101,7 +103,10 @@ def _trained(made: dict) -> str:
     network = f"{made['network']['name']} ({made['parameters']:,} parameters), output {box}{grid}"
     epochs = f"{training['epochs']} of CE at {training['rate']:g}, then {training['post_epochs']} "
     epochs += f"at {training['post_rate']:g}"
-    return f"{cases}, {count(made['folds']['used'], 'fold')} | {network} | {epochs} | {made['minutes']:.0f}"
+    folds = count(made["folds"]["used"], "fold")
+    if "only" in made["folds"]:
+        folds = f"fold {', '.join(map(str, made['folds']['only']))} of {made['folds']['requested']}"
+    return f"{cases}, {folds} | {network} | {epochs} | {made['minutes']:.0f}"
 
 
 def rebuild() -> None:
@@ -125,9 +130,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", nargs="?", choices=("rebuild", "freeze"), default="rebuild")
     parser.add_argument("studies", nargs="*", type=Path, metavar="STUDY")
+    parser.add_argument("--suffix", default="", help="frozen names end in -SUFFIX")
     arguments = parser.parse_args()
     for study in arguments.studies:
-        print(f"frozen from {study}: {', '.join(freeze(study))}")
+        print(f"frozen from {study}: {', '.join(freeze(study, arguments.suffix))}")
     if arguments.action == "rebuild":
         rebuild()
 

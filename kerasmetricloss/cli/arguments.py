@@ -17,6 +17,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def fold_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers from 1 on, separated by commas."""
+    return tuple(dict.fromkeys(positive(number.strip()) for number in text.split(",")))
+
+
 def level(text: str) -> float:
     """A number between 0 and 1, such as a level of significance."""
     try:

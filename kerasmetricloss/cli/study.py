@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kerasmetricloss.cli.arguments import natural, positive
+from kerasmetricloss.cli.arguments import fold_numbers, natural, positive
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
@@ -69,6 +69,13 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
         help="one more loss, such as your own package.module:Name; may be given several times",
     )
     run.add_argument("--folds", type=int, default=5, help="folds asked for (default: 5)")
+    run.add_argument(
+        "--only-folds",
+        type=fold_numbers,
+        default=(),
+        metavar="N,N",
+        help="train these of the folds only, counted from 1: a first look that the whole study then goes on from",
+    )
     run.add_argument(
         "--folds-by",
         choices=("group", "case"),
@@ -179,6 +186,7 @@ def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
         out=options.out,
         losses=tuple(dict.fromkeys([*(options.losses or recipe.losses), *options.loss])),
         folds=options.folds,
+        only_folds=options.only_folds,
         inner_validation=options.inner_validation,
         splits=options.splits,
         seed=options.seed,

@@ -119,10 +119,11 @@ def dataset_title(dataset: str) -> str:
     """A data set as the paper prints it.
 
     Example:
-        >>> dataset_title("po18"), dataset_title("br18-multi"), dataset_title("po18-0.05")
-        ('PO18', 'BR18', 'PO18-0.05')
+        >>> [dataset_title(name) for name in ("po18", "br18-multi", "po18-0.05", "po18-deeplab")]
+        ['PO18', 'BR18', 'PO18-0.05', 'PO18-DeepLab']
     """
-    return dataset.removesuffix("-multi").upper()
+    name, dash, variant = dataset.removesuffix("-multi").partition("-")
+    return name.upper() + dash + {"deeplab": "DeepLab"}.get(variant, variant)
 
 
 def number(value: float, *, signed: bool = False) -> str:

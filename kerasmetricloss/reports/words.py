@@ -176,7 +176,12 @@ def _about_folds(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
     used = folds.get("used")
     if used is None:
         used = study.scores.select(dataset=dataset).frame["fold"].nunique()
-    if used < max(folds.get("requested", PAPER_FOLDS), PAPER_FOLDS):
+    if folds.get("only"):
+        yield (
+            f"Fold {', '.join(map(str, folds['only']))} of {folds['requested']} only: the other cases were not scored, "
+            "and fewer networks stand behind the means."
+        )
+    elif used < max(folds.get("requested", PAPER_FOLDS), PAPER_FOLDS):
         yield (
             f"{count(used, 'fold')} in place of the paper's {PAPER_FOLDS}: each network was trained on a smaller share "
             "of the cases, and fewer networks stand behind the means."

@@ -43,6 +43,7 @@ def describe_data(request: Request, data: StudyData, folds: Sequence[Fold]) -> D
             "requested": request.folds,
             "used": len(folds),
             "by": setup.folds_by if request.splits is None else f"file {request.splits.name}",
+            **({"only": [fold.index + 1 for fold in folds]} if request.only_folds else {}),
         },
         "selection": request.selection,
         "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **data.describe()},
@@ -160,12 +161,25 @@ def write_json(path: Path, value: Description) -> None:
 
 def _refuse_other_settings(out: Path, name: str, before: Description, new: Description) -> None:
     for key in FIXED:
-        old = before.get(key)
-        if old != new[key]:
+        old, now = before.get(key), new[key]
+        if key == "folds" and old != now and _same_cut(old, now):
+            left = [loss for loss in before["losses"] if loss not in new["losses"]]
+            if not left:
+                continue
+            raise StudyError(
+                f"{out} holds other folds of {name} for {', '.join(left)}, which this run does not train: one table "
+                "needs the same folds for every loss. Name them too with --losses, or choose another --out."
+            )
+        if old != now:
             raise StudyError(
                 f"{out} holds a study of {name} with other settings: {key} was {json.dumps(old)} and is now "
-                f"{json.dumps(new[key])}. Choose another --out, or delete it."
+                f"{json.dumps(now)}. Choose another --out, or delete it."
             )
+
+
+def _same_cut(one: Description, other: Description) -> bool:
+    """Whether two choices of folds are out of one cut of the cases."""
+    return all(one[key] == other[key] for key in ("requested", "by"))
 
 
 def _refuse_changed_files(out: Path, before: Description, new: Description) -> None:

@@ -98,6 +98,27 @@ def published_folds(
     return [_fold(index, dealt, members, seed, inner_validation) for index in range(len(dealt))]
 
 
+def only_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
+    """Some of the folds, cut as all of them are, so that a look at one is a part of the whole study.
+
+    Args:
+        folds: From `make_folds` or `published_folds`.
+        numbers: Which of them, counted from 1; all where empty.
+
+    Raises:
+        StudyError: There is no such fold.
+
+    Example:
+        >>> folds = make_folds(["a", "b", "c"], folds=3)
+        >>> [fold.index for fold in only_folds(folds, [3, 1])]
+        [0, 2]
+    """
+    beyond = [str(number) for number in numbers if not 1 <= number <= len(folds)]
+    if beyond:
+        raise StudyError(f"--only-folds {','.join(beyond)}: there are {len(folds)} folds, 1 to {len(folds)}.")
+    return [fold for fold in folds if not numbers or fold.index + 1 in numbers]
+
+
 def check_folds(folds: int, by: str, inner_validation: float) -> None:
     """Check what can be checked without the cases.
 

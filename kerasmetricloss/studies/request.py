@@ -29,6 +29,7 @@ class Request:
         losses: Losses to compare, by any name that `losses.from_name` takes; the recipe's where empty.
         folds: Folds asked for.
         inner_validation: 0 selects weights on the reported fold, as the paper does; else the share of training cases.
+        only_folds: The folds to train, counted from 1; all where empty.
         splits: File of published folds, as `datasets.read_splits` takes it; None makes folds.
         seed: Seed of folds, weights, order and augmentation.
         phantoms: Number of phantoms to make at `root` first; 0 takes what is there.
@@ -46,6 +47,7 @@ class Request:
     out: Path
     losses: tuple[str, ...] = ()
     folds: int = 5
+    only_folds: tuple[int, ...] = ()
     inner_validation: float = 0.0
     splits: Path | None = None
     seed: int = 0

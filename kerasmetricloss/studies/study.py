@@ -24,7 +24,7 @@ from kerasmetricloss.studies import devices, directory, engines, plan, tables
 from kerasmetricloss.studies.cells import CellStore, lock
 from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
 from kerasmetricloss.studies.errors import LossError, StudyError, StudyStopped
-from kerasmetricloss.studies.folds import Fold, make_folds, published_folds
+from kerasmetricloss.studies.folds import Fold, make_folds, only_folds, published_folds
 from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.recipes import RECTANGLES, THEORY
 from kerasmetricloss.studies.request import Request, trained_name
@@ -80,8 +80,10 @@ def _folds(request: Request, cases: Sequence[datasets.Case], splits: datasets.Sp
     groups = [case.group for case in cases]
     common = {"seed": request.seed, "inner_validation": request.inner_validation}
     if splits is not None:
-        return published_folds(datasets.match_splits(splits, cases, partial=True), groups, **common)
-    return make_folds(groups, folds=request.folds, by=request.setup.folds_by, **common)
+        folds = published_folds(datasets.match_splits(splits, cases, partial=True), groups, **common)
+    else:
+        folds = make_folds(groups, folds=request.folds, by=request.setup.folds_by, **common)
+    return only_folds(folds, request.only_folds)
 
 
 def _train(

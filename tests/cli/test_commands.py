@@ -119,6 +119,7 @@ def test_bad_input_is_one_line_exit_status_2_and_nothing_written(frames, tmp_pat
         (("--network", "unet-half"), "--filters is for unet-small"),
         (("--repeats", "2"), "--repeats is for patches"),
         (("--folds", "1"), "two or more"),
+        (("--only-folds", "1,9"), "--only-folds 9: there are"),
         (("--losses", "CE,sDice,SoftDice"), "named twice"),
         (("--losses", "hardDice"), "there is no loss 'hardDice'"),
         (("--spacing-mm", "2"), "use --picture-size"),

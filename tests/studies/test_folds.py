@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.folds import make_folds, published_folds
+from kerasmetricloss.studies.folds import make_folds, only_folds, published_folds
 
 GROUPS = st.lists(st.sampled_from("abcdefghij"), min_size=2, max_size=40).filter(lambda names: len(set(names)) > 1)
 
@@ -83,3 +83,11 @@ def test_an_inner_validation_within_published_folds_keeps_groups_together():
     first, _ = published_folds([(0, 1, 2, 3), (4, 5, 6, 7, 8, 9)], groups, inner_validation=0.3)
     assert first.test == (0, 1, 2, 3)
     assert not {groups[i] for i in first.train} & {groups[i] for i in first.validation}
+
+
+def test_some_folds_are_cut_as_all_are():
+    folds = make_folds(list("abcdefg"), folds=3)
+    assert only_folds(folds, []) == folds
+    assert only_folds(folds, [3, 1]) == [folds[0], folds[2]]
+    with pytest.raises(StudyError, match=r"--only-folds 4: there are 3 folds, 1 to 3"):
+        only_folds(folds, [1, 4])

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from kerasmetricloss import studies
+from kerasmetricloss import reports, studies
 from kerasmetricloss.datasets import DataError
 from kerasmetricloss.scores import ScoreTable
 
@@ -275,6 +276,24 @@ def test_recipes_share_a_directory_and_names_of_one_loss_its_training(uninterrup
         "table2": ["CE", "sDice"],
         "table3": list(losses),
     }
+
+
+def test_one_fold_is_a_part_of_the_study_that_goes_on_from_it(uninterrupted, pictures, tmp_path, request_for):
+    request = request_for(pictures, tmp_path)
+    studies.run(dataclasses.replace(request, only_folds=(2,)))
+    part, whole = (ScoreTable.read(out / "scores.parquet").frame for out in (tmp_path, uninterrupted))
+    pd.testing.assert_frame_equal(part, whole[whole["fold"] == 1].reset_index(drop=True))
+    described = json.loads((tmp_path / "study.json").read_text())["datasets"]["po18"]
+    assert described["folds"] == {"requested": 3, "used": 1, "by": "group", "only": [2]}
+    report = reports.build_report(tmp_path).read_text()
+    assert "Fold 2 of 3 only" in report
+    # A loss of one fold beside a loss of three would not be one table.
+    with pytest.raises(studies.StudyError, match="other folds of po18 for sDice"):
+        studies.run(dataclasses.replace(request, losses=("CE",)))
+    watch = Watch()
+    studies.run(request, observer=watch)
+    assert len(watch.started) == 6
+    pd.testing.assert_frame_equal(ScoreTable.read(tmp_path / "scores.parquet").frame, whole)
 
 
 def test_virtual_data_sets_join_the_table_under_names_of_their_own(uninterrupted, pictures, tmp_path, request_for):
