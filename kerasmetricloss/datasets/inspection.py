@@ -1,7 +1,8 @@
 """A look at a whole data set before anything is trained on it: sizes, ratios, and everything that is wrong or odd.
 
 A problem keeps a case from being read, or leaves part of it out; a note is what can be read but is worth a look: an
-empty truth, foreground outside the mask, the same image twice, a channel whose unit differs between cases.
+empty truth, foreground outside the mask, the same image twice, a channel whose unit differs between cases, or from the
+one that the challenge's mask is made for.
 """
 
 import hashlib
@@ -12,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, natural_key
+from kerasmetricloss.datasets.catalog import CATALOG, DataSet
 from kerasmetricloss.datasets.opening import open_dataset
 
 # Scanners and gains change the brightness of a channel by less; a factor of 1000 is another unit.
 _UNIT_FACTOR = 30.0
+_OWNERS_FACTOR = 10.0  # for the median case against what the paper's authors measured on the whole challenge
 _MUCH_OUTSIDE = 0.01
 
 
@@ -131,6 +134,8 @@ def inspect(
     if not cases:
         raise DataError(f"none of {len(listed)} cases can be read, the first problem is: {problems[0]}", file=root)
     notes = [*_notes(cases, summaries), *_unit_notes(cases, summaries)]
+    if settings.get("mask") is None:
+        notes += _mask_notes(name, cases, summaries)
     return Inspection(cases=tuple(cases), summaries=tuple(summaries), problems=tuple(problems), notes=tuple(notes))
 
 
@@ -198,3 +203,29 @@ def _unit_notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataErr
             file = case.files[min(index, len(case.files) - 1)]
             notes.append(DataError(problem, case=case.id, file=file, mend=mend))
     return notes
+
+
+def _mask_notes(name: str, cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
+    """Return whether the channel of the challenge's mask is in another unit than there, so that its rule misses."""
+    known = CATALOG.get(name)
+    if known is None or known.mask is None or not known.mask.above:
+        return []
+    channel = known.mask.channel
+    if channel not in cases[0].channels:
+        return []
+    index, expected = cases[0].channels.index(channel), _bright(known, channel)
+    value = float(np.median([one.bright[index] for one in summaries]))
+    if not value or 1 / _OWNERS_FACTOR < value / expected < _OWNERS_FACTOR:
+        return []
+    problem = f"{channel} reaches {value:.3g} in the mask (95th percentile), about {expected:.3g} in the challenge"
+    mend = (
+        f"the mask {channel}>{known.mask.above:g} is made for the challenge's unit; give another (--mask "
+        f"'{channel}>NUMBER')"
+    )
+    return [DataError(problem, file=cases[0].files[min(index, len(cases[0].files) - 1)], mend=mend)]
+
+
+def _bright(known: DataSet, channel: str) -> float:
+    # Two deviations above the mean that the authors measured: near the 95th percentile of bright tissue.
+    index = known.channels.index(channel)
+    return known.shift[index] + 2 * known.scale[index]

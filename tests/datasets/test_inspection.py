@@ -62,6 +62,24 @@ def test_a_unit_that_differs_between_cases_is_noted(scans):
     assert note.mend
 
 
+@pytest.mark.parametrize("name", ["br18", "is17", "is18", "wm17"])
+def test_scans_in_the_challenge_s_units_are_not_noted(name, tmp_path):
+    assert inspect(name, write_phantom(name, tmp_path / name, cases=2, seed=0)).notes == ()
+
+
+def test_a_unit_that_is_not_the_challenge_s_is_noted_with_the_mask_that_it_breaks(tmp_path):
+    root = write_phantom("wm17", tmp_path / "wm17", cases=2, seed=0)
+    for path in root.rglob("pre/T1.nii.gz"):
+        scan = read_nifti(path)
+        write_nifti(path, (scan.voxels * 100).astype(np.float32), scan.affine)
+    (note,) = inspect("wm17", root).notes
+    assert note.problem.startswith("T1 reaches")
+    # the authors' constants for T1 are 262 and 490: 262 + 2 * 490
+    assert "about 1.24e+03 in the challenge" in note.problem
+    assert "--mask 'T1>NUMBER'" in note.mend
+    assert inspect("wm17", root, mask="T1>2500").notes == ()
+
+
 def test_the_same_image_twice_and_an_empty_truth_are_noted(scans):
     (scans / "s3" / "adc.nii.gz").write_bytes((scans / "s1" / "adc.nii.gz").read_bytes())
     write_nifti(scans / "s2" / "msk.nii.gz", np.zeros((4, 5, 3), np.uint8), AFFINE)
