@@ -6,8 +6,9 @@
 Both run the same Keras networks on the PyTorch backend over the same tiles, with the same overlap, batch and Gaussian
 blending, from a NumPy volume to a NumPy volume of probabilities, in turn within each round. With constant blending both
 are checked to predict the same (MONAI's Gaussian weights end at 1e-3, ours do not). "network" is the time of the
-network's calls alone, what no way of tiling can save. Processor seconds are of all threads; they bear other load on the
-machine better than the clock does.
+network's calls alone, what no way of tiling can save. "ours, whole" is what `predict_image` does unless told to cut:
+the volume in one piece, each voxel once instead of three times, where memory has room for one call of that size.
+Processor seconds are of all threads; they bear other load on the machine better than the clock does.
 """
 
 import argparse
@@ -64,6 +65,12 @@ def ours(model: keras.Model, tile: int, batch: int, mode: str) -> Callable[[np.n
     return lambda image: predict_image(image, network, tiling=tiling)[..., 0]
 
 
+def whole(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Prediction as it is by default: in one piece."""
+    network = Network.of(model)
+    return lambda image: predict_image(image, network)[..., 0]
+
+
 def monai(model: keras.Model, tile: int, batch: int, mode: str) -> Callable[[np.ndarray], np.ndarray] | None:
     try:
         from monai.inferers import SlidingWindowInferer
@@ -110,7 +117,10 @@ def measure(build: Callable, size: tuple, tile: int, batch: int, rounds: int) ->
     equal = [way(image) for make in makers.values() if (way := make(model, tile, batch, "constant"))]
     assert all(np.abs(found - equal[0]).max() < 1e-5 for found in equal), "they predict different things"
     ways = {name: make(model, tile, batch, "gaussian") for name, make in makers.items()}
-    ways = {name: way for name, way in ways.items() if way} | {"network": bare(model, tile, batch, count)}
+    ways = {name: way for name, way in ways.items() if way} | {
+        "network": bare(model, tile, batch, count),
+        "whole": whole(model),
+    }
     for way in ways.values():
         way(image)  # first calls are not timed
     times = {name: [] for name in ways}
@@ -123,6 +133,8 @@ def measure(build: Callable, size: tuple, tile: int, batch: int, rounds: int) ->
         cells += [f"{middle[name][kind]:.3f}" if name in middle else "" for name in ("network", "ours", "MONAI")]
         ratio = np.divide(times["MONAI"], times["ours"])[:, kind] if "MONAI" in times else []
         cells.append(f"{np.median(ratio):.2f}" if len(ratio) else "")
+    cells.append(f"{middle['whole'][0]:.3f}")
+    cells.append(f"{np.median(np.divide(times['MONAI'], times['whole'])[:, 0]):.2f}" if "MONAI" in times else "")
     return "| " + " | ".join(cells) + " |"
 
 
@@ -141,6 +153,7 @@ def main() -> None:
     print(f"MONAI {version}; seconds a volume of {CHANNELS} channels, Gaussian blending, overlap 0.5\n")
     columns = ["network", "volume", "tile", "batch", "tiles", "network, s", "ours, s", "MONAI, s", "MONAI / ours"]
     columns += [f"{column} of processor" for column in columns[5:8]] + ["MONAI / ours"]
+    columns += ["ours, whole, s", "MONAI / ours, whole"]
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for build in (linear, small, unet):
         print(measure(build, *SIZES[arguments.quick], arguments.rounds), flush=True)
