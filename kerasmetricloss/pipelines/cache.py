@@ -107,8 +107,27 @@ def cache_key(case: Case, preparation: Preparation) -> str:
     Raises:
         DataError: A file cannot be read.
     """
+    return _hash(case, asdict(preparation))
+
+
+def case_key(case: Case) -> str:
+    """Return a hash of all that the arrays of a case depend on before they are prepared, as `cache_key` has it.
+
+    Args:
+        case: The case; every file of it is read.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    return _hash(case)
+
+
+def _hash(case: Case, *settings: dict) -> str:
     names = [case.dataset, case.id, case.channels, case.labels]
-    parts = [__version__, names, _reader_name(case.reader), asdict(preparation)]
+    parts = [__version__, names, _reader_name(case.reader), *settings]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
     for path in case.files:
         try:
@@ -173,13 +192,22 @@ def _is_stale(unfinished: Path) -> bool:
 
 
 def _open(entry: Path, case_id: str, preparation: Preparation) -> Prepared | None:
-    """Map an entry; None where it is absent, cut short or of another shape."""
+    """Map an entry; None where it is absent, cut short, of another shape or another kind."""
     try:
         arrays = {name: np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         voxel_mm = json.loads((entry / "voxel_mm.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
+        return None
+    if not _is_size(voxel_mm, len(preparation.output_size)):
         return None
     expected = {"image": preparation.input_size, "truth": preparation.output_size, "mask": preparation.output_size}
     if any(arrays[name].shape[:-1] != size for name, size in expected.items()):
         return None
     return Prepared(case_id, **arrays, voxel_mm=None if voxel_mm is None else tuple(voxel_mm))
+
+
+def _is_size(voxel_mm: object, axes: int) -> bool:
+    """Whether what an entry says of its voxels is a length along each axis, or None."""
+    if voxel_mm is None:
+        return True
+    return isinstance(voxel_mm, list) and len(voxel_mm) == axes and all(isinstance(mm, float) for mm in voxel_mm)

@@ -10,7 +10,7 @@ import pytest
 from kerasmetricloss import datasets
 from kerasmetricloss.datasets import DataError
 from kerasmetricloss.pipelines import Preparation, prepare, prepare_all, prune
-from kerasmetricloss.pipelines.cache import cache_key
+from kerasmetricloss.pipelines.cache import cache_key, case_key
 
 BOX = Preparation(output_size=(4, 4, 4), margin=1)
 
@@ -59,13 +59,35 @@ def test_a_changed_file_setting_or_reader_makes_another_entry(make_case, volume)
     assert cache_key(case, BOX) != key
 
 
-@pytest.mark.parametrize("damage", ["cut short", "missing", "another shape", "a pickle"])
+def test_the_key_of_a_case_knows_its_files_and_reader_and_no_preparation(make_case, volume):
+    case = make_case(volume, reader=partial(read, volume=None, label=1))
+    key = case_key(case)
+    assert len(key) == 32
+    assert key == case_key(make_case(volume, reader=partial(read, volume=None, label=1))) != cache_key(case, BOX)
+    assert case_key(replace(case, reader=partial(read, volume=None, label=2))) != key
+    case.files[0].write_bytes(b"other")
+    assert case_key(case) != key
+
+
+@pytest.mark.parametrize("size", ["3", "[1.0]", '["1", "1", "2"]', "{", ""])
+def test_an_entry_whose_voxels_have_no_size_is_made_anew(make_case, volume, tmp_path, size):
+    case = make_case(volume)
+    prepare_all([case], BOX, cache_dir=tmp_path / "cache")
+    path = tmp_path / "cache" / cache_key(case, BOX) / "voxel_mm.json"
+    path.write_text(size)
+    assert_equal(prepare_all([case], BOX, cache_dir=tmp_path / "cache")[0], prepare(case, BOX))
+    assert path.read_text() == "[1.0, 1.0, 2.0]"
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "missing", "another shape", "a pickle"])
 def test_a_damaged_entry_is_made_anew(make_case, volume, tmp_path, damage):
     case = make_case(volume)
     (expected,) = prepare_all([case], BOX, cache_dir=tmp_path / "cache")
     path = tmp_path / "cache" / cache_key(case, BOX) / "truth.npy"
     if damage == "cut short":
         path.write_bytes(path.read_bytes()[:-5])
+    elif damage == "empty":
+        path.write_bytes(b"")
     elif damage == "missing":
         path.unlink()
     elif damage == "another shape":

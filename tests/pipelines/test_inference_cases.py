@@ -1,17 +1,14 @@
-"""From a case to files on its own grid; what a model was trained on; a folder that is taken up where it was left."""
+"""From a case to files on its own grid; a folder that is taken up where it was left."""
 
 import csv
-import json
-import zipfile
 from dataclasses import replace
+from functools import partial
 
-import keras
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
 
-from kerasmetricloss import models
 from kerasmetricloss.datasets import Case, DataError, Volume
 from kerasmetricloss.datasets.nifti import read_nifti, write_nifti
 from kerasmetricloss.pipelines import Preparation, prepare
@@ -24,13 +21,9 @@ from kerasmetricloss.pipelines.inference import (
     Tiling,
     TrainedOn,
     case_scores,
-    described,
-    load_model,
     predict_case,
     predict_folder,
-    read_trained_on,
     to_native_grid,
-    write_trained_on,
 )
 
 UNET_3D = Reach((1,) * 3, (9,) * 3, (4,) * 3)
@@ -190,7 +183,9 @@ def picture_case(tmp_path, name, seed=0):
     random = np.random.default_rng(seed)
     image = random.normal(10, 3, (14, 11, 1)).astype("float32")
     volume = Volume(image=image, truth=(image > 10).astype("uint8"), mask=np.ones((14, 11), bool))
-    return case_of(volume, name, tmp_path / f"{name}.png")
+    file = tmp_path / f"{name.replace('/', '_')}.png"
+    file.write_bytes(image.tobytes())
+    return case_of(volume, name, file)
 
 
 def flat(**changes):
@@ -231,6 +226,48 @@ def test_finished_cases_are_skipped_and_a_lost_file_is_made_again(tmp_path):
     ]
 
 
+def test_a_case_whose_files_or_reading_changed_is_predicted_again(tmp_path):
+    cases, out, calls = [picture_case(tmp_path, name) for name in "12"], tmp_path / "out", []
+    network = bright(Reach.same(2), calls)
+
+    def scores():
+        table = predict_folder(cases, network, flat(), out, model="m")
+        return {row["case"]: row for row in csv.DictReader(table.read_text().splitlines())}
+
+    first = scores()
+    assert first["1"]["dice"] == "1.0"
+    # The truth of case 1 is mended in place: nothing but its file and what is read from it is another.
+    volume = replace(cases[0].read(), truth=np.ones((14, 11, 1), "uint8"))
+    cases[0].files[0].write_bytes(b"mended")
+    cases[0] = replace(cases[0], reader=lambda _: volume)
+    mended = scores()
+    assert len(calls) == 3
+    assert float(mended["1"]["dice"]) < 1
+    assert mended["1"]["made_from"] != first["1"]["made_from"]
+    assert mended["2"] == first["2"]
+    # Another rule for the mask is another setting of the reader.
+    cases[1] = replace(cases[1], reader=partial(masked, volume=cases[1].read(), above=10))
+    assert scores()["2"]["made_from"] != first["2"]["made_from"]
+    assert len(calls) == 4
+    scores()
+    assert len(calls) == 4
+
+
+def masked(_, *, volume, above):
+    return replace(volume, mask=volume.image[..., 0] > above)
+
+
+def test_a_table_that_does_not_say_what_it_was_made_from_is_made_again(tmp_path):
+    case, out, calls = picture_case(tmp_path, "1"), tmp_path / "out", []
+    network = bright(Reach.same(2), calls)
+    table = predict_folder([case], network, flat(), out, model="m")
+    whole = table.read_text()
+    table.write_text("".join(line.rpartition(",")[0] + "\n" for line in whole.splitlines()))
+    predict_folder([case], network, flat(), out, model="m")
+    assert len(calls) == 2
+    assert table.read_text() == whole
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -258,74 +295,3 @@ def test_cases_of_one_file_name_and_outputs_without_labels_are_refused(tmp_path)
     three = replace(bright(Reach.same(2)), outputs=3)
     with pytest.raises(PredictionError, match=r"the model has 3 outputs \(l0\), but the data have the labels l0"):
         predict_folder(cases[:1], three, flat(), tmp_path / "out", model="m")
-
-
-@pytest.fixture
-def saved(tmp_path):
-    model = models.unet(dimension=2, input_channels=1, filters=2, levels=2)
-    model.save(tmp_path / "m.keras")
-    return model, tmp_path / "m.keras"
-
-
-def test_what_a_model_was_trained_on_travels_in_its_file(saved):
-    model, path = saved
-    assert read_trained_on(path) is None
-    for about in (flat(), flat(labels=("polyp",))):  # written once, then replaced
-        write_trained_on(path, about)
-        assert read_trained_on(path) == about
-    for again in (keras.saving.load_model(path), load_model(path)[0]):
-        for weight, expected in zip(again.get_weights(), model.get_weights(), strict=True):
-            np.testing.assert_array_equal(weight, expected)
-    assert [path.name for path in path.parent.iterdir()] == ["m.keras"]
-
-
-def test_a_model_that_cannot_be_used_is_one_clear_sentence(saved, tmp_path):
-    _, path = saved
-    with pytest.raises(PredictionError, match="does not say how its images were prepared"):
-        load_model(path)
-    write_trained_on(path, trained())
-    with pytest.raises(PredictionError, match="the model takes 1 channels, but was trained on c0, c1"):
-        load_model(path)
-    with pytest.raises(PredictionError, match="no such file"):
-        load_model(tmp_path / "none.keras")
-    with pytest.raises(PredictionError, match=r"expected a model that ends in \.keras"):
-        load_model(tmp_path / "m.pt")
-    (tmp_path / "text.keras").write_text("weights")
-    for refused in (read_trained_on, load_model, lambda file: write_trained_on(file, flat())):
-        with pytest.raises(PredictionError, match=r"this is no \.keras file"):
-            refused(tmp_path / "text.keras")
-    with zipfile.ZipFile(tmp_path / "broken.keras", "w") as archive:
-        archive.writestr("kerasmetricloss/trained_on.json", json.dumps({"dataset": "po18"}))
-    with pytest.raises(PredictionError, match="is broken"):
-        load_model(tmp_path / "broken.keras")
-
-
-@keras.saving.register_keras_serializable(package="tests")
-class Silent(keras.Model):
-    """A model that is a class of its own tells no inputs."""
-
-    def call(self, image):
-        return image
-
-
-def test_a_model_that_tells_no_inputs_is_refused(tmp_path):
-    model = Silent()
-    model(np.zeros((1, 4, 5, 1), "float32"))
-    model.save(tmp_path / "m.keras")
-    with pytest.raises(PredictionError, match="does not tell its inputs; save a functional or Sequential model"):
-        load_model(tmp_path / "m.keras", otherwise=lambda model: described(model, dataset="mo17"))
-
-
-def test_a_description_needs_a_shift_and_a_scale_a_channel():
-    with pytest.raises(PredictionError, match="each channel needs one finite number of both"):
-        trained(shift=(1,))
-    with pytest.raises(PredictionError, match="not 0"):
-        trained(scale=(1, 0))
-
-
-def test_the_authors_constants_are_those_of_the_catalogue():
-    found = TrainedOn.catalogued("is18")
-    assert found.channels == ("CT", "Tmax", "MTT", "CBF", "CBV")
-    assert found.preparation.input_size == (162, 162, 108)
-    with pytest.raises(PredictionError, match="there are for br18, is17, is18, wm17"):
-        TrainedOn.catalogued("po18")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kerasmetricloss.datasets import Case, DataError
 from kerasmetricloss.files import replace_file
+from kerasmetricloss.pipelines.cache import case_key
 from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
 from kerasmetricloss.pipelines.inference.errors import PredictionError
 from kerasmetricloss.pipelines.inference.native import save_label, suffix
@@ -17,7 +18,8 @@ from kerasmetricloss.pipelines.inference.tiles import Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
 
 SCORES, ABOUT = "scores.csv", "predictions.json"
-COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file")
+COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file", "made_from")
+_DIGITS = 16
 
 
 def predict_folder(
@@ -33,11 +35,12 @@ def predict_folder(
     """Predict every case that is not finished, and write labels and scores.
 
         OUT/<case>_<label>.nii.gz or .png   the label on the native grid, thresholded at 0.5
-        OUT/scores.csv                      one line a case and label: dice, jaccard, voxels, file
+        OUT/scores.csv                      one line a case and label: dice, jaccard, voxels, file, made_from
         OUT/predictions.json                model, preparation and tiling
 
-    A case is finished when its files are there and its lines stand in the table; the lines are written last. Each file
-    is written in one step, so that a stopped run goes on where it was.
+    A case is finished when its files are there and its lines stand in the table, `made_from` what it is now: a hash of
+    the case's files, truth included, its reader and the reader's settings. The lines are written last. Each file is
+    written in one step, so that a stopped run goes on where it was.
 
     Args:
         cases: The cases, with the channels of the training.
@@ -69,16 +72,19 @@ def predict_folder(
     for done, case in enumerate(cases):
         if progress is not None:
             progress(case.id, done, len(cases))
-        finished = {row["label"] for row in rows.get(case.id, ()) if (out / row["file"]).is_file()}
-        if finished != set(labels):
-            rows[case.id] = _predict(case, network, trained_on, out, tiling)
+        made_from = case_key(case)[:_DIGITS]
+        same = [row for row in rows.get(case.id, ()) if row["made_from"] == made_from]
+        if {row["label"] for row in same if (out / row["file"]).is_file()} != set(labels):
+            rows[case.id] = _predict(case, network, trained_on, out, tiling, made_from)
             replace_file(out / SCORES, _table(rows, cases))
     if progress is not None:
         progress("", len(cases), len(cases))
     return out / SCORES
 
 
-def _predict(case: Case, network: Network, trained_on: TrainedOn, out: Path, tiling: Tiling) -> list[dict]:
+def _predict(
+    case: Case, network: Network, trained_on: TrainedOn, out: Path, tiling: Tiling, made_from: str
+) -> list[dict]:
     try:
         prediction = predict_case(case, network, trained_on, tiling=tiling)
     except DataError as error:
@@ -87,7 +93,7 @@ def _predict(case: Case, network: Network, trained_on: TrainedOn, out: Path, til
     for index, row in enumerate(case_scores(prediction, case.labels)):
         name = f"{_safe(case.id)}_{_safe(str(row['label']))}{suffix(prediction.volume)}"
         save_label(out / name, prediction.labels[..., index], case, prediction.volume)
-        rows.append({"case": case.id, "group": case.group, **row, "file": name})
+        rows.append({"case": case.id, "group": case.group, **row, "file": name, "made_from": made_from})
     return rows
 
 
@@ -116,10 +122,12 @@ def _read(path: Path) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {}
     with path.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        columns = tuple(reader.fieldnames or ())
+        # A table from before the last column is read on: its cases are predicted again.
+        if columns not in (COLUMNS, COLUMNS[:-1]):
             raise PredictionError(f"{path} has columns {reader.fieldnames}; expected {', '.join(COLUMNS)}. Delete it.")
         for row in reader:
-            found.setdefault(row["case"], []).append(row)
+            found.setdefault(row["case"], []).append({"made_from": "", **row})
     return found
 
 

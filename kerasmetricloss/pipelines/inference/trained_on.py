@@ -104,7 +104,7 @@ def described(
         scale: Likewise; 1 where only a shift is given.
 
     Raises:
-        PredictionError: The channels are not known, or shift or scale do not fit them.
+        PredictionError: The channels are not known, shift or scale do not fit them, or a size is not positive.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)])
@@ -120,11 +120,17 @@ def described(
     size = tuple(n or _OPEN[len(space)] for n in space)
     if shift or scale:
         shift, scale = (tuple(values) * (count if len(values) == 1 else 1) for values in (shift or (0,), scale or (1,)))
+    try:
+        preparation = Preparation(output_size=size, spacing_mm=spacing_mm, picture_size=picture_size)
+    except ValueError as error:
+        raise PredictionError(
+            f"{error} Leave it out (--spacing-mm, --picture-size) for the images' own grid."
+        ) from error
     return TrainedOn(
         dataset=dataset,
         channels=tuple(channels or entry.channels),
         labels=tuple(labels),
-        preparation=Preparation(output_size=size, spacing_mm=spacing_mm, picture_size=picture_size),
+        preparation=preparation,
         shift=shift,
         scale=scale,
     )
