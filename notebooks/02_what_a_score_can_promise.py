@@ -48,9 +48,10 @@ assert round(100 * sensitive / scored) == 29
 # * an **absolute** error $\varepsilon$ if $|S - \tilde S| \le \varepsilon$ for all masks (Eq. 15), and
 # * a **relative** error $\varepsilon$ if neither is ever more than $1 + \varepsilon$ times the other (Eq. 16).
 #
-# Both are about the worst pair of masks. So let us look at all pairs. Scores see a pair through four counts only, and
-# `all_counts(d)` lists every combination that $d$ pixels allow. For 10 pixels there are $4^{10}$ pairs of masks,
-# and only 286 different counts.
+# Both are about the worst pair of masks. So let us look at all pairs: for 10 pixels there are $4^{10}$, a million.
+# Scores see a pair through four counts only, and `all_counts(d)` lists every combination that $d$ pixels allow.
+#
+# **Predict.** How many different combinations does the million leave: hundreds of thousands, thousands, hundreds?
 
 # %%
 pairs, counts = theory.all_mask_pairs(10), theory.all_counts(10)
@@ -59,7 +60,7 @@ assert len(counts) == 286
 assert {tuple(row) for row in np.unique(pairs, axis=0)} == {tuple(row) for row in counts}
 
 # %% [markdown]
-# Now the scores as functions of true positives, false positives, false negatives and true negatives.
+# Only 286. Now the scores as functions of true positives, false positives, false negatives and true negatives.
 
 
 # %%
@@ -234,6 +235,9 @@ assert (round(1 - upper, 3), round(1 - lower, 3)) == (0.667, 0.8)
 #
 # `promise` knows these bounds for every loss and score of the package. On the command line it is
 # `kerasmetricloss bounds --loss CE --metric dice`.
+#
+# **Predict.** Three pairs: soft Jaccard for Dice, weighted cross-entropy for Dice, soft Dice for $F_2$. For which of
+# them is nothing promised?
 
 # %%
 for loss, metric in [("sJaccard", "dice"), ("wCE", "dice"), ("sDice", "F2.0")]:

@@ -114,13 +114,19 @@ Image(example_slices(images[40 + best], masks[40 + best, ..., 0] > 0, panels, di
 #
 # ## Logits
 #
-# If your last layer has no sigmoid, say so. The loss is the same number, and the metric needs the setting too.
+# If your last layer has no sigmoid, say so with `from_logits=True`. Here the outputs from above are turned back into
+# logits.
+#
+# **Predict.** Is the loss of the logits smaller than that of the outputs, the same, or larger?
 
 # %%
 logits = np.log(with_soft_dice + 1e-6) - np.log(1 - with_soft_dice + 1e-6)
 on_logits = float(SoftDice(from_logits=True)(masks[40:], logits))
 on_outputs = float(SoftDice()(masks[40:], with_soft_dice))
 assert np.isclose(on_logits, on_outputs, atol=1e-4)
+
+# %% [markdown]
+# The same. The metric needs the setting too:
 
 # %%
 headless = build_model()
@@ -223,6 +229,9 @@ assert round(float(foreground.result()), 3) == 0.733
 # ## Sums of losses
 #
 # Losses add and multiply. The sum is a loss again, with a metric for each part, so that you can see which one moves.
+#
+# **Predict.** Half of soft Dice plus half of cross-entropy. `evaluate` gives three numbers: `loss`, `soft_dice` and
+# `cross_entropy`. How does the first follow from the other two?
 
 # %%
 both = 0.5 * SoftDice() + 0.5 * CrossEntropy()
@@ -233,9 +242,13 @@ parts = model.evaluate(images[40:], masks[40:], verbose=0, return_dict=True, bat
 assert np.isclose(parts["loss"], 0.5 * parts["soft_dice"] + 0.5 * parts["cross_entropy"], atol=1e-4)
 
 # %% [markdown]
+# It is the mean of the two here, as the weights are one half each.
+#
 # ## Saving
 #
 # Settings are saved with the model. Before loading, `import kerasmetricloss`: that registers the classes.
+#
+# **Predict.** Which loss does the loaded model have: none, plain soft Dice, or the sum with its two factors?
 
 # %%
 path = f"{folder.name}/model.keras"
@@ -276,6 +289,9 @@ assert np.isclose(theirs, float(SoftTversky(alpha=0.3, beta=0.7)(*batch)), atol=
 #
 # $s$ is the other library's `smooth`. Ours adds nothing unless you ask: `smooth_nr` above, `smooth_dr` below.
 #
+# **Predict.** You come from segmentation_models' `DiceLoss`, or from MONAI's. Which of the two needs `pool="batch"` here
+# to stay what it was?
+#
 # | you had | you write | beware |
 # |---|---|---|
 # | `keras.losses.Dice()` | `SoftDice(pool="batch", smooth_dr=1e-7)`, for one class | two empty sets cost 1 there |
@@ -313,6 +329,6 @@ assert np.isclose(theirs, float(SoftTversky(alpha=0.3, beta=0.7)(*batch)), atol=
 # ```
 #
 # `kerasmetricloss bounds --loss sTversky-0.2/0.8 --metric F2.0` says that nothing is lost between the two. Table B.1 of
-# the paper agrees for five of its seven rows: the best $F_2$ stands at 0.2/0.8.
+# the paper agrees on most of its data sets: the best $F_2$ stands at 0.2/0.8.
 #
 # </details>

@@ -221,6 +221,9 @@ if ROOT is None:
 # on both sides of 0.05, believe neither.
 #
 # ## Beside the paper
+#
+# **Predict.** The paper's gain is 0.022. Is the gap between our two means smaller, about as large, or larger? And what
+# does that say about the losses?
 
 # %% tags=["varies"]
 paper = {loss: published.published_mean("dice", "br18", loss)[0] for loss in recipe.losses}

@@ -187,6 +187,9 @@ if ROOT is None:
 # Weighted cross-entropy draws more than cross-entropy does, as its price says.
 #
 # ## Is it significant?
+#
+# Grey marks every loss that is not significantly worse than the best. **Predict.** Is one of the three alone in grey,
+# or do two share it? And is weighted cross-entropy among them?
 
 # %%
 reports.build_report(out)

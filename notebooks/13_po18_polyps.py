@@ -254,6 +254,9 @@ print(coins.notes[0] if coins.notes else "40 cases or more: no note.")
 
 # %% [markdown]
 # ## Beside the paper
+#
+# **Predict.** The paper starts from ImageNet's weights and trains cross-entropy to convergence. Is cross-entropy below
+# 0.1 there, too? By how much does soft Dice lead?
 
 # %% tags=["varies"]
 paper = {loss: published.published_mean("dice", "po18", loss)[0] for loss in recipe.losses}

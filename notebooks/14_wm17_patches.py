@@ -207,6 +207,9 @@ assert round(1 / 2**12, 5) == 0.00024
 # 1/4096, 0.00024: enough for an effect that shows in nearly every case, for no small one.
 #
 # ## Beside the paper
+#
+# **Predict.** Does a Dice loss pay on patches, which was the question at the start? And is weighted cross-entropy, the
+# usual remedy for rare foreground, above or below the plain one?
 
 # %%
 losses = ("CE", "wCE", "sDice")

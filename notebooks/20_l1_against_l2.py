@@ -65,8 +65,8 @@ slopes = {name: (values[-1] - values[-2]) / 0.02 for name, values in curves.item
 assert abs(slopes["L1"]) > 10 * abs(slopes["L2"])
 
 # %% [markdown]
-# The paper draws the same for two pixels (Fig. 2). **Predict.** Where on the surfaces of the right columns does L2 lie
-# flat?
+# The paper draws the same for two pixels (Fig. 2): L1 at the left, L2 in the middle, soft Jaccard at the right.
+# **Predict.** Where on the surfaces of the middle column does L2 lie flat?
 
 # %%
 Image(theory_figures.loss_surfaces(), width=760)
@@ -140,6 +140,8 @@ Image(slices.example_slices(example.image, example.truth, example.predictions, d
 # ## Is it significant?
 #
 # Two losses: grey is significantly better than the other, italic significantly worse.
+#
+# **Predict.** Is one of the two grey, or do 40 phantoms not tell them apart?
 
 # %%
 reports.build_report(out)

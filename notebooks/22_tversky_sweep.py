@@ -149,6 +149,9 @@ if ROOT is None:
 
 # %% [markdown]
 # ## Is it significant?
+#
+# **Predict.** Which prices are grey, that is, not significantly worse than the best: 0.5/0.5 alone, its neighbours
+# too, or even one of the two ends?
 
 # %%
 reports.build_report(out)

@@ -192,6 +192,9 @@ assert (of_ranks.drop("dice").abs() < 0.99).all()
 # have many wrong voxels and milliliters of difference.
 #
 # ## Beside the paper
+#
+# **Predict.** The paper's soft Dice wins at Dice. On how many of five sets has it the smaller mean distance as well,
+# and does a smaller distance on IS17 come with a smaller volume difference?
 
 # %%
 rows = [(name, row) for name in metrics[1:] for row in ("br18", "is17", "is18", "wm17", "wm17dm")]

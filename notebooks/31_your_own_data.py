@@ -149,6 +149,9 @@ scores.frame.groupby("fold")[["group", "case"]].nunique()
 
 # %% [markdown]
 # ## What it learned
+#
+# **Predict.** The two outputs below come from the same weights and the same frames. Which of them is more nearly black
+# and white, and which leaves more grey?
 
 # %%
 example = directory.read_study(out).examples[0]
