@@ -289,8 +289,8 @@ assert np.isclose(theirs, float(SoftTversky(alpha=0.3, beta=0.7)(*batch)), atol=
 #
 # $s$ is the other library's `smooth`. Ours adds nothing unless you ask: `smooth_nr` above, `smooth_dr` below.
 #
-# **Predict.** You come from segmentation_models' `DiceLoss`, or from MONAI's. Which of the two needs `pool="batch"` here
-# to stay what it was?
+# **Predict.** You come from the `DiceLoss` of segmentation_models, or from that of MONAI. Which of the two needs
+# `pool="batch"` here to stay what it was?
 #
 # | you had | you write | beware |
 # |---|---|---|

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -105,6 +106,57 @@ def test_a_notebook_without_picture_exercise_or_with_long_cells_is_refused():
     assert "11 lines" in broken[2]
     good = notebook(CODE("f()", outputs=[picture()]), PROSE("<details>b</details>"))
     assert build.rules(good) == []
+
+
+def test_a_section_that_shows_without_asking_is_named():
+    silent = notebook(PROSE("# 1 · A title"), PROSE("## Dice\n\nTwice the common part."), CODE("f()"))
+    assert build.unasked(silent) == ["Dice"]
+    assert '"Dice" shows without asking' in " ".join(build.rules(silent))
+    asking = notebook(PROSE("## Dice"), CODE("f()"), PROSE("So far.\n\n**Predict.** Is it 1/2?"), CODE("g()"))
+    assert build.unasked(asking) == []
+
+
+def test_a_question_counts_for_its_own_section_only():
+    two = notebook(PROSE("## Dice\n\n**Predict.** Is it 1/2?"), CODE("f()"), PROSE("It is.\n\n## Jaccard"), CODE("g()"))
+    assert build.unasked(two) == ["Jaccard"]
+
+
+def test_sections_that_set_up_or_close_need_not_ask():
+    titles = sorted(build.SETTING_UP | build.CLOSING)
+    assert build.unasked(notebook(*(PROSE(f"## {title}") for title in titles))) == []
+
+
+def test_no_exemption_outlives_its_section():
+    titles = {line.removeprefix("# ## ") for path in NOTEBOOKS for line in path.read_text("utf-8").splitlines()}
+    assert titles >= build.SETTING_UP | build.CLOSING
+
+
+def test_notebooks_within_their_time_are_not_told():
+    assert build.too_slow({}) == []
+    assert build.too_slow({"01_a": 360.0, "02_b": 60.0}) == []
+
+
+def test_a_notebook_that_takes_too_long_is_named_with_its_seconds():
+    (told,) = build.too_slow({"01_a": 20.0, "02_b": 361.4})
+    assert told == "02_b took 361 s, more than the 360 s that one notebook may take"
+
+
+def test_notebooks_that_take_too_long_together_are_told_with_the_longest():
+    (told,) = build.too_slow({f"{k:02}_a": 300.0 + k for k in range(6)})  # 6 * 300 + 15 = 1815
+    assert told.startswith("all took 1815 s, more than the 1800 s")
+    assert told.endswith("the longest is 05_a, 305 s")
+
+
+def test_a_slow_notebook_fails_the_check_and_not_the_build(monkeypatch, capsys):
+    clock = iter(range(0, 10_000, 400))
+    monkeypatch.setattr(build, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    for step in ("check", "build"):
+        monkeypatch.setattr(build, step, lambda path: None)
+    monkeypatch.setattr(build.sys, "argv", ["build.py", "--check", "01"])
+    assert build.main() == 1
+    assert f"FAILED: {NOTEBOOKS[0].stem} took 400 s" in capsys.readouterr().out
+    monkeypatch.setattr(build.sys, "argv", ["build.py", "01"])
+    assert build.main() == 0
 
 
 def test_an_unknown_number_is_refused_with_the_known_ones():
