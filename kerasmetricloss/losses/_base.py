@@ -126,7 +126,7 @@ class SegmentationLoss(ArgumentsKept):
         """
         with keras.name_scope(self.name):
             values, weight = self.weighted_values(y_true, y_pred, sample_weight)
-            return ops.cast(_reduce(values, weight, self.reduction), self.dtype)
+            return ops.cast(_reduce(values, weight, self.reduction, pooled=self.layout.pool == "batch"), self.dtype)
 
 
 def sum_over_replicas(values: Any) -> Any:
@@ -149,13 +149,13 @@ def replicas() -> tuple[int, Any]:
     return number, tf.distribute.get_replica_context() if number > 1 else None
 
 
-def _reduce(values: Any, weight: Any, reduction: str | None) -> Any:
-    """Reduce over images, and scale means by the number of replicas: Keras sums the replicas' losses."""
+def _reduce(values: Any, weight: Any, reduction: str | None, *, pooled: bool) -> Any:
+    """Reduce over images, and scale by the number of replicas what each of them has whole: Keras sums their losses."""
     if weight is not None:
         values = values * weight
     if reduction in (None, "none"):
         return values
-    if reduction == "sum":
+    if reduction == "sum" and not pooled:
         return ops.sum(values)
     if reduction == "mean_with_sample_weight" and weight is not None:
         mean = ops.divide_no_nan(ops.sum(values), ops.sum(weight))

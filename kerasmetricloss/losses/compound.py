@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasmetricloss.losses._base import ArgumentsKept, SegmentationLoss
+from kerasmetricloss.losses._base import ArgumentsKept, replicas
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -90,7 +90,7 @@ class WeightedSum(ArgumentsKept):
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
 class PartMetric(keras.metrics.Mean):
-    """Mean of a loss over images, so that ``fit`` shows one part of a sum.
+    """Mean of a loss over batches, each counted by its images, so that ``fit`` shows one part of a sum.
 
     Args:
         loss: the loss to show.
@@ -103,15 +103,9 @@ class PartMetric(keras.metrics.Mean):
         self.loss = loss
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add the images of a batch."""
-        if isinstance(self.loss, SegmentationLoss):
-            values, weight = self.loss.weighted_values(y_true, y_pred, sample_weight)
-        else:
-            values, weight = self.loss.call(y_true, y_pred), sample_weight
-        if weight is not None:
-            values = values * ops.cast(weight, values.dtype)
-        # The loss in fit divides by the number of images, not by their weights: so does this.
-        super().update_state(values)
+        """Add a batch as ``fit`` adds its loss: reduced, times the number of replicas, weighted by its images."""
+        loss = self.loss(y_true, y_pred, sample_weight)
+        super().update_state(loss * replicas()[0], sample_weight=ops.shape(y_pred)[0])
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument, the loss serialised."""

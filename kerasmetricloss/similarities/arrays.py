@@ -138,6 +138,11 @@ def _fits(shape: tuple, expected: tuple) -> bool:
     )
 
 
+def _voxels(shape: tuple, without: tuple) -> bool:
+    """Whether weights of shape (batch, 1) may be meant a voxel: not where more voxels than one are to be expected."""
+    return _fits(shape, without) and without[1] is not None
+
+
 def _check_classes(y_pred: Any, axis: int, layout: Layout) -> None:
     classes = y_pred.shape[axis]
     if classes is None:
@@ -153,7 +158,7 @@ def _check_classes(y_pred: Any, axis: int, layout: Layout) -> None:
 
 def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, Any]:
     """Return the truth as float and None, or 1 where it is known and 0 where it is to be ignored."""
-    shape, expected = tuple(y_true.shape), tuple(y_pred.shape)
+    shape, expected = _known_rank(y_true), tuple(y_pred.shape)
     without = expected[:axis] + expected[axis + 1 :]
     single = (*expected[:axis], 1, *expected[axis + 1 :])
     dense = _fits(shape, expected)
@@ -166,6 +171,8 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
     if len(shape) < len(expected):
         y_true = ops.expand_dims(y_true, axis)
     label_map = not dense and expected[axis] > 1
+    # Inside a TensorFlow graph that was traced for both forms, only the run shows which it is.
+    either = dense and expected[axis] > 1 and shape[axis] is None
     if label_map or layout.ignore_label is not None:
         y_true = _wide(y_true)
     known = None
@@ -176,7 +183,22 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
     if label_map:
         labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
         return ops.cast(ops.equal(y_true, labels), y_pred.dtype), known
-    return ops.cast(y_true, y_pred.dtype), known
+    truth = ops.cast(y_true, y_pred.dtype)
+    if either:
+        labels = _along(ops.arange(expected[axis], dtype=y_pred.dtype), axis, len(expected))
+        masks = ops.cast(ops.equal(truth, labels), y_pred.dtype)
+        truth = ops.where(ops.equal(ops.shape(y_true)[axis], expected[axis]), truth, masks)
+    return truth, known
+
+
+def _known_rank(y_true: Any) -> tuple:
+    try:
+        return tuple(y_true.shape)
+    except ValueError as error:  # TensorFlow: a shape of unknown rank
+        raise ValueError(
+            "y_true has a shape of unknown rank: the same compiled step was given truths of different ranks, such as "
+            "(batch, *space) and (batch, *space, 1). Give all of them one rank, or tell it with tf.ensure_shape."
+        ) from error
 
 
 def _mask_weight(mask: Any, y_pred: Any, axis: int) -> Any:
@@ -227,7 +249,7 @@ def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
     shape, expected = tuple(weight.shape), tuple(y_pred.shape)
     without = expected[:axis] + expected[axis + 1 :]
     single = (*expected[:axis], 1, *expected[axis + 1 :])
-    if _fits(shape, expected[:1]) or (_fits(shape, (expected[0], 1)) and not _fits(shape, without)):
+    if _fits(shape, expected[:1]) or (_fits(shape, (expected[0], 1)) and not _voxels(shape, without)):
         return None, ops.reshape(weight, (-1,))
     if _fits(shape, without) and len(expected) > 2:
         return ops.expand_dims(weight, axis), None

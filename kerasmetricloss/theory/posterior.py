@@ -9,9 +9,10 @@ The posterior gives every voxel its probability p of being foreground. Two quest
   how the voxels depend on each other. `expected_dice` and `best_expected_dice_set` answer for independent voxels.
 
 `best_ratio_set` answers the first, and is an approximation of the second. Cross-entropy with its threshold of 1/2
-gives {p > 1/2}, a smaller set whenever the best score is below 1: the under-segmentation of Fig. 3. On the bias of
-soft Dice in volume see Bertels et al., "Theoretical analysis and experimental validation of volume bias of soft
-Dice optimized segmentation maps in the context of inherent uncertainty", Medical Image Analysis 2021.
+gives {p > 1/2}, never a larger set, and a smaller one wherever a p lies between the two thresholds: the
+under-segmentation of Fig. 3. On the bias of soft Dice in volume see Bertels et al., "Theoretical analysis and
+experimental validation of volume bias of soft Dice optimized segmentation maps in the context of inherent uncertainty",
+Medical Image Analysis 2021.
 """
 
 from typing import NamedTuple

@@ -8,7 +8,7 @@ Tversky for Tversky. The bounds then say how far that similarity and the metric 
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,12 +44,13 @@ class Promise:
 
 @dataclass(frozen=True)
 class _Tversky:
-    """A Tversky index, or the loss (1 - T)^focus that follows it."""
+    """A Tversky index, or the loss (1 - T)^focus that follows it; the caveat is a sentence on what it leaves out."""
 
     name: str
     alpha: float = 0.5
     beta: float = 0.5
     focus: float = 1.0
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,27 @@ class _Unbounded:
     absolute: float = math.inf
 
 
-_Measure = _Tversky | _Hamming | _Unbounded
+@dataclass(frozen=True)
+class _Pooled:
+    """What a loss over all classes at once stands in for: it bounds no score a class."""
+
+    name: str
+    reason: str
+
+
+_Measure = _Tversky | _Hamming | _Unbounded | _Pooled
 
 _DICE, _JACCARD = _Tversky("the Dice score"), _Tversky("the Jaccard index", 1.0, 1.0)
 # Numbers that make no sense are read too, so that the error can name them.
 _NUMBERED = re.compile(r"([a-z_]+?)-?({number}(?:/{number})*)".format(number=r"-?(?:\d*\.?\d+|\d+\.|nan|inf)"))
 _BINNED = re.compile(r"(?<=lovasz)-bins\d+", re.IGNORECASE)
 _SURFACE = "it is set by the voxels that lie farthest off, however few they are"
+_PRESENT = (
+    "That holds class by class for those in the truth; the others have no part in the loss, and the metric counts them."
+)
+_ONE_RATIO = (
+    "its sums run over all classes, so that one can be missed whole, and what is invented in absent ones is free"
+)
 _VOLUME = "two masks of one volume need not overlap, and it grows with the size of the object"
 
 
@@ -120,9 +135,9 @@ LOSSES: dict[str, Callable[..., _Measure]] = {
     "SoftJaccard": _constant(_JACCARD),
     "SoftTversky": _tversky,
     "LovaszSigmoid": _constant(_JACCARD),
-    "LovaszSoftmax": _constant(_JACCARD),
+    "LovaszSoftmax": _constant(replace(_JACCARD, caveat=_PRESENT)),
     "LovaszHinge": _constant(_JACCARD),
-    "GeneralizedDice": _constant(_Tversky("the Dice score of a single class")),
+    "GeneralizedDice": _constant(_Pooled("one Dice ratio over the classes", _ONE_RATIO)),
     "FocalTversky": _focal_tversky,
 }
 
@@ -203,6 +218,8 @@ def _between(loss: _Measure, metric: _Measure) -> tuple[Bounds, str]:
     match loss, metric:
         case _, _Unbounded():
             return Bounds(metric.absolute, math.inf), ""
+        case _Pooled(), _:
+            return Bounds(1.0, math.inf), ""
         case _Tversky(), _Tversky() if loss.focus == 1:
             weights = {"alpha": loss.alpha, "beta": loss.beta}
             bounds = tversky_bounds(**weights, other_alpha=metric.alpha, other_beta=metric.beta)
@@ -252,6 +269,12 @@ def _sentence(loss_name: str, loss: _Measure, metric: _Measure, bounds: Bounds, 
     start = f"{loss_name} stands in for {loss.name}"
     if isinstance(metric, _Unbounded):
         return f"{start}; for {metric.name} no bound follows: {metric.reason}."
+    if isinstance(loss, _Pooled):
+        return f"{start}, which promises nothing for {metric.name}: {loss.reason}."
+    return " ".join(filter(None, [_about(start, loss, metric, bounds, source), getattr(loss, "caveat", "")]))
+
+
+def _about(start: str, loss: _Measure, metric: _Measure, bounds: Bounds, source: str) -> str:
     if bounds.absolute == 0:
         same = "the metric itself" if loss.name == metric.name else f"which equals {metric.name} on masks"
         return f"{start}, {same}: nothing is lost between loss and metric."

@@ -173,3 +173,15 @@ def test_rows_of_the_function_are_independent():
 def test_arguments_that_make_no_sense_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("bins", [None, 1000])
+def test_a_million_weighted_voxels_keep_their_digits(bins):
+    # 300 000 of foreground at error 0.5, a million of background at 0.9; one weight for all changes nothing:
+    # L = 0.9 * (1000 / 1300) + 0.5 * (1 - 1000 / 1300)
+    truth = np.zeros((1, 1_300_000, 1), "float32")
+    truth[:, :300_000] = 1
+    prediction = np.where(truth > 0, 0.5, 0.9).astype("float32")
+    weight = np.full(truth.shape[:-1], 0.1, "float32")
+    found = float(LovaszSigmoid(bins=bins)(truth, prediction, weight))
+    assert found == pytest.approx(0.9 * 10 / 13 + 0.5 * 3 / 13, abs=1e-5 if bins is None else 2e-4)

@@ -10,7 +10,7 @@ import pytest
 MODEL = """
 import keras
 import numpy as np
-from kerasmetricloss.losses import CrossEntropy, LovaszSigmoid, SoftDice
+from kerasmetricloss.losses import CrossEntropy, GeneralizedDice, LovaszSigmoid, SoftDice
 
 rng = np.random.default_rng(0)
 truth = (rng.random((6, 5, 4, 1)) > 0.5).astype("float32")
@@ -28,7 +28,14 @@ def trained(loss):
     return [np.asarray(w) for w in model.get_weights()], history.history["loss"]
 
 def losses():
-    return [LovaszSigmoid(), SoftDice(pool="batch"), CrossEntropy(pool="batch"), 0.5 * SoftDice() + CrossEntropy()]
+    return [
+        LovaszSigmoid(bins=64),
+        SoftDice(pool="batch"),
+        SoftDice(pool="batch", reduction="sum"),
+        GeneralizedDice(pool="batch"),
+        CrossEntropy(pool="batch"),
+        0.5 * SoftDice() + CrossEntropy(),
+    ]
 
 def check(alone, together):
     for loss, one, two in zip(losses(), alone, together, strict=True):

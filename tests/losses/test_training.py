@@ -16,6 +16,7 @@ from kerasmetricloss.losses import (
     SoftTversky,
     WeightedCrossEntropy,
 )
+from kerasmetricloss.metrics import DiceScore
 
 RNG = np.random.default_rng(6)
 TRUTH = (RNG.random((5, 6, 7, 2)) > 0.5).astype("uint8")
@@ -87,13 +88,34 @@ def test_weights_a_voxel_reach_the_loss_in_fit():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
-def test_parts_show_in_fit_and_add_up():
-    loss = 0.5 * SoftDice() + 2.0 * CrossEntropy()
+@pytest.mark.parametrize("weight", [None, RNG.random(len(TRUTH)), RNG.random(TRUTH.shape[:-1])], ids=np.shape)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"pool": "batch"}, {"reduction": "sum"}, {"pool": "batch", "reduction": "mean_with_sample_weight"}],
+    ids=str,
+)
+def test_parts_show_in_fit_and_add_up_over_batches_of_4_and_1(settings, weight):
+    loss = 0.5 * SoftDice(**settings) + 2.0 * CrossEntropy(**settings)
     model = model_for(loss)
     model.compile("sgd", loss=loss, weighted_metrics=loss.part_metrics(), jit_compile=False)
-    logs = model.fit(IMAGES, TRUTH, batch_size=5, epochs=1, verbose=0).history
+    logs = model.fit(IMAGES, TRUTH, sample_weight=weight, batch_size=4, epochs=1, verbose=0).history
     total = 0.5 * logs["soft_dice"][0] + 2 * logs["cross_entropy"][0]
     assert logs["loss"][0] == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's graphs leave a shape open")
+@pytest.mark.parametrize("settings", [{"classes": "exclusive"}, {"classes": "exclusive", "ignore_label": 9}], ids=str)
+def test_one_model_takes_one_hot_truths_and_label_maps(settings):
+    labels = np.array([[0, 1, 2, 2], [1, 0, 0, 2]])
+    onehot = keras.utils.to_categorical(labels, 3)
+    model = keras.Sequential([keras.Input((4, 3)), keras.layers.Identity()])
+    model.compile("sgd", loss=SoftDice(**settings), metrics=[DiceScore(**settings)], jit_compile=False)
+    # After the second shape Keras traces one graph for both, in which the last axis is open.
+    for truth in (onehot, labels[..., None], labels[..., None], onehot):
+        assert model.test_on_batch(onehot, truth) == pytest.approx([0.0, 1.0])
+    model.test_on_batch(onehot, labels)
+    with pytest.raises(ValueError, match="unknown rank"):
+        model.test_on_batch(onehot, labels[..., None])
 
 
 @pytest.mark.parametrize("loss", [SoftDice(), CrossEntropy(), LovaszSigmoid()], ids=repr)

@@ -1,5 +1,6 @@
 """Whatever the user passes comes out in one form, or with an error that names the shapes."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -182,3 +183,13 @@ def test_classes_that_are_not_there_are_named():
         read(array(2, 5, 3), array(2, 5, 3), layout=Layout(include=[3]))
     with pytest.raises(ValueError, match="exclusive classes are two or more"):
         read(array(2, 5, 1), array(2, 5, 1), layout=Layout(classes="exclusive"))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's graphs leave a shape open")
+def test_weights_an_image_keep_their_meaning_where_the_voxels_are_not_counted_yet():
+    import tensorflow as tf
+
+    y_true, y_pred, weight = array(2, 6, 1), array(2, 6, 1, seed=1), np.array([[1.0], [3.0]], "float32")
+    open_shapes = [tf.TensorSpec((None, None, 1)), tf.TensorSpec((None, None, 1)), tf.TensorSpec((None, 1))]
+    read_image_weight = tf.function(lambda *x: read(*x, layout=Layout()).image_weight, input_signature=open_shapes)
+    np.testing.assert_array_equal(read_image_weight(y_true, y_pred, weight), [1, 3])

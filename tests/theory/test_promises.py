@@ -46,6 +46,38 @@ def test_a_loss_of_the_metric_itself_loses_nothing(loss, metric):
     assert "nothing is lost" in found.sentence
 
 
+def test_generalised_dice_promises_nothing_for_a_score_a_class():
+    # One voxel invented in an absent class costs the loss nothing, and Dice all.
+    from kerasmetricloss.losses import GeneralizedDice
+    from kerasmetricloss.metrics import DiceScore
+
+    truth = np.zeros((1, 200, 1), "float32")
+    invented = truth.copy()
+    invented[0, 0] = 1
+    assert float(GeneralizedDice()(truth, invented)) == 0.0
+    metric = DiceScore()
+    metric.update_state(truth, invented)
+    assert float(metric.result()) == 0.0
+    found = promise("GeneralizedDice", "dice")
+    assert (found.absolute, found.relative) == (1.0, math.inf)
+    assert "promises nothing" in found.sentence
+
+
+def test_lovasz_softmax_says_that_absent_classes_have_no_part():
+    from kerasmetricloss.losses import LovaszSoftmax
+    from kerasmetricloss.metrics import JaccardIndex
+
+    truth = np.zeros((1, 100), "int32")
+    prediction = np.eye(2, dtype="float32")[truth]
+    prediction[0, 0] = [0, 1]
+    metric = JaccardIndex(classes="exclusive")
+    metric.update_state(truth, prediction)
+    # Class 0: 99 of 100 voxels. Class 1, absent from the truth: 0 of 1.
+    assert float(LovaszSoftmax()(truth, prediction)) == pytest.approx(0.01)
+    assert float(metric.result()) == pytest.approx(0.495)
+    assert "have no part in the loss, and the metric counts them" in promise("LovaszSoftmax", "jaccard").sentence
+
+
 @pytest.mark.parametrize(
     ("paper", "own"), [("sDice", "SoftDice"), ("sJaccard", "softjaccard"), ("sTversky-.3/.7", "SoftTversky-0.3/0.7")]
 )
