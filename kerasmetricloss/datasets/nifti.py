@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from kerasmetricloss.datasets.case import DataError, children
+from kerasmetricloss.datasets.nifti_header import HEADER_MEND, bring_to_mm, check_stored
 
 SUFFIXES = (".nii.gz", ".nii")
 # Disagreements below these change no voxel's place by more than rounding in the headers does.
@@ -24,7 +25,6 @@ _FORM_TOLERANCE_VOXELS = 0.5
 _SPACING_TOLERANCE = 0.01
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_BYTES = 348
-_HEADER_MEND = "set the header by the scanner's export, e.g. with dcm2niix"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,7 +63,8 @@ def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
 
     Whether the file is compressed is told by its content, and the check sum of a compressed file is verified. Trailing
     axes of length 1 are dropped. Where qform and sform are both set they must agree to half a voxel; where
-    neither is set the volume is taken as nibabel takes it, centred on the origin.
+    neither is set the volume is taken as nibabel takes it, centred on the origin. A header in metres or microns
+    (xyzt_units) is brought to mm.
 
     Args:
         path: A ``.nii`` or ``.nii.gz`` file.
@@ -74,7 +75,8 @@ def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
 
     Raises:
         DataError: The file is missing, empty, truncated or no NIfTI; it is not 3-D; a voxel is NaN or infinite; the
-            spacing is 0; or the header contradicts itself. The message names the file and how to mend it.
+            spacing is 0; or the header contradicts itself, or says that the voxels are elsewhere. The message names
+            the file and how to mend it.
     """
     try:
         voxels, affine = _decode(path)
@@ -185,7 +187,7 @@ def _decode(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _image(path: Path) -> nib.Nifti1Image:
-    """Return a file's header and bytes, the spacing checked; voxels are not decoded yet."""
+    """Return a file's header, checked and in mm, and its bytes; voxels are not decoded yet."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
         raise DataError(f"the scan {what}", file=path, mend="put the scan there")
@@ -200,10 +202,9 @@ def _image(path: Path) -> nib.Nifti1Image:
     )
     # nibabel mends a spacing of 0 to 1 as it opens a file, so the stored numbers are looked at first.
     stored = kind.header_class.from_fileobj(io.BytesIO(data), check=False)
-    sizes = np.abs(np.asarray(stored["pixdim"][1:4], dtype=float))
-    if not np.all(np.isfinite(sizes) & (sizes > 0)):
-        problem = f"the spacing is {sizes.tolist()} mm, expected three positive numbers"
-        raise DataError(problem, file=path, mend=_HEADER_MEND)
+    if bring_to_mm(stored):
+        data = stored.binaryblock + data[len(stored.binaryblock) :]
+    check_stored(stored, path)
     return kind.from_bytes(data)
 
 
@@ -234,7 +235,7 @@ def _turned(voxels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _check_header(image: nib.Nifti1Image, path: Path) -> None:
     sizes = np.abs(np.asarray(image.header["pixdim"][1:4], dtype=float))
     lengths = _lengths(image.affine)
-    mend = _HEADER_MEND
+    mend = HEADER_MEND
     if not np.all(np.isfinite(image.affine)) or 0 in lengths:
         problem = f"the affine gives the voxels the size {lengths.tolist()} mm, expected three positive numbers"
         raise DataError(problem, file=path, mend=mend)

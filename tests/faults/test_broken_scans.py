@@ -45,6 +45,14 @@ def with_header(**fields):
     return gzip.compress(bytes(raw), mtime=0)
 
 
+def nifti_2(**fields):
+    raw = bytearray(nib.Nifti2Image(VOXELS, AFFINE).to_bytes())
+    header = np.frombuffer(raw, dtype=nib.nifti2.header_dtype, count=1)
+    for name, value in fields.items():
+        header[name][0] = value
+    return bytes(raw)
+
+
 def with_values(value):
     voxels = VOXELS.astype(np.float32)
     voxels[1, 2, 3] = value
@@ -94,6 +102,12 @@ CONTENTS = {
     "NaN voxel": (FLAIR, with_values(np.nan), "1 of 720 voxels are NaN or infinite"),
     "infinite voxel": (FLAIR, with_values(np.inf), "1 of 720 voxels are NaN or infinite"),
     "spacing 0": (FLAIR, with_header(pixdim=(3, 0.0)), r"the spacing is \[1\.0, 1\.0, 0\.0\] mm"),
+    "voxels in the header": (FLAIR, with_header(vox_offset=0), "voxels begin at byte 0, expected 352 or later"),
+    "voxels before the file": (FLAIR, with_header(vox_offset=-16), "voxels begin at byte -16, expected 352"),
+    "voxels nowhere": (FLAIR, with_header(vox_offset=np.nan), "voxels begin at byte nan, expected 352"),
+    "NIfTI-2 voxels in the header": (FLAIR, nifti_2(vox_offset=352), "voxels begin at byte 352, expected 544"),
+    "voxels in another file": (FLAIR, with_header(magic=b"ni1\0", vox_offset=0), "voxels are in another file"),
+    "infinite slope": (FLAIR, with_header(scl_slope=np.inf), "scl_slope is inf, expected a finite number"),
     "NaN spacing": (FLAIR, with_header(pixdim=(2, np.nan)), "the spacing is"),
     "affine of zeros": (FLAIR, with_header(srow_x=(0, 0.0)), "the affine gives the voxels the size"),
     "flat affine": (FLAIR, with_header(srow_x=(1, 1.0), srow_y=(0, 1.0)), "two axes of the scan onto one"),
