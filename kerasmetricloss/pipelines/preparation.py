@@ -9,6 +9,7 @@ from kerasmetricloss.pipelines import geometry
 
 # Shares of a new voxel below this are rounding of its place.
 ROUNDING = 1e-4
+_MOST_VOXELS = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,27 @@ def prepare(case: Case, preparation: Preparation) -> Prepared:
     )
 
 
+def resampled_size(size: tuple[int, ...], voxel_mm: tuple[float, ...], spacing_mm: float) -> tuple[int, ...]:
+    """Return the voxels an axis that `geometry.resample` gives.
+
+    Args:
+        size: Voxels an axis.
+        voxel_mm: Their size in mm.
+        spacing_mm: The isotropic size wanted.
+
+    Raises:
+        DataError: They are more than 2**31, as where a header's unit is wrong.
+    """
+    with np.errstate(over="ignore"):
+        lengths = np.multiply(size, voxel_mm) / spacing_mm
+        voxels = np.prod(lengths)
+    if voxels > _MOST_VOXELS:
+        old, mm, new = (" x ".join(f"{number:.6g}" for number in numbers) for numbers in (size, voxel_mm, lengths))
+        problem = f"{old} voxels of {mm} mm would be {new} voxels of {spacing_mm:g} mm, more than 2**31"
+        raise DataError(problem, mend="look at the voxel size in the header, or choose larger voxels (spacing_mm)")
+    return geometry.resampled_size(size, voxel_mm, spacing_mm)
+
+
 def _on_new_grid(
     volume: Volume, preparation: Preparation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, ...] | None]:
@@ -122,6 +144,7 @@ def _on_new_grid(
     if preparation.spacing_mm is not None:
         if voxel_mm is None:
             raise DataError("the voxel size is unknown, so the image cannot be resampled", mend="set spacing_mm=None")
+        resampled_size(volume.space, voxel_mm, preparation.spacing_mm)
         binary = _binary(geometry.resample(binary, voxel_mm, preparation.spacing_mm), labels)
         image = geometry.resample(image, voxel_mm, preparation.spacing_mm)
         voxel_mm = (float(preparation.spacing_mm),) * axes

@@ -166,6 +166,14 @@ def test_a_case_that_does_not_fit_is_named(scan):
         predict_case(case, bright(), flat)
 
 
+@pytest.mark.parametrize("spacing_mm", [1e-6, 1e-320])
+def test_a_grid_that_no_memory_holds_is_refused_with_its_numbers(scan, spacing_mm):
+    case, *_ = scan
+    fine = trained(preparation=Preparation(spacing_mm=spacing_mm, output_size=(10, 10, 10)))
+    with pytest.raises(DataError, match=r"12 x 8 x 6 voxels of 1 x 1 x 2 mm would be .* voxels of .* mm, more than 2"):
+        predict_folder([case], bright(), fine, case.files[0].parent / "out", model="m")
+
+
 def test_labels_lie_on_the_scan_voxel_by_voxel(scan, tmp_path):
     case, _, stored, affine = scan
     table = predict_folder([case], bright(), trained(), tmp_path / "out", model="m")

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerasmetricloss.datasets import Case, DataError, Volume
-from kerasmetricloss.pipelines import geometry
 from kerasmetricloss.pipelines.inference.images import predict_image
 from kerasmetricloss.pipelines.inference.native import to_native_grid
 from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
 from kerasmetricloss.pipelines.intensity import channel_statistics
-from kerasmetricloss.pipelines.preparation import Prepared, prepare
+from kerasmetricloss.pipelines.preparation import Prepared, prepare, resampled_size
 from kerasmetricloss.similarities import ratios
 
 THRESHOLD = 0.5
@@ -123,7 +122,7 @@ def _grid(volume: Volume, trained_on: TrainedOn) -> tuple[int, ...]:
     if preparation.picture_size is not None:
         return preparation.picture_size[::-1]
     if preparation.spacing_mm is not None and volume.spacing_mm is not None:
-        return geometry.resampled_size(volume.space, volume.spacing_mm, preparation.spacing_mm)
+        return resampled_size(volume.space, volume.spacing_mm, preparation.spacing_mm)
     return volume.space
 
 
