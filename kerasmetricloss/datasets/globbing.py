@@ -18,9 +18,9 @@ from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, nat
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
-from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
+from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
 from kerasmetricloss.datasets.patterns import match_files, name_of
-from kerasmetricloss.datasets.picture_files import COLOURS, read_image, read_mask
+from kerasmetricloss.datasets.picture_files import COLOURS, read_image, read_mask, read_numbers
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
 from kerasmetricloss.datasets.pictures import check_mask_size
 
@@ -65,8 +65,9 @@ def open_folder(
         labels: With ``values``, which of them and in which order; else the names of the truths, by default from the
             patterns, or ``("object",)`` for one.
         values: Label -> the numbers of the truth file that make it up; other numbers are background. The numbers of
-            the label ``"ignore"`` are left out of training and scoring. Without labels, a scan may hold one more number
-            beside 0, and a picture is read as :func:`~kerasmetricloss.datasets.picture_files.read_mask` says.
+            the label ``"ignore"`` are left out of training and scoring. Without labels, a truth may hold one more
+            number beside 0; a picture without ``"ignore"`` is read as
+            :func:`~kerasmetricloss.datasets.picture_files.read_mask` says.
         mask: Rule of the output mask, ``CHANNEL>NUMBER``; by default every voxel counts.
         fill: What replaces NaN and infinite voxels of scans; by default they are an error.
         problems: Collects complaints about single cases, which are then left out.
@@ -195,7 +196,7 @@ def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | Non
     for scan in (*scans[1:], *truth):
         check_same_grid(scan, scans[0])
     image = np.stack([scan.voxels for scan in scans], axis=-1)
-    layers = [np.isin(truth[0].voxels, part) for part in rule.numbers] or [_object(scan, rule.ignore) for scan in truth]
+    layers = _layers([scan.voxels for scan in truth], case.files[-truths:], rule)
     return Volume(
         image=image,
         truth=np.stack(layers, axis=-1).astype(np.uint8),
@@ -206,13 +207,20 @@ def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | Non
     )
 
 
-def _object(scan: Scan, ignore: tuple[int, ...]) -> np.ndarray:
-    numbers = [number for number in np.unique(scan.voxels).tolist() if number != 0 and number not in ignore]
+def _layers(truth: Sequence[np.ndarray], files: Sequence[Path], rule: TruthRule) -> list[np.ndarray]:
+    """Return a binary array a label, of the numbers that the files hold."""
+    if rule.numbers:
+        return [np.isin(truth[0], part) for part in rule.numbers]
+    return [_object(numbers, rule.ignore, file) for numbers, file in zip(truth, files, strict=True)]
+
+
+def _object(truth: np.ndarray, ignore: tuple[int, ...], file: Path) -> np.ndarray:
+    numbers = [number for number in np.unique(truth).tolist() if number != 0 and number not in ignore]
     if len(numbers) > 1 or any(number < 0 for number in numbers):
         some = ", ".join(f"{number:g}" for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
         mend = "say which numbers are the label (values={'object': (1,)}, --values object=1)"
-        raise DataError(f"the truth holds {some} beside 0", file=scan.file, mend=mend)
-    return np.isin(scan.voxels, numbers)
+        raise DataError(f"the truth holds {some} beside 0", file=file, mend=mend)
+    return np.isin(truth, numbers)
 
 
 def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None) -> Volume:
@@ -224,17 +232,16 @@ def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | 
         for file, plane in zip(files, planes, strict=True):
             _check_plane(plane, planes[0], file, files[0])
         image = np.concatenate(planes, axis=-1)
-    if rule.numbers:
-        layers = [_any_number(truth_files[0], part) for part in rule.numbers]
-    else:
-        layers = [read_mask(file) for file in truth_files]
-    for layer, file in zip(layers, truth_files if len(truth_files) > 1 else truth_files * len(layers), strict=True):
-        check_mask_size(layer, image, case, file=file)
+    by_number = bool(rule.numbers or rule.ignore)
+    truth = [read_numbers(file) if by_number else read_mask(file) for file in truth_files]
+    for array, file in zip(truth, truth_files, strict=True):
+        check_mask_size(array, image, case, file=file)
+    layers = _layers(truth, truth_files, rule) if by_number else truth
     return Volume(
         image=image,
         truth=np.stack(layers, axis=-1).astype(np.uint8),
         mask=_inside(image, case.channels, mask),
-        ignore=_any_number(truth_files[0], rule.ignore) if rule.ignore else None,
+        ignore=np.isin(truth[0], rule.ignore) if rule.ignore else None,
     )
 
 
@@ -242,7 +249,3 @@ def _check_plane(plane: np.ndarray, first: np.ndarray, file: Path, reference: Pa
     if plane.shape != first.shape:
         came, expected = (f"{array.shape[1]}x{array.shape[0]}" for array in (plane, first))
         raise DataError(f"the image is {came}, {reference.name} is {expected}", file=file, mend="save both at one size")
-
-
-def _any_number(file: Path, numbers: Sequence[int]) -> np.ndarray:
-    return np.any([read_mask(file, label=number) for number in numbers], axis=0)

@@ -1,7 +1,8 @@
-"""From a picture's file to the numbers that it stores: 8 or 16 bits, grey, colour, palette or transparency.
+"""From a picture's file to the numbers that it stores: 1 to 16 bits, grey, colour, palette or transparency.
 
 Pillow holds colours in 8 bits and drops the lower byte of deeper ones without a word. Here PNG and TIFF of 16 bits a
-colour keep both bytes, and what would still be cut is refused.
+colour keep both bytes, and what would still be cut is refused. Greys of 1, 2 and 4 bits, and those of netpbm, which
+Pillow stretches to its own range, are brought back.
 """
 
 import re
@@ -20,6 +21,8 @@ _WITH_LOSS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".jp2", ".j2k", ".j2c",
 SUFFIXES = frozenset((*_WITHOUT_LOSS, *_WITH_LOSS))
 # Interleaved colours of two bytes, and the order of these: big-endian, little-endian, the machine's own.
 _TWO_BYTES = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
+# Greys of 2 and 4 bits; in TIFF the order of the bits can be reversed (R), and white can be 0 (I).
+_FEW_BITS = re.compile(r"L;([24])R?I?R?")
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _SIZES = b"\xff\x4f\xff\x51"  # JPEG 2000: start of the codestream, then its marker of sizes
 
@@ -67,7 +70,7 @@ def _decoded(picture: Image.Image, path: Path) -> Picture:
     frames = getattr(picture, "n_frames", 1)
     if frames != 1:
         raise DataError(f"{frames} pictures in one file, expected 1", file=path, mend="save them one by one")
-    form, largest = picture.format or "", _netpbm_largest(picture)
+    form, largest = picture.format or "", _largest(picture)
     if picture.mode[0] not in "IF" and (bits := _bits(picture, path)) > 8:
         pixels, alpha, indices = _two_bytes(picture, path, bits)
     else:
@@ -139,6 +142,14 @@ def _raw_modes(picture: Image.Image) -> list[str]:
     """Return how the numbers lie in the file, in Pillow's words."""
     first = [tile.args if isinstance(tile.args, str) else (tile.args or ("",))[0] for tile in picture.tile]
     return [raw for raw in first if isinstance(raw, str)]
+
+
+def _largest(picture: Image.Image) -> int | None:
+    """Return the largest number that the file can hold, where Pillow stretches the numbers to its own range."""
+    if picture.mode == "1":
+        return 1
+    few = [match for raw in _raw_modes(picture) if picture.mode == "L" and (match := _FEW_BITS.fullmatch(raw))]
+    return 2 ** int(few[0][1]) - 1 if few else _netpbm_largest(picture)
 
 
 def _netpbm_largest(picture: Image.Image) -> int | None:

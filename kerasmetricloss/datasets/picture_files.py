@@ -1,4 +1,4 @@
-"""One picture or one mask picture: any suffix, 8 or 16 bits, grey, colour, palette or transparency; never a guess."""
+"""One picture or one mask picture: any suffix, 1 to 16 bits, grey, colour, palette or transparency; never a guess."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ _MOST_LABELS = 64
 def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
     """Read a picture as it is stored: no scaling, so 8-bit values stay 0 to 255 and 16-bit values 0 to 65535.
 
-    A grey picture fills every colour asked for; a colour picture asked for ``"grey"`` gives its luma. An alpha channel
-    is dropped. A rotation noted in the EXIF data is applied.
+    Greys of 1, 2 and 4 bits are 0 to 1, 3 and 15. A grey picture fills every colour asked for; a colour picture asked
+    for ``"grey"`` gives its luma. An alpha channel is dropped. A rotation noted in the EXIF data is applied.
 
     Args:
         path: The file.
@@ -68,11 +68,9 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
     Raises:
         DataError: The file is missing or broken, or none of the rules above says what is foreground.
     """
-    picture = decode(path)
     if label is not None:
-        return _labelled(picture, path, label)
-    if not np.isfinite(picture.pixels).all():
-        raise DataError("the mask holds NaN or infinite values", file=path, mend="save it again as 0 and 255")
+        return read_numbers(path) == label
+    picture = _finite(path)
     if picture.alpha is None:
         return _foreground(picture, path)
     opaque = _foreground(Picture(pixels=picture.alpha[..., None], alpha=None, indices=None, form=picture.form), path)
@@ -85,7 +83,19 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
     return mask
 
 
-def _labelled(picture: Picture, path: Path, label: int) -> np.ndarray:
+def read_numbers(path: Path) -> np.ndarray:
+    """Read a picture of label numbers: what its grey pixels store, or the indices of its palette.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Shape ``(rows, columns)``, in the type of the file.
+
+    Raises:
+        DataError: The file is missing or broken, its format changes numbers, or it has colours or transparency.
+    """
+    picture = _finite(path)
     if picture.form in _LOSSY:
         raise DataError(f"label numbers do not survive {picture.form}", file=path, mend="save the labels as PNG")
     numbers = picture.pixels if picture.indices is None else picture.indices[..., None]
@@ -95,7 +105,14 @@ def _labelled(picture: Picture, path: Path, label: int) -> np.ndarray:
         raise DataError(problem, file=path, mend=mend)
     if picture.alpha is not None and not _varies(numbers):
         raise DataError("a picture of label numbers has no transparency, this one has", file=path, mend=mend)
-    return numbers[..., 0] == label
+    return numbers[..., 0]
+
+
+def _finite(path: Path) -> Picture:
+    picture = decode(path)
+    if not np.isfinite(picture.pixels).all():
+        raise DataError("the mask holds NaN or infinite values", file=path, mend="save it again as 0 and 255")
+    return picture
 
 
 def _foreground(picture: Picture, path: Path) -> np.ndarray:

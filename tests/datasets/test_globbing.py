@@ -97,6 +97,21 @@ def test_a_picture_of_numbers_is_read_by_number(frames, save_picture):
     assert volume.ignore.sum() == 5 * 7 - 1
 
 
+def test_ignored_numbers_of_a_picture_leave_one_object(frames, save_picture):
+    numbers = np.zeros((5, 7), np.uint8)
+    numbers[1, 1:4], numbers[2] = 1, 255  # an object with the pale border of Pascal VOC
+    save_picture(frames / "masks" / "v1" / "a.png", numbers)
+    settings = {"images": "frames/*/*.png", "truth": "masks/*/*.png", "values": {"ignore": (255,)}}
+    case, other, _ = open_dataset("folder", frames, **settings)
+    volume = case.read()
+    np.testing.assert_array_equal(volume.truth[..., 0], numbers == 1)
+    np.testing.assert_array_equal(volume.ignore, numbers == 255)
+    numbers[4] = 3
+    save_picture(other.files[-1], numbers)
+    with pytest.raises(DataError, match=r"case v1_b: .*b\.png: the truth holds 1, 3 beside 0; say which numbers"):
+        other.read()
+
+
 def test_a_mask_of_another_size_is_named(frames, save_picture):
     save_picture(frames / "masks" / "v1" / "b.png", np.zeros((4, 7), np.uint8))
     case = open_dataset("folder", frames, images="frames/*/*.png", truth="masks/*/*.png")[1]

@@ -123,9 +123,7 @@ def test_a_missing_file_is_named(make_case, volume, tmp_path):
 
 @pytest.mark.parametrize("spacing_mm", [1e-3, 1e-320])
 def test_a_grid_that_no_memory_holds_is_refused_with_its_numbers(make_case, volume, spacing_mm):
-    with pytest.raises(
-        DataError, match=r"case 9: 6 x 5 x 4 voxels of 1 x 1 x 2 mm would be .* more than 2\*\*31"
-    ):
+    with pytest.raises(DataError, match=r"case 9: 6 x 5 x 4 voxels of 1 x 1 x 2 mm would be .* more than 2\*\*31"):
         prepare_all([make_case(volume, "9")], replace(BOX, spacing_mm=spacing_mm))
 
 
