@@ -47,8 +47,9 @@ $(MONAI): $(BACKENDS) benchmarks/requirements-monai.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements-monai.txt
 	touch $@
 
-bench-losses: $(MONAI)  ## time and bytes of every loss against its peers, one table
+bench-losses: $(MONAI)  ## time and bytes of every loss, and of the Hausdorff distance, against their peers
 	$(BIN)/python benchmarks/bench_losses.py
+	KERAS_BACKEND=tensorflow $(BIN)/python benchmarks/bench_surface.py
 
 bench-inference: $(MONAI)  ## time of tiled prediction of a volume against MONAI's, one table
 	$(BIN)/python benchmarks/bench_inference.py
@@ -85,6 +86,7 @@ $(SPHINX): $(STAMP)
 
 docs: $(SPHINX)  ## the notebooks and the API as a static site: build/site/html/index.html
 	KERAS_BACKEND=tensorflow $(BIN)/sphinx-build -q -W --keep-going -b html docs/site build/site/html
+	$(BIN)/python docs/check_site.py build/site/html
 
 results: $(STAMP)  ## rebuild the results on real images, in README.md and docs/results, from data/
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python docs/results.py

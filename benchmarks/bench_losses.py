@@ -25,7 +25,10 @@ MODULES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 LIMITS = {
     "SoftDice": ("Dice", 1.0),
     "SoftJaccard": ("Dice", 1.0),
+    "SoftDice, norm=2": ("Dice", 1.0),
     "SoftTversky": ("Dice", 1.0),
+    "FocalTversky": ("Dice", 1.0),
+    "GeneralizedDice": ("Dice", 1.0),
     "LovaszSigmoid": ("sort", 1.0),
     "LovaszSigmoid, bins=1000": ("sort", 0.06),
 }
@@ -52,6 +55,8 @@ def losses(shape: tuple[int, ...]) -> dict[str, Callable]:
         "SoftDice, norm=2": ours.SoftDice(norm=2),
         "SoftJaccard": ours.SoftJaccard(),
         "SoftTversky": ours.SoftTversky(alpha=0.3, beta=0.7),
+        "FocalTversky": ours.FocalTversky(alpha=0.3, beta=0.7),
+        "GeneralizedDice": ours.GeneralizedDice(),
         "CrossEntropy": ours.CrossEntropy(),
         "WeightedCrossEntropy": ours.WeightedCrossEntropy(prior=0.1),
         "LovaszSigmoid": ours.LovaszSigmoid(),
