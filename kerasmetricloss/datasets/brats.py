@@ -14,15 +14,14 @@ import numpy as np
 from kerasmetricloss.datasets.case import Case, DataError, Volume, children
 from kerasmetricloss.datasets.catalog import BR18, MaskRule
 from kerasmetricloss.datasets.nifti import Scan, find_scan
+from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
 from kerasmetricloss.datasets.scans import (
     TRUTH,
     ScanSet,
     Subject,
     Wishes,
     find_subjects,
-    numbered,
     once_by_name,
-    read_volume,
     scan_cases,
 )
 

@@ -19,15 +19,14 @@ import numpy as np
 from kerasmetricloss.datasets.case import Case, DataError, Volume, children
 from kerasmetricloss.datasets.catalog import IS17, IS18, DataSet, MaskRule
 from kerasmetricloss.datasets.nifti import SUFFIXES, Scan
+from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
 from kerasmetricloss.datasets.scans import (
     TRUTH,
     ScanSet,
     Subject,
     Wishes,
     find_subjects,
-    numbered,
     once_by_name,
-    read_volume,
     scan_cases,
 )
 

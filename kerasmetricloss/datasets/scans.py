@@ -1,7 +1,7 @@
-"""What the readers of scans share: from the files of each subject to cases, and from a case to its volume.
+"""What the readers of scans share: from the files of each subject to cases.
 
-A reader of one data set finds the files; which modalities are there in every case, what is missing, the mask and the
-grids are checked here, once for all of them.
+A reader of one data set finds the files; which modalities are there in every case, what is missing, and the mask are
+checked here, once for all of them. :mod:`~kerasmetricloss.datasets.scan_volumes` reads a case.
 """
 
 from collections import Counter
@@ -10,13 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
-from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
-from kerasmetricloss.datasets.unlabelled import unknown_truth
 
 TRUTH = "the segmentation"
 _FIRST = "the first channel"
@@ -122,7 +118,7 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
         scans: The data set.
         wishes: What was asked for. By default every modality that all cases have; the others are listed in
             ``Case.absent``. A subject without its truth, a modality asked for, or the modality of the mask is none of
-            these cases.
+            these cases; nor, with ``problems`` and where no modality is common, one without that which most have.
         root: What complaints about the whole data set name.
 
     Raises:
@@ -136,6 +132,8 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
     mask = _mask(whole, scans, wishes, root)
     if mask is not None and mask.channel != _FIRST:
         whole = [subject for subject in whole if _has_mask(subject, mask, scans, wishes.problems)]
+    if asked is None and wishes.problems is not None:
+        whole = _with_common(whole, scans, wishes.problems)
     common, absent = _common(whole, asked is None, scans, wishes, root)
     channels = asked or common
     if mask is not None and mask.channel == _FIRST:
@@ -181,6 +179,20 @@ def _has(subject: Subject, needed: Sequence[str], scans: ScanSet, wishes: Wishes
             complain(DataError(f"{what} is missing", case=subject.id, file=subject.folder, mend=mend), wishes.problems)
             return False
     return True
+
+
+def _with_common(subjects: list[Subject], scans: ScanSet, problems: list[DataError]) -> list[Subject]:
+    """Return subjects that have a modality in common: all, or else those with the one that most have."""
+    counts = {channel: sum(channel in subject.files for subject in subjects) for channel in scans.channels}
+    if len(subjects) in counts.values():
+        return subjects
+    channel = max(counts, key=counts.get)
+    for subject in subjects:
+        if channel not in subject.files:
+            problem = f"the modality {channel}, which most cases have, is missing, and no other is in every case"
+            mend = scans.expected(subject, channel)
+            problems.append(DataError(problem, case=subject.id, file=subject.folder, mend=mend))
+    return [subject for subject in subjects if channel in subject.files]
 
 
 def _common(
@@ -231,62 +243,3 @@ def _has_mask(subject: Subject, mask: MaskRule, scans: ScanSet, problems: list[D
     mend = f"{scans.expected(subject, mask.channel)}, or give another rule, e.g. mask='all' (--mask all)"
     complain(DataError(problem, case=subject.id, file=subject.folder, mend=mend), problems)
     return False
-
-
-def read_volume(
-    case: Case,
-    *,
-    mask: MaskRule | None,
-    fill: float | None,
-    truth_of: Callable[[Scan, tuple[str, ...]], tuple[np.ndarray, np.ndarray | None]],
-) -> Volume:
-    """Decode the files of a case: images, the mask's own file where it is no channel, one truth or none.
-
-    Where there is none, the truth is empty, and ignored at every voxel.
-
-    Args:
-        case: From :func:`scan_cases`.
-        mask: Where a prediction counts; None everywhere.
-        fill: What replaces NaN and infinite voxels of the images; None refuses them.
-        truth_of: Takes (scan of the truth, labels) and returns the truth, uint8 ``(*space, labels)``, and the voxels
-            to ignore, bool ``space``, or None.
-
-    Raises:
-        DataError: A file is missing or broken, or its grid is not that of the first image.
-    """
-    names = case.channels if mask is None or mask.channel in case.channels else (*case.channels, mask.channel)
-    scans = [read_nifti(file, fill=fill) for file in case.files[: len(names)]]
-    segmentations = [read_nifti(file) for file in case.files[len(names) :]]
-    for scan in (*scans[1:], *segmentations):
-        check_same_grid(scan, scans[0])
-    unknown = unknown_truth(scans[0].voxels.shape, len(case.labels))
-    truth, ignore = truth_of(segmentations[0], case.labels) if segmentations else unknown
-    return Volume(
-        image=np.stack([scan.voxels for scan in scans[: len(case.channels)]], axis=-1),
-        truth=truth,
-        mask=np.ones(truth.shape[:-1], bool) if mask is None else scans[names.index(mask.channel)].voxels > mask.above,
-        ignore=ignore,
-        spacing_mm=scans[0].spacing_mm,
-        affine=scans[0].affine,
-    )
-
-
-def numbered(segmentation: Scan, numbers: Sequence[Sequence[int]], *, known: Sequence[int], mend: str) -> np.ndarray:
-    """Return one binary label for each set of numbers of a segmentation.
-
-    Args:
-        segmentation: The decoded truth.
-        numbers: For each label, the numbers that make it up.
-        known: Every number that may stand there.
-        mend: What to do about another number.
-
-    Returns:
-        uint8, shape ``(*space, len(numbers))``.
-
-    Raises:
-        DataError: Another number is there.
-    """
-    unknown = sorted(set(np.unique(segmentation.voxels).tolist()) - set(known))
-    if unknown:
-        raise DataError(f"the segmentation holds the label {unknown[0]:g}", file=segmentation.file, mend=mend)
-    return np.stack([np.isin(segmentation.voxels, list(part)) for part in numbers], axis=-1).astype(np.uint8)

@@ -7,24 +7,17 @@ numbers of the truth are 1 (white matter hyperintensity) and 2 (other pathology)
 and of scoring.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, children
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain
 from kerasmetricloss.datasets.catalog import WM17, MaskRule
 from kerasmetricloss.datasets.nifti import Scan, find_scan
-from kerasmetricloss.datasets.scans import (
-    TRUTH,
-    ScanSet,
-    Subject,
-    Wishes,
-    find_subjects,
-    numbered,
-    read_volume,
-    scan_cases,
-)
+from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
+from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, find_subjects, scan_cases
 
 LESION, OTHER_PATHOLOGY = 1, 2
 _IMAGES = "pre"
@@ -57,7 +50,8 @@ def open_wmh(
         below the root joined by underscores.
 
     Raises:
-        DataError: No case is there, or one lacks its truth, the mask's modality or one that was asked for.
+        DataError: No case is there, two would have one id, or one lacks its truth, the mask's modality or one that was
+            asked for.
     """
     wishes = Wishes(
         channels=channels, labels=labels, mask=mask, fill=fill, problems=problems, truth_needed=truth_needed
@@ -66,7 +60,7 @@ def open_wmh(
     if not folders:
         mend = "name the folder of the data set, of one site or of the cases"
         raise DataError(f"no case is here, expected <id>/{_IMAGES}/FLAIR.nii.gz", file=root, mend=mend)
-    subjects = find_subjects(_ids(root, folders), _files, problems)
+    subjects = find_subjects(_ids(root, folders, problems), _files, problems)
     return scan_cases(subjects, _SCANS, wishes, root=root)
 
 
@@ -84,13 +78,20 @@ def _case_folders(folder: Path, seen: set[Path], problems: list[DataError] | Non
             yield from _case_folders(child, seen, problems)
 
 
-def _ids(root: Path, folders: list[Path]) -> dict[str, Path]:
-    names = [folder.name for folder in folders]
+def _ids(root: Path, folders: list[Path], problems: list[DataError] | None) -> dict[str, Path]:
+    """Return the folders by their ids; an id that two of them would have is complained of, and left out."""
+    names = Counter(folder.name for folder in folders)
     # The root itself, given as a dot, has a name only once it is resolved.
-    return {
-        folder.resolve().name if names.count(folder.name) == 1 else "_".join(folder.relative_to(root).parts): folder
-        for folder in folders
-    }
+    own = root.name if root.name not in ("", "..") else root.resolve().name
+    found: dict[str, list[Path]] = {}
+    for folder in folders:
+        name = folder.name if names[folder.name] == 1 else "_".join(folder.relative_to(root).parts)
+        found.setdefault(own if folder == root else name, []).append(folder)
+    for name, same in found.items():
+        if len(same) > 1:
+            problem = " and ".join(str(folder.relative_to(root)) for folder in same) + " would be one case"
+            complain(DataError(problem, case=name, file=root, mend="rename one of the folders"), problems)
+    return {name: same[0] for name, same in found.items() if len(same) == 1}
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasmetricloss.datasets import DataError, open_dataset
+from kerasmetricloss.datasets.inspection import inspect
 from kerasmetricloss.datasets.nifti import read_nifti, write_nifti
 
 
@@ -117,3 +118,28 @@ def test_cases_without_a_common_modality_are_refused(tmp_path, write_brats_case)
     write_brats_case(tmp_path / "HGG" / "b", modalities=("t1",))
     with pytest.raises(DataError, match="no modality is there in every case"):
         open_dataset("br18", tmp_path)
+
+
+def test_with_a_list_of_problems_cases_without_the_modality_that_most_have_are_left_out(tmp_path, write_brats_case):
+    for name, modalities in (("A", ("flair", "t1")), ("B", ()), ("C", ("t1",)), ("D", ("t2",)), ("E", ("flair", "t1"))):
+        write_brats_case(tmp_path / "HGG" / name, modalities=modalities)
+    with pytest.raises(DataError, match="no modality is there in every case"):
+        open_dataset("br18", tmp_path)
+    problems = []
+    cases = open_dataset("br18", tmp_path, problems=problems)
+    # T1 is in three of five cases, FLAIR in two.
+    assert [(case.id, case.channels) for case in cases] == [("A", ("T1",)), ("C", ("T1",)), ("E", ("T1",))]
+    assert [(problem.case, problem.mend) for problem in problems] == [
+        ("B", "expected B_t1.nii.gz or .nii there"),
+        ("D", "expected D_t1.nii.gz or .nii there"),
+        ("C", "expected C_flair.nii.gz or .nii there"),
+    ]
+    assert "the modality T1, which most cases have, is missing" in problems[0].problem
+
+
+def test_one_case_without_any_modality_takes_none_from_the_others(tmp_path, write_brats_case):
+    for name, modalities in (("A", ("flair", "t1")), ("B", ())):
+        write_brats_case(tmp_path / "HGG" / name, modalities=modalities)
+    found = inspect("br18", tmp_path)
+    assert [(case.id, case.channels) for case in found.cases] == [("A", ("FLAIR", "T1"))]
+    assert [problem.case for problem in found.problems] == ["B"]

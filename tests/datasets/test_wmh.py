@@ -73,13 +73,34 @@ def test_the_mask_is_the_head_on_t1(root):
     assert case.files[1].name == "T1.nii.gz"
 
 
-def test_cases_of_one_name_are_told_apart_by_their_site(tmp_path):
+def write_case(folder):
     voxels = np.full((5, 6, 3), 90, np.int16)
-    for site in ("Utrecht", "Singapore"):
-        for number in ("7", "8") if site == "Utrecht" else ("7",):
-            folder = tmp_path / site / number
-            (folder / "pre").mkdir(parents=True)
-            for file in ("pre/FLAIR", "pre/T1", "wmh"):
-                data = nifti_bytes(voxels if file != "wmh" else voxels // 90, np.diag([1.0, 1, 3, 1]))
-                (folder / f"{file}.nii.gz").write_bytes(data)
+    (folder / "pre").mkdir(parents=True)
+    for file in ("pre/FLAIR", "pre/T1", "wmh"):
+        data = nifti_bytes(voxels if file != "wmh" else voxels // 90, np.diag([1.0, 1, 3, 1]))
+        (folder / f"{file}.nii.gz").write_bytes(data)
+
+
+def test_links_are_called_by_their_own_names_and_not_by_what_they_lead_to(tmp_path):
+    (tmp_path / "root" / "Utrecht").mkdir(parents=True)
+    for number in ("2", "4"):
+        write_case(tmp_path / "store" / number / "scan")
+        (tmp_path / "root" / "Utrecht" / number).symlink_to(tmp_path / "store" / number / "scan")
+    assert [case.id for case in open_dataset("wm17", tmp_path / "root")] == ["2", "4"]
+    assert [case.id for case in open_dataset("wm17", tmp_path / "root" / "Utrecht" / "2")] == ["2"]
+
+
+def test_folders_that_would_be_one_case_are_complained_of_and_none_is_dropped_without_a_word(tmp_path):
+    for folder in ("Utrecht/2", "Singapore/2", "Utrecht_2"):
+        write_case(tmp_path / folder)
+    with pytest.raises(DataError, match=r"case Utrecht_2: .*Utrecht/2 and Utrecht_2 would be one case; rename one"):
+        open_dataset("wm17", tmp_path)
+    problems = []
+    assert [case.id for case in open_dataset("wm17", tmp_path, problems=problems)] == ["Singapore_2"]
+    assert [problem.case for problem in problems] == ["Utrecht_2"]
+
+
+def test_cases_of_one_name_are_told_apart_by_their_site(tmp_path):
+    for folder in ("Utrecht/7", "Utrecht/8", "Singapore/7"):
+        write_case(tmp_path / folder)
     assert [case.id for case in open_dataset("wm17", tmp_path)] == ["8", "Singapore_7", "Utrecht_7"]
