@@ -207,7 +207,7 @@ def _unit_notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataErr
 
 def _mask_notes(name: str, cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
     """Return whether the channel of the challenge's mask is in another unit than there, so that its rule misses."""
-    known = CATALOG.get(name)
+    known = CATALOG.get(name.casefold())
     if known is None or known.mask is None or not known.mask.above:
         return []
     channel = known.mask.channel

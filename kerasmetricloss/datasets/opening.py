@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasmetricloss.datasets.brats import open_brats
 from kerasmetricloss.datasets.case import Case, DataError
 from kerasmetricloss.datasets.globbing import open_folder
-from kerasmetricloss.datasets.groups import read_groups
+from kerasmetricloss.datasets.groups import group_of_each, read_groups
 from kerasmetricloss.datasets.isles import open_isles17, open_isles18
 from kerasmetricloss.datasets.pictures import open_colonoscopy
 from kerasmetricloss.datasets.radiographs import open_radiographs
@@ -25,6 +25,8 @@ _READERS: dict[str, Callable[..., list[Case]]] = {
     "po18": open_colonoscopy,
     "wm17": open_wmh,
 }
+# Studies have more networks than folders: what they call a data set here is one of another name.
+_READER_OF = {"wm17dm": "wm17"}
 _COMMON = ("root", "channels", "labels", "problems", "truth_needed")
 
 
@@ -108,14 +110,17 @@ def open_dataset(
         raise DataError(f"no case is left{reason}", file=root, mend="" if reason else "look at the folder")
     if groups is None:
         return cases
-    group_of = read_groups(Path(groups), [case.id for case in cases], problems=problems)
-    return [replace(case, group=group_of.get(case.id, case.id)) for case in cases]
+    ids = [case.id for case in cases]
+    group_of = group_of_each(ids, read_groups(Path(groups), ids, problems=problems))
+    return [replace(case, group=group_of[case.id]) for case in cases]
 
 
 def _reader(name: str) -> Callable[..., list[Case]]:
     reader = _READERS.get(name.casefold())
     if reader is None:
-        raise DataError(f"unknown data set {name!r}", mend=f"known are {', '.join(names())}")
+        same = _READER_OF.get(name.casefold())
+        mend = f"its folder is that of {same}: name that" if same else f"known are {', '.join(names())}"
+        raise DataError(f"unknown data set {name!r}", mend=mend)
     return reader
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain, natural_key
-from kerasmetricloss.datasets.groups import read_groups
+from kerasmetricloss.datasets.groups import group_of_each, read_groups
 from kerasmetricloss.datasets.picture_files import COLOURS, SUFFIXES, read_image, read_mask
 
 LAYOUTS = (("Original", "Ground Truth"), ("images", "masks"), ("images", "labels"))
@@ -84,12 +84,12 @@ def picture_cases(
         raise DataError(f"pictures have the channels red, green, blue and grey, asked for {unknown[0]}", file=root)
     images, masks = _folders(root)
     pairs = _pairs(images, masks, problems)
-    groups = _sequences(root / "sequences.csv", pairs, problems)
+    groups = group_of_each(pairs, _sequences(root / "sequences.csv", pairs, problems))
     return [
         Case(
             dataset=name,
             id=stem,
-            group=groups.get(stem, stem),
+            group=groups[stem],
             channels=tuple(channels),
             labels=(only_label,),
             files=pairs[stem],

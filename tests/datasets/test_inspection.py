@@ -72,7 +72,7 @@ def test_a_unit_that_is_not_the_challenge_s_is_noted_with_the_mask_that_it_break
     for path in root.rglob("pre/T1.nii.gz"):
         scan = read_nifti(path)
         write_nifti(path, (scan.voxels * 100).astype(np.float32), scan.affine)
-    (note,) = inspect("wm17", root).notes
+    (note,) = inspect("WM17", root).notes
     assert note.problem.startswith("T1 reaches")
     # the authors' constants for T1 are 262 and 490: 262 + 2 * 490
     assert "about 1.24e+03 in the challenge" in note.problem

@@ -18,6 +18,11 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
         open_dataset("mnist", tmp_path)
 
 
+def test_a_network_s_name_is_sent_to_the_data_set_that_it_reads(tmp_path):
+    with pytest.raises(DataError, match="unknown data set 'WM17dm'; its folder is that of wm17: name that"):
+        open_dataset("WM17dm", tmp_path)
+
+
 def test_names_are_read_in_any_case(cvc):
     assert "po18" in names()
     assert len(open_dataset("PO18", str(cvc))) == 3

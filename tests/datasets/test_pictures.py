@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasmetricloss.datasets import DataError, open_dataset, pictures, verify
+from kerasmetricloss.datasets import DataError, groups, open_dataset, pictures, verify
 
 
 def test_the_examples_of_the_docstrings_run():
     assert doctest.testmod(pictures).failed == 0
+    assert doctest.testmod(groups).failed == 0
 
 
 def test_the_layout_of_cvc_clinicdb_is_read_in_natural_order(cvc, picture, mask):
@@ -38,6 +39,7 @@ def test_sequences_become_groups(cvc):
         ("picture,video\n1,4\n", "cannot be read"),
         ("", "cannot be read"),
         ("frame,sequence\n1\n", "cannot be read"),
+        ("frame,sequence\n1,4\n2,4\n10,5\n1,7\n", r"sequences\.csv: 1 is in the groups 4 and 7; keep the line"),
     ],
 )
 def test_a_list_of_sequences_that_is_not_one_is_refused(cvc, content, message):
@@ -55,6 +57,15 @@ def test_cases_without_a_sequence_are_listed_and_are_groups_of_their_own(cvc):
     problems = []
     assert [case.group for case in open_dataset("po18", cvc, problems=problems)] == ["1", "2", "10"]
     assert [problem.file for problem in problems] == [cvc / "sequences.csv"]
+
+
+def test_a_frame_without_a_sequence_joins_no_sequence_of_its_own_number(cvc, tmp_path):
+    (cvc / "sequences.csv").write_text("frame,sequence\n1,10\n1,10\n2,10\n")
+    found = [case.group for case in open_dataset("po18", cvc, problems=[])]
+    assert found == ["10", "10", "10 alone"]
+    (tmp_path / "g.csv").write_text("case,group\n10,2\n1,2 alone\n")
+    found = [case.group for case in open_dataset("po18", cvc, groups=tmp_path / "g.csv", problems=[])]
+    assert found == ["2 alone", "2 alone alone", "2"]
 
 
 def test_a_table_of_groups_that_lacks_a_case_is_a_problem_and_one_that_is_none_an_error(cvc, tmp_path):
