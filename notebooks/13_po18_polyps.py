@@ -88,12 +88,13 @@ weights = pd.Series({layer.name: layer.count_params() for layer in network.layer
 features = weights.filter(like="block").sum()
 head = weights.filter(like="context").sum()
 print(f"VGG16 {features:,}, head {head:,}")
+assert weights["context12_1"] == 3 * 3 * 512 * 1024 + 1024 == 4_719_616
 assert (features, head) == (14_714_688, 5_770_241)
 assert features + head == 20_484_929
 
 # %% [markdown]
-# VGG16, with 14,714,688. But one layer of the head has 4.7 million alone: 3 by 3 weights between 512 and 1024 maps,
-# spread out by a *dilation* of 12.
+# VGG16, with 14,714,688. But one layer of the head has 4.7 million alone: 3 by 3 weights for each pair of 512 maps that
+# go in and 1024 that come out, spread out by a *dilation* of 12.
 #
 # ## Looking far without shrinking
 #
@@ -129,8 +130,7 @@ assert 12 * 8 == 96
 # %% [markdown]
 # ## A few steps
 #
-# Twenty million weights are no work for a laptop's minute. `deeplab_small` has the same parts with an eighth of the
-# filters. A batch first.
+# A batch first, of small pictures.
 
 # %%
 preparation = pipelines.Preparation(picture_size=(64, 48), output_size=(48, 64))
@@ -151,8 +151,31 @@ plt.show()
 # %% [markdown]
 # *A batch of four, 64 by 48 pixels: turned, shifted, some mirrored.*
 #
-# **Predict.** Random weights put every output near 0.5. With polyps of a twenty-fifth of the picture, what is the soft
-# Dice loss at the start: about 0.5, or above 0.9?
+# Two steps of the whole network on this batch, from random weights. Pictures this small take seconds; at 384 by 288
+# each has 36 times as many pixels.
+#
+# **Predict.** Is the loss before the second step lower already? And how many of the 20,484,929 weights does a step
+# change: those of the head, or all?
+
+# %% tags=["varies"]
+keras.utils.set_random_seed(0)
+whole = models.deeplab_vgg16()
+whole.compile(optimizer=keras.optimizers.Adam(1e-4), loss=SoftDice(), jit_compile=False)
+steps = whole.fit([images, masks], truths, batch_size=4, epochs=2, shuffle=False, verbose=0).history["loss"]
+print("soft Dice loss before step 1: {:.3f}, before step 2: {:.3f}".format(*steps))
+
+# %%
+assert sum(int(np.prod(weight.shape)) for weight in whole.trainable_weights) == whole.count_params() == 20_484_929
+assert (384 * 288) / (64 * 48) == 36
+if ROOT is None:
+    assert 0 < steps[1] < steps[0] < 1
+
+# %% [markdown]
+# It is lower, and all weights move: nothing is frozen. For more than two steps `deeplab_small` has the same parts with
+# an eighth of the filters.
+#
+# **Predict.** Before it has learned anything, its outputs are as high beside a polyp as on it. With polyps of a
+# twenty-fifth of the picture, what is the soft Dice loss then: about 0.5, or above 0.8?
 
 # %% tags=["varies"]
 small = models.deeplab_small()
@@ -175,9 +198,9 @@ plt.show()
 # %% [markdown]
 # *Mind the vertical axis: the curve has hardly begun to move.*
 #
-# Above 0.8, and still there after 36 steps: an output of 0.5 everywhere has half of the polyp right and half of all
-# else wrong. With $p$ the polyp's share, soft Dice is $2 \cdot 0.5\,p / (0.5 + p)$, about $2p$. There is little to hold
-# on to at the start, which is one reason for training with cross-entropy first.
+# Above 0.8, and still there after 36 steps. With the same output $q$ everywhere, and $p$ the polyp's share of the
+# picture, soft Dice is $2qp / (q + p)$: below $2p$, whatever $q$ is. There is little to hold on to at the start, which
+# is one reason for training with cross-entropy first.
 #
 # ## The study
 #
