@@ -16,6 +16,8 @@ MOST_TILES = 24
 _COLUMNS = 6
 _TILE_INCHES = 2.2
 _DPI = 110
+# Of a tile, height over width: what is longer is drawn smaller, or the page would have no end.
+_TALLEST = 3.0
 # Outlines in colours that the colour-blind tell apart; what is ignored is hatched, the mask is a thin grey line.
 _COLOURS = ("#ff4d3d", "#4aa3ff", "#f0c808", "#35b779", "#cc79a7")
 _COLOUR_NAMES = ("red", "blue", "yellow", "green", "pink")
@@ -61,7 +63,7 @@ def contact_sheet(found: Inspection) -> bytes:
     width = min(len(chosen), _COLUMNS)
     window = _WINDOWS.get(found.cases[0].channels[0])
     tiles = [tile(found.cases[position].read(), window=window) for position in chosen]
-    tall = max(one.picture.shape[0] * one.aspect / one.picture.shape[1] for one in tiles)
+    tall = min(max(one.picture.shape[0] * one.aspect / one.picture.shape[1] for one in tiles), _TALLEST)
     figure = Figure(figsize=(max(width, 3) * _TILE_INCHES, rows * (_TILE_INCHES * tall + 0.25) + 0.4), dpi=_DPI)
     figure.set_layout_engine("constrained")
     FigureCanvasAgg(figure)

@@ -138,6 +138,16 @@ def test_a_tile_is_the_plane_with_most_foreground_as_seen_from_below():
     assert one.picture.max() == 1
 
 
+@pytest.mark.parametrize("spacing_mm", [(0.01, 60, 2), (60, 0.01, 2)])
+def test_the_contact_sheet_of_a_scan_of_extreme_voxels_has_an_end(scans, spacing_mm):
+    for path in scans.rglob("*.nii.gz"):
+        write_nifti(path, read_nifti(path).voxels.astype(np.float32), np.diag([*spacing_mm, 1]))
+    with Image.open(io.BytesIO(contact_sheet(inspect("folder", scans, **PATTERNS)))) as picture:
+        # Three tiles of 2.2 inches beside each other, at 110 dots an inch, and at most three times as high.
+        assert picture.width == 726
+        assert picture.height < 3 * 242 + 100
+
+
 @pytest.mark.parametrize(("name", "size"), [("po18", (48, 40)), ("wm17", (36, 40, 9)), ("br18", (32, 40, 36))])
 def test_the_contact_sheet_is_a_picture_of_every_case(tmp_path, name, size):
     root = write_phantom(name, tmp_path / "p", cases=2, seed=0, size=size)
