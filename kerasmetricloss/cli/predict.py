@@ -90,7 +90,7 @@ def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
 
     name = options.dataset or trained_on.dataset
     settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | reader_settings(options)
-    if name != "folder" or "images" not in settings or "truth" in settings:
+    if name.casefold() != "folder" or "images" not in settings or "truth" in settings:
         return _opened(name, options.root, settings)
     beyond = settings.keys() - {"images", "channels", "labels", "mask", "fill"}
     if beyond:

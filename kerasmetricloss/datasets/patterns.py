@@ -36,7 +36,7 @@ def match_files(
         DataError: The pattern is none, matches nothing, or two files of one id; or a folder may not be listed.
     """
     parts = _parts(pattern, root)
-    whole = re.compile(_regex(pattern, named=True), re.IGNORECASE)
+    whole = re.compile(_regex("/".join(parts), named=True), re.IGNORECASE)
     found: dict[str, tuple[Path, str | None]] = {}
     for path in dict.fromkeys(_walk(root, parts, (root.resolve(),), problems)):
         relative = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
@@ -81,8 +81,15 @@ def without_suffix(name: str) -> str:
 def _parts(pattern: str, root: Path) -> list[str]:
     parts = list(PurePosixPath(pattern).parts)
     unknown = [token for token in _TOKEN.findall(pattern) if token.startswith("{") and token not in _NAMES]
-    if not parts or pattern.startswith("/") or ".." in parts or parts[-1] == "**" or unknown:
+    beyond = not parts or pattern.startswith("/") or pattern.endswith("/") or ".." in parts or parts[-1] == "**"
+    if beyond or unknown:
         raise DataError(f"{pattern!r} is no pattern of files below this folder", file=root, mend=_HOW)
+    for part in parts:
+        try:
+            re.compile(_regex(part, named=False))
+        except re.error as error:
+            mend = "write [ab] or [a-z] for one of these characters, [!ab] for any other"
+            raise DataError(f"{part!r} of {pattern!r} is no pattern ({error})", file=root, mend=mend) from error
     return parts
 
 

@@ -20,6 +20,7 @@ from kerasmetricloss.datasets.pictures import check_mask_size, picture_cases
 ROI = (217, 217)
 ABSENT = ("error", "skip")
 CHARTS = "labels"
+_MOST_PIXELS = 2**28
 
 
 def open_radiographs(
@@ -136,8 +137,9 @@ def unsqueezed(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _check_settings(roi: tuple[int, int] | None, unsqueeze: tuple[int, int] | None, absent: str) -> None:
     for name, size in (("roi", roi), ("unsqueeze", unsqueeze)):
-        if size is not None and (len(size) != 2 or min(size) < 1):
-            raise DataError(f"{name} is {size}", mend="expected (width, height), each at least 1")
+        if size is not None and (len(size) != 2 or min(size) < 1 or size[0] * size[1] > _MOST_PIXELS):
+            mend = "expected (width, height), each at least 1, at most 2**28 pixels together"
+            raise DataError(f"{name} is {size}", mend=mend)
     if absent not in ABSENT:
         raise DataError(f"absent is {absent!r}", mend=f"expected {' or '.join(ABSENT)}")
 

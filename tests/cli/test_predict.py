@@ -109,6 +109,26 @@ def test_the_same_command_again_computes_nothing_and_tiles_change_the_folder(sca
     pd.testing.assert_frame_equal(whole, tiles, rtol=0.01)
 
 
+def test_a_mended_truth_and_another_mask_are_scored_anew(scans, model, tmp_path):
+    command = ["predict", "--model", str(model), "--root", str(scans), "--out", str(tmp_path / "out")]
+
+    def scores(*options):
+        main([*command, *options])
+        return pd.read_csv(tmp_path / "out" / "scores.csv").set_index("case")
+
+    before = scores()
+    path = next(scans.rglob("*_seg.nii*"))
+    case = path.name.partition("_seg")[0]
+    truth = nib.load(path)
+    nib.save(nib.Nifti1Image(np.asarray(truth.dataobj) * 0, truth.affine), path)
+    mended = scores()
+    assert before["truth_voxels"][case] > mended["truth_voxels"][case] == 0
+    pd.testing.assert_frame_equal(before.drop(case), mended.drop(case))
+    masked = scores("--mask", "FLAIR>1e9")
+    assert masked["predicted_voxels"].tolist() == [0, 0]
+    assert (masked["made_from"] != mended["made_from"]).all()
+
+
 def test_pictures_become_pictures(tmp_path):
     root = write_phantom("po18", tmp_path / "po18", cases=2, seed=0, size=(48, 40))
     names = ("red", "green", "blue")
@@ -123,7 +143,7 @@ def test_images_without_a_truth_are_segmented_and_not_scored(scans, model, tmp_p
         path.unlink()
     images = [part for name in ("flair", "t1", "t1ce", "t2") for part in ("--images", f"*/*/*_{name}.nii.gz")]
     out = tmp_path / "out"
-    main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out), "--dataset", "folder", *images])
+    main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out), "--dataset", "FOLDER", *images])
     table = pd.read_csv(out / "scores.csv")
     assert table["dice"].isna().all()
     for file in table["file"]:
@@ -209,6 +229,9 @@ def test_what_is_said_of_a_model_must_fit_it(scans, model, tmp_path, capsys):
         ((bare, "--dataset", "br18", "--channels", "T1,T2", "--labels", "WT,ET"), "(--labels A,B)"),
         ((bare, "--dataset", "folder"), "the model takes 2 channels: name those it takes (--channels A,B)"),
         ((bare, "--dataset", "br18", "--scale", "ten"), "'ten' is no list of numbers"),
+        ((bare, "--dataset", "br18", "--channels", "T1,T2", "--spacing-mm", "0"), "it must be a positive length"),
+        ((bare, "--dataset", "br18", "--channels", "T1,T2", "--spacing-mm=-1"), "it must be a positive length"),
+        ((bare, "--dataset", "br18", "--channels", "T1,T2", "--spacing-mm", "nan"), "spacing_mm is nan; it must be"),
         ((model, "--shift", "0"), "--shift is for a model whose file does not say"),
     ]:
         assert refused("predict", "--root", scans, "--out", tmp_path / "out", "--model", *arguments) == 2

@@ -74,6 +74,22 @@ def test_hidden_files_are_no_files_of_the_data_set(tree):
     assert ids(tree("a.png", "._a.png", ".git/b.png"), "**/*.png") == {"a": None}
 
 
+@pytest.mark.parametrize("pattern", ["./images/{id}.png", "images//{id}.png", "./images/./{id}.png", "images/{id}.png"])
+def test_dots_and_double_slashes_in_a_pattern_do_not_matter(tree, pattern):
+    assert ids(tree("images/1.png", "images/2.png"), pattern) == {"1": None, "2": None}
+
+
+@pytest.mark.parametrize("pattern", ["im[z-a]/{id}.png", "images/[!].png"])
+def test_characters_that_are_no_set_are_refused(tree, pattern):
+    with pytest.raises(DataError, match=r"is no pattern \(.*; write \[ab\] or \[a-z\]"):
+        match_files(tree("images/1.png"), pattern)
+
+
+def test_a_pattern_of_folders_is_refused(tree):
+    with pytest.raises(DataError, match="'images/' is no pattern of files"):
+        match_files(tree("images/1.png"), "images/")
+
+
 def test_nothing_found_says_where_patterns_start(tree):
     with pytest.raises(DataError, match=r"no file matches '\*\.nii'; patterns start at that folder"):
         match_files(tree("a.png"), "*.nii")

@@ -97,6 +97,8 @@ def test_numbers_saved_as_jpeg_are_refused(charts, add_chart, refused):
     [
         ({"unsqueeze": (0, 5)}, r"unsqueeze is \(0, 5\); expected \(width, height\)"),
         ({"roi": (5,)}, r"roi is \(5,\)"),
+        ({"roi": (10**6, 10**6)}, r"roi is \(1000000, 1000000\); .* at most 2\*\*28 pixels"),
+        ({"roi": None, "unsqueeze": (10**6, 10**6)}, r"unsqueeze is \(1000000, 1000000\); .* at most 2\*\*28 pixels"),
         ({"absent": "drop"}, "absent is 'drop'; expected error or skip"),
     ],
 )
