@@ -35,6 +35,8 @@ outputs[:, 1, 0] = output
 # %%
 hard = np.array(dice(truth, (outputs > 0.5).astype(float))).ravel()
 soft = 1 - np.array(SoftDice(reduction=None)(truth, outputs))
+
+# %%
 plt.figure(figsize=(4.8, 3.2))
 plt.plot(output, hard, color="#1b1f24", linestyle="--", label="Dice score of the mask")
 plt.plot(output, soft, color="#0072b2", label="1 − soft Dice loss")
@@ -68,12 +70,8 @@ assert (round(float(soft[0]), 3), round(float(soft[-1]), 3)) == (0.5, 0.857)
 
 # %%
 y, p = np.array([[[1.0], [1.0], [0.0]]]), np.array([[[0.5], [1.0], [0.5]]])
-losses = {
-    "L1": SoftDice(),
-    "L2": SoftDice(norm=2),
-    "Jaccard": SoftJaccard(),
-    "Tversky": SoftTversky(alpha=0.9, beta=0.1),
-}
+losses = {"L1": SoftDice(), "L2": SoftDice(norm=2), "Jaccard": SoftJaccard()}
+losses["Tversky"] = SoftTversky(alpha=0.9, beta=0.1)
 values = {name: round(float(loss(y, p)), 3) for name, loss in losses.items()}
 print(values)
 
@@ -226,10 +224,8 @@ np.testing.assert_allclose(slope["CE"][y == 1], -1 / p[y == 1] / 200, rtol=0.05)
 empty = np.zeros(200)
 for level in (0.2, 0.02):
     here = np.full(200, level)
-    loss, heard = (
-        float(SoftDice()(empty[None, :, None], here[None, :, None])),
-        slope_at_each_pixel(SoftDice(reduction=None), empty, here),
-    )
+    loss = float(SoftDice()(empty[None, :, None], here[None, :, None]))
+    heard = slope_at_each_pixel(SoftDice(reduction=None), empty, here)
     print(f"outputs {level}: loss {loss}, steepest slope {abs(heard).max()}")
 
 # %% [markdown]

@@ -57,15 +57,14 @@ assert (round(alone, 3), round(after, 3)) == (0.333, 0.25)
 
 
 # %%
-def is_submodular(loss, pixels=6):
-    sets = [set(m) for size in range(pixels) for m in itertools.combinations(range(pixels), size)]
-    triples = [(a, b, x) for a in sets for b in sets if a <= b for x in set(range(pixels)) - b]
-    cost = {frozenset(m): loss(sorted(m)) for m in [*sets, set(range(pixels))]}
-    gains = [
-        (cost[frozenset(a | {x})] - cost[frozenset(a)], cost[frozenset(b | {x})] - cost[frozenset(b)])
-        for a, b, x in triples
-    ]
-    return all(alone >= after - 1e-12 for alone, after in gains)
+pixels = frozenset(range(6))
+sets = [frozenset(some) for size in range(7) for some in itertools.combinations(pixels, size)]
+triples = [(few, more, x) for few in sets for more in sets if few <= more for x in pixels - more]
+
+
+def is_submodular(loss):
+    cost = {some: loss(sorted(some)) for some in sets}
+    return all(cost[few | {x}] - cost[few] >= cost[more | {x}] - cost[more] - 1e-12 for few, more, x in triples)
 
 
 assert is_submodular(jaccard_loss)
@@ -139,13 +138,11 @@ assert np.isclose(by_hand, loss)
 
 # %%
 plt.figure(figsize=(5.6, 3.2))
-plt.bar(grown[:-1], errors[order], width=increments, align="edge", color="#9fd3f2", edgecolor="#0b3c6f")
-for pixel, left, width in zip(order, grown, increments, strict=False):
-    plt.text(left + width / 2, errors[pixel] + 0.02, pixel if width > 0.01 else "", ha="center")
+bars = plt.bar(grown[:-1], errors[order], width=increments, align="edge", color="#9fd3f2", edgecolor="#0b3c6f")
+plt.bar_label(bars, labels=order, padding=2)
 plt.axhline(0.5, color="#d55e00", linestyle="--", label="t = 0.5")
-plt.gca().set(
-    xlabel="Jaccard loss of the worst pixels so far", ylabel="error", ylim=(0, 1), title="The loss is the area"
-)
+plt.gca().set(xlabel="Jaccard loss of the worst pixels so far", ylabel="error", ylim=(0, 1))
+plt.title("The loss is the area")
 plt.legend()
 plt.show()
 
