@@ -166,13 +166,10 @@ Image(figures.box_plots({"MO17": {"Dice": scores.values(dataset="mo17", metric="
 
 # %%
 names = ["br18", "is17", "is18", "mo17", "po18", "wm17", "wm17dm"]
-paper = pd.DataFrame(
-    {
-        loss: [published.published_mean("dice", name, loss, recipe="table1")[0] for name in names]
-        for loss in recipe.losses
-    },
-    index=[name.upper() for name in names],
-)
+means = {
+    loss: [published.published_mean("dice", name, loss, recipe="table1")[0] for name in names] for loss in recipe.losses
+}
+paper = pd.DataFrame(means, index=[name.upper() for name in names])
 paper.assign(gain=(paper["sDice-L1"] - paper["sDice-L2"]).round(3))
 
 # %%

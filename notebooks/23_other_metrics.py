@@ -48,13 +48,11 @@ stray[35, 14, 14] = True
 # %%
 def scored(predicted):
     counts = np.sum(truth & predicted), np.sum(predicted), np.sum(truth)
-    return {
-        "dice": ratios.dice(*counts),
-        "accuracy": ratios.hamming(*counts, truth.size),
-        "Hausdorff (mm)": hausdorff_distance(truth, predicted, spacing_mm=(2, 2, 2)),
-        "HD95 (mm)": hausdorff_distance(truth, predicted, spacing_mm=(2, 2, 2), percentile=95),
-        "AVD (ml)": abs(counts[1] - counts[2]) * 0.008,
-    }
+    overlap = {"dice": ratios.dice(*counts), "accuracy": ratios.hamming(*counts, truth.size)}
+    farthest = hausdorff_distance(truth, predicted, spacing_mm=(2, 2, 2))
+    nearly = hausdorff_distance(truth, predicted, spacing_mm=(2, 2, 2), percentile=95)
+    volume = abs(counts[1] - counts[2]) * 0.008
+    return overlap | {"Hausdorff (mm)": farthest, "HD95 (mm)": nearly, "AVD (ml)": volume}
 
 
 # %%

@@ -175,10 +175,10 @@ if SCORES is None:
 # %%
 cases = (6, 12, 20, 43, 94)
 rates = statistics.false_positive_rates(cases, studies=2000, resamples=1000)
+theory = [statistics.expected_false_positive_rate(n) for n in cases]
 rates.round(2)
 
 # %%
-theory = [statistics.expected_false_positive_rate(n) for n in cases]
 plt.figure(figsize=(5.6, 3))
 plt.plot(cases, rates["bootstrap"], "o-", color="#d55e00", label="bootstrap")
 plt.plot(cases, theory, ":", color="#1b1f24", label="bootstrap, by theory")

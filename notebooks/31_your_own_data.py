@@ -44,6 +44,8 @@ if ROOT is None:
             target = root / kind / f"P{number // 4 + 1:02d}" / f"frame_{number % 4 + 1}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(phantoms / folder / f"{number + 1}.png", target)
+
+# %%
 sorted(str(path.relative_to(root)) for path in root.rglob("*.png"))[:3]
 
 # %% [markdown]
@@ -217,6 +219,8 @@ prediction.probability.shape
 # %%
 if ROOT is None:
     assert prediction.probability.shape == (108, 144, 1)
+
+# %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.6))
 left.imshow(prediction.volume.image / 255)
 left.contour(prediction.volume.truth[..., 0], levels=[0.5], colors="#4aa3ff")
