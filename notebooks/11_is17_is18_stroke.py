@@ -96,10 +96,12 @@ for problem in inspection.inspect("is18", damaged).problems:
 
 
 # %%
-def show(axes, channel, volume, *, low, high):
+def show(axes, channel, volume, name):
     plane = int(volume.truth[..., 0].sum(axis=(0, 1)).argmax())
+    low, high = (0, 80) if name == "CT" else np.percentile(channel[volume.mask], (1, 99))
     axes.imshow(channel[:, :, plane].T, cmap="gray", origin="lower", vmin=low, vmax=high)
     axes.contour(volume.truth[:, :, plane, 0].T, levels=[0.5], colors="#f0c808", linewidths=1)
+    axes.set_title(name)
 
 
 # %%
@@ -107,10 +109,8 @@ figure, grid = plt.subplots(2, 6, figsize=(7.6, 3.5))
 for row, case in zip(grid, (cases["is17"][0], cases["is18"][0]), strict=True):
     volume = case.read()
     for axes, channel, name in zip(row, volume.image.transpose(3, 0, 1, 2), case.channels, strict=False):
-        low, high = (0, 80) if name == "CT" else np.percentile(channel[volume.mask], (1, 99))
-        show(axes, channel, volume, low=low, high=high)
-        axes.set_title(name)
-for axes in grid.ravel():
+        show(axes, channel, volume, name)
+for axes in grid.flat:
     axes.set_axis_off()
 plt.show()
 
@@ -372,10 +372,9 @@ if ROOT is None:
 figure, row = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
 for axes, name in zip(row, scores, strict=True):
     for loss, line in loss_lines(["CE", "sDice"]).items():
-        ml = voxel_ml * true[name][loss]
-        axes.scatter(ml, dice[name][loss], color=line.color, marker=line.marker, s=26, alpha=0.75, label=loss)
-    axes.set(title=name.upper(), xlabel="lesion, ml", ylabel="Dice score", xscale="log")
-    axes.label_outer()
+        axes.plot(voxel_ml * true[name][loss], dice[name][loss], line.marker, color=line.color, alpha=0.75, label=loss)
+    axes.set(title=name.upper(), xlabel="lesion, ml", xscale="log")
+row[0].set_ylabel("Dice score")
 row[0].legend()
 plt.show()
 
