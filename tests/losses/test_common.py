@@ -167,6 +167,18 @@ def test_ignored_voxels_change_neither_value_nor_gradient(loss, gradient):
 
 
 @every_loss
+@pytest.mark.parametrize("pool", ["image", "batch"])
+def test_ignored_voxels_of_masks_a_class_have_no_gradient(loss, pool, gradient):
+    y_true, y_pred = arrays(loss, 4, 5)
+    y_true[:, 1:3, 2] = 255
+    function = BUILD[loss](ignore_label=255, pool=pool)
+    other = y_pred.copy()
+    other[:, 1:3, 2] = other[:, 1:3, 2][..., ::-1] / 2
+    assert float(function(y_true, y_pred)) == float(function(y_true, other))
+    assert (gradient(lambda p: function(y_true, p), y_pred)[:, 1:3, 2] == 0).all()
+
+
+@every_loss
 def test_whole_weights_count_voxels_twice(loss):
     if issubclass(loss, losses.CrossEntropy):
         pytest.skip("cross-entropy is a mean over voxels, not over weights: see test_cross_entropy")
@@ -224,14 +236,33 @@ def test_gradients_are_finite_for_every_probability(loss, level, truth, gradient
         assert np.isfinite(gradient(lambda p, f=function: f(y_true, p), y_pred)).all()
 
 
+def exclusive(loss, **settings):
+    if loss is losses.WeightedCrossEntropy:
+        return loss(prior=[0.2, 0.3, 0.5], classes="exclusive", **settings)
+    return BUILD[loss](classes="exclusive", **settings)
+
+
+@some(set(BUILD) - {losses.LovaszSigmoid, losses.LovaszHinge})
+@pytest.mark.parametrize("level", [0.0, 1.0, 0.5])
+def test_gradients_are_finite_for_every_probability_of_exclusive_classes(loss, level, gradient):
+    labels = np.array([[0, 1, 1, 0, 1, 0, 0]])  # class 2 is absent
+    y_pred = np.full((1, 7, 3), level, dtype="float32")
+    for function in (exclusive(loss), exclusive(loss, pool="batch")):
+        assert np.isfinite(float(function(labels, y_pred)))
+        assert np.isfinite(gradient(lambda p, f=function: f(labels, p), y_pred)).all()
+
+
 @every_loss
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_gradients_are_finite_for_huge_logits(loss, size, gradient):
     y_true, _ = arrays(loss, 5)
     logits = (size * (np.arange(30).reshape(2, 5, 3) % 4 - 1)).astype("float32")
-    function = BUILD[loss](from_logits=True)
-    assert np.isfinite(float(function(y_true, logits)))
-    assert np.isfinite(gradient(lambda z: function(y_true, z), logits)).all()
+    functions = [BUILD[loss](from_logits=True)]
+    if loss not in {losses.LovaszSigmoid, losses.LovaszHinge, losses.LovaszSoftmax}:
+        functions.append(exclusive(loss, from_logits=True))
+    for function in functions:
+        assert np.isfinite(float(function(y_true, logits)))
+        assert np.isfinite(gradient(lambda z, f=function: f(y_true, z), logits)).all()
 
 
 @some(FROM_ZERO_TO_ONE)

@@ -34,6 +34,9 @@ EVERY = [
     LovaszSoftmax(bins=50, from_logits=True),
     LovaszHinge(),
     0.5 * SoftDice() + CrossEntropy(),
+    SoftJaccard(
+        dtype="float64", ignore_label=9, class_weights=[1, 3], smooth_dr=1.0, empty=0.5, data_format="channels_last"
+    ),
 ]
 
 
