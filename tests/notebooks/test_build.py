@@ -103,7 +103,7 @@ def test_a_notebook_without_picture_exercise_or_with_long_cells_is_refused():
     long = "\n".join(["import numpy", *(f"x = {i}" for i in range(build.MOST_LINES + 1))])
     broken = build.rules(notebook(CODE(long)))
     assert [text.split(" ", 1)[0] for text in broken[:2]] == ["it", "it"]
-    assert "11 lines" in broken[2]
+    assert f"{build.MOST_LINES + 1} lines" in broken[2]
     good = notebook(CODE("f()", outputs=[picture()]), PROSE("<details>b</details>"))
     assert build.rules(good) == []
 
