@@ -1,8 +1,9 @@
 """From a folder to what a study trains on: every file checked, then prepared, fingerprinted and split into folds."""
 
+import json
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.provenance import file_hash
 from kerasmetricloss.studies.settings import Setup
 from kerasmetricloss.studies.virtual import VirtualSet, masked, virtual_set
+
+# Settings of the readers whose effect stands in the hashes of the files or in the folds.
+_FOUND_OTHERWISE = ("groups", "images", "truth", "absent")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class StudyData:
         prior: Foreground prior of each label inside the output masks, over all cases (Sec. III-B).
         notes: What the reader said of the folder, and which objects are lost on the grid or outside the box.
         virtual: The rectangles that mask the outputs, where the data set is a virtual one.
+        reading: Settings of the reader that change the arrays, from `reading_settings`.
     """
 
     dataset: str
@@ -41,6 +46,7 @@ class StudyData:
     prior: tuple[float, ...]
     notes: tuple[str, ...] = ()
     virtual: VirtualSet | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -148,7 +154,17 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
     prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
     fingerprints = {case.id: file_hash(case.files) for case in checked.cases}
     notes = (*checked.notes, *lost)
-    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior, notes)
+    reading = reading_settings(setup)
+    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior, notes, reading=reading)
+
+
+def reading_settings(setup: Setup) -> dict[str, Any]:
+    """The settings of the reader that change what the same files give, such as a label or a mask, as JSON holds them.
+
+    Where files lie, how they are grouped and which are skipped is left out: their content and the folds tell that.
+    """
+    changing = {name: value for name, value in setup.reading.items() if name not in _FOUND_OTHERWISE}
+    return json.loads(json.dumps(changing))
 
 
 def virtual_data(data: StudyData, ratio: float) -> StudyData:
@@ -174,13 +190,15 @@ def normalisation(data: StudyData, fold: Fold, network: dict[str, Any]) -> tuple
 
 
 def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
-    """What a cell depends on that comes from the data: the files of each part of the fold, and their preparation."""
+    """What a cell depends on that comes from the data: the files of each part, how they are read and prepared."""
 
     def part(positions: Sequence[int]) -> dict[str, str]:
         return {data.cases[i].id: data.fingerprints[data.cases[i].id] for i in positions}
 
-    virtual = {} if data.virtual is None else {"virtual": data.virtual.wanted}
-    return virtual | {
+    special = {} if data.virtual is None else {"virtual": data.virtual.wanted}
+    if data.reading:
+        special["reading"] = data.reading
+    return special | {
         "dataset": data.dataset,
         "channels": list(data.channels),
         "labels": list(data.labels),

@@ -21,33 +21,36 @@ from kerasmetricloss.studies import networks, provenance
 from kerasmetricloss.studies.cells import Cell
 from kerasmetricloss.studies.data import StudyData
 from kerasmetricloss.studies.errors import StudyError
-from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.folds import Fold, cut_digest, only_folds
 from kerasmetricloss.studies.request import Request
 
 FINISHED = "study.json"
 RUNNING = "running.json"
 # Scores of a data set under different values of these do not belong into one table.
-FIXED = ("network", "scale", "folds", "selection", "preparation", "patch", "training", "seed", "backend")
+# The seed decides the folds, so it is named before them.
+FIXED = ("network", "scale", "selection", "preparation", "reading", "patch", "training", "seed", "backend", "folds")
 Description = dict[str, Any]
 
 
-def describe_data(request: Request, data: StudyData, folds: Sequence[Fold]) -> Description:
-    """How the networks of one data set are trained."""
+def describe_data(request: Request, data: StudyData, cut: Sequence[Fold]) -> Description:
+    """How the networks of one data set are trained.
+
+    Args:
+        request: What is asked for.
+        data: The prepared cases.
+        cut: All folds, those too that the request does not train.
+    """
     setup = request.setup
     description = {
         "losses": list(request.names),
         "model": setup.network["name"],
         "network": networks.identity(setup.network),
         "scale": setup.scale,
-        "folds": {
-            "requested": request.folds,
-            "used": len(folds),
-            "by": setup.folds_by if request.splits is None else f"file {request.splits.name}",
-            **({"only": [fold.index + 1 for fold in folds]} if request.only_folds else {}),
-        },
+        "folds": _describe_folds(request, data, cut),
         "selection": request.selection,
         "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **data.describe()},
         "files": data.fingerprints,
+        "reading": _reading_of(data.describe()) | data.reading,
         "preparation": asdict(data.preparation),
         "patch": setup.patch,
         "training": asdict(setup.training),
@@ -59,6 +62,22 @@ def describe_data(request: Request, data: StudyData, folds: Sequence[Fold]) -> D
         "git": provenance.commit(),
     }
     return json.loads(json.dumps(description))
+
+
+def _describe_folds(request: Request, data: StudyData, cut: Sequence[Fold]) -> Description:
+    folds = only_folds(cut, request.only_folds)
+    cases = data.cases
+    return {
+        "requested": request.folds,
+        "used": len(folds),
+        "by": request.setup.folds_by if request.splits is None else f"file {request.splits.name}",
+        "digest": cut_digest(cut, [case.id for case in cases], [case.group for case in cases]),
+        **({"only": [fold.index + 1 for fold in folds]} if request.only_folds else {}),
+    }
+
+
+def _reading_of(data: Description) -> Description:
+    return {key: data.get(key) for key in ("channels", "labels")}
 
 
 def describe_recipe(request: Request, datasets: Sequence[str], left_out: Mapping[str, str]) -> Description:
@@ -161,7 +180,7 @@ def write_json(path: Path, value: Description) -> None:
 
 def _refuse_other_settings(out: Path, name: str, before: Description, new: Description) -> None:
     for key in FIXED:
-        old, now = before.get(key), new[key]
+        old, now = _comparable(key, before, new)
         if key == "folds" and old != now and _same_cut(old, now):
             left = [loss for loss in before["losses"] if loss not in new["losses"]]
             if not left:
@@ -171,15 +190,26 @@ def _refuse_other_settings(out: Path, name: str, before: Description, new: Descr
                 "needs the same folds for every loss. Name them too with --losses, or choose another --out."
             )
         if old != now:
+            hint = " (the digest is of each case's fold and group: --splits, --groups)" if key == "folds" else ""
             raise StudyError(
                 f"{out} holds a study of {name} with other settings: {key} was {json.dumps(old)} and is now "
-                f"{json.dumps(now)}. Choose another --out, or delete it."
+                f"{json.dumps(now)}{hint}. Choose another --out, or delete it."
             )
+
+
+def _comparable(key: str, before: Description, new: Description) -> tuple[Any, Any]:
+    """A setting then and now; what older versions did not write down is taken for what it was by default."""
+    old, now = before.get(key), new[key]
+    if key == "reading" and old is None:
+        old = _reading_of(before.get("data", {}))
+    if key == "folds" and old is not None and "digest" not in old:
+        old = old | {"digest": now["digest"]}
+    return old, now
 
 
 def _same_cut(one: Description, other: Description) -> bool:
     """Whether two choices of folds are out of one cut of the cases."""
-    return all(one[key] == other[key] for key in ("requested", "by"))
+    return all(one[key] == other[key] for key in ("requested", "by", "digest"))
 
 
 def _refuse_changed_files(out: Path, before: Description, new: Description) -> None:

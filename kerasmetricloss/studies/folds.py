@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasmetricloss.studies.cells import digest
 from kerasmetricloss.studies.errors import StudyError
 
 
@@ -117,6 +118,23 @@ def only_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
     if beyond:
         raise StudyError(f"--only-folds {','.join(beyond)}: there are {len(folds)} folds, 1 to {len(folds)}.")
     return [fold for fold in folds if not numbers or fold.index + 1 in numbers]
+
+
+def cut_digest(folds: Sequence[Fold], cases: Sequence[str], groups: Sequence[str]) -> str:
+    """A short hash of a cut: the fold that tests each case, and the group of each case.
+
+    Args:
+        folds: All folds of the cut.
+        cases: Ids of the cases.
+        groups: The group of each case.
+
+    Example:
+        >>> folds = make_folds(["a", "a", "b"], folds=2)
+        >>> cut_digest(folds, ["1", "2", "3"], ["a", "a", "b"]) == cut_digest(folds, ["1", "2", "3"], ["c", "c", "b"])
+        False
+    """
+    fold_of = {position: fold.index for fold in folds for position in fold.test}
+    return digest({case: [fold_of.get(i), group] for i, (case, group) in enumerate(zip(cases, groups, strict=True))})
 
 
 def check_folds(folds: int, by: str, inner_validation: float) -> None:

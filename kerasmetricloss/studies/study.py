@@ -61,7 +61,7 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         _make_phantoms(request, observer)
     splits = None if request.splits is None else datasets.read_splits(request.splits)
     checked = check(request.setup, request.root, observer=observer)
-    folds = _folds(request, checked.cases, splits)
+    cut = _cut(request, checked.cases, splits)
     with lock(request.out):
         store = CellStore(request.out, expected=FILES)
         store.sweep()
@@ -72,32 +72,35 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         if request.recipe.kind == RECTANGLES:
             _describe(request, {}, left_out)
         else:
-            _train(request, sets, left_out, folds, store, observer, engine)
+            _train(request, sets, left_out, cut, store, observer, engine)
     return request.out
 
 
-def _folds(request: Request, cases: Sequence[datasets.Case], splits: datasets.Splits | None) -> list[Fold]:
+def _cut(request: Request, cases: Sequence[datasets.Case], splits: datasets.Splits | None) -> list[Fold]:
+    """All folds, those too that are not trained."""
     groups = [case.group for case in cases]
     common = {"seed": request.seed, "inner_validation": request.inner_validation}
     if splits is not None:
         folds = published_folds(datasets.match_splits(splits, cases, partial=True), groups, **common)
     else:
         folds = make_folds(groups, folds=request.folds, by=request.setup.folds_by, **common)
-    return only_folds(folds, request.only_folds)
+    only_folds(folds, request.only_folds)  # one that there is not is refused before anything is written
+    return folds
 
 
 def _train(
     request: Request,
     sets: Sequence[StudyData],
     left_out: dict[str, str],
-    folds: Sequence[Fold],
+    cut: Sequence[Fold],
     store: CellStore,
     observer: Observer,
     engine: Engine,
 ) -> None:
     description = _describe(
-        request, {one.dataset: directory.describe_data(request, one, folds) for one in sets}, left_out, done=False
+        request, {one.dataset: directory.describe_data(request, one, cut) for one in sets}, left_out, done=False
     )
+    folds = only_folds(cut, request.only_folds)
     parts, jobs = [], []
     for one in sets:
         part = _part(request, one, folds, store, directory.losses_of(description, one.dataset))

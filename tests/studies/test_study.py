@@ -80,7 +80,7 @@ def test_a_study_directory_describes_itself(uninterrupted):
     whole = json.loads((uninterrupted / "study.json").read_text())
     assert whole["recipes"]["table2"]["losses"] == ["CE", "sDice"]
     described = whole["datasets"]["po18"]
-    assert described["folds"] == {"requested": 3, "used": 3, "by": "group"}
+    assert described["folds"].items() >= {"requested": 3, "used": 3, "by": "group"}.items()
     assert described["selection"] == "reported fold"
     assert described["data"]["cases"] == 7
     assert set(described["files"]) == {str(i) for i in range(1, 8)}
@@ -284,7 +284,7 @@ def test_one_fold_is_a_part_of_the_study_that_goes_on_from_it(uninterrupted, pic
     part, whole = (ScoreTable.read(out / "scores.parquet").frame for out in (tmp_path, uninterrupted))
     pd.testing.assert_frame_equal(part, whole[whole["fold"] == 1].reset_index(drop=True))
     described = json.loads((tmp_path / "study.json").read_text())["datasets"]["po18"]
-    assert described["folds"] == {"requested": 3, "used": 1, "by": "group", "only": [2]}
+    assert described["folds"].items() >= {"requested": 3, "used": 1, "by": "group", "only": [2]}.items()
     report = reports.build_report(tmp_path).read_text()
     assert "Fold 2 of 3 only" in report
     # A loss of one fold beside a loss of three would not be one table.
