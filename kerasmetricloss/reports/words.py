@@ -172,7 +172,7 @@ def _about_data(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
 
 
 def _about_folds(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
-    folds, data = made.get("folds", {}), made.get("data", {})
+    folds = made.get("folds", {})
     used = folds.get("used")
     if used is None:
         used = study.scores.select(dataset=dataset).frame["fold"].nunique()
@@ -186,13 +186,28 @@ def _about_folds(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
             f"{count(used, 'fold')} in place of the paper's {PAPER_FOLDS}: each network was trained on a smaller share "
             "of the cases, and fewer networks stand behind the means."
         )
-    if folds.get("by") == "case" and data.get("groups", data.get("cases", 0)) < data.get("cases", 0):
+    yield from _about_relatives(study, dataset, made)
+
+
+def _about_relatives(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
+    """Whether a network may have seen relatives of the cases it is scored on; nothing where folds are not recorded."""
+    by, data = made.get("folds", {}).get("by"), made.get("data", {})
+    frame = study.scores.select(dataset=dataset).frame
+    cases, groups = (data.get(f"{name}s", frame[name].nunique()) for name in ("case", "group"))
+    if by is None:
+        return
+    if groups >= cases:
+        yield (
+            "No groups are known: each case counts as a group of its own. Should some be relatives (frames of one "
+            "sequence, scans of one patient), a network may have seen a relative of a case it is scored on, unnoticed."
+        )
+    elif by == "group":
+        yield "Folds were drawn over whole groups: no network saw a relative of the cases it is scored on."
+    else:
         yield (
             "Folds were drawn over single cases although some share a group (a sequence, a patient): relatives of a "
             "case may have been in its training set, which flatters every loss."
         )
-    if folds.get("by") == "group":
-        yield "Folds were drawn over whole groups: no network saw a relative of the cases it is scored on."
 
 
 def _about_selection(study: Chapter, dataset: str, made: dict) -> Iterator[str]:

@@ -188,7 +188,6 @@ def test_few_folds_and_few_cases_are_told(tmp_path):
     text = build_report(write(tmp_path, few, study), **FAST).read_text(encoding="utf-8")
     assert "3 folds in place of the paper&#x27;s 5" in text
     assert "Only 6 cases. Below 40 the paired bootstrap is too bold" in text
-    assert "Folds were drawn over whole groups" in text
     assert "kept aside (inner validation 0.2)" in text
     assert "Small scale" not in text
 
