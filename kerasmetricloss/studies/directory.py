@@ -48,20 +48,39 @@ def describe_data(request: Request, data: StudyData, cut: Sequence[Fold]) -> Des
         "scale": setup.scale,
         "folds": _describe_folds(request, data, cut),
         "selection": request.selection,
-        "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **data.describe()},
-        "files": data.fingerprints,
-        "reading": _reading_of(data.describe()) | data.reading,
-        "preparation": asdict(data.preparation),
+        **_describe_files(request, data),
         "patch": setup.patch,
         "training": asdict(setup.training),
         "seed": request.seed,
         "backend": keras.backend.backend(),
         "devices": request.devices,
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
-        "git": provenance.commit(),
+        **_describe_program(),
     }
     return json.loads(json.dumps(description))
+
+
+def describe_pictures(request: Request, data: StudyData) -> Description:
+    """What a recipe that trains nothing says of its data set."""
+    description = {
+        "losses": [],
+        "scale": request.setup.scale,
+        **_describe_files(request, data),
+        **_describe_program(),
+    }
+    return json.loads(json.dumps(description))
+
+
+def _describe_files(request: Request, data: StudyData) -> Description:
+    return {
+        "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **data.describe()},
+        "files": data.fingerprints,
+        "reading": _reading_of(data.describe()) | data.reading,
+        "preparation": asdict(data.preparation),
+    }
+
+
+def _describe_program() -> Description:
+    return {"versions": provenance.versions(), "machine": provenance.machine(), "git": provenance.commit()}
 
 
 def _describe_folds(request: Request, data: StudyData, cut: Sequence[Fold]) -> Description:
@@ -100,7 +119,7 @@ def join(out: Path, recipe: str, described: Description, datasets: Mapping[str, 
         out: The study directory.
         recipe: Name of the recipe.
         described: From `describe_recipe`.
-        datasets: Data set -> from `describe_data`.
+        datasets: Data set -> from `describe_data`, or `describe_pictures` where nothing is trained.
 
     Returns:
         The description of the directory once the recipe has run.
@@ -110,9 +129,10 @@ def join(out: Path, recipe: str, described: Description, datasets: Mapping[str, 
     """
     for before in filter(None, (read_description(out / FINISHED), read_description(out / RUNNING))):
         for name, new in datasets.items():
-            if name in before["datasets"]:
+            if losses_of(before, name):
                 _refuse_changed_files(out, before["datasets"][name], new)
-                _refuse_other_settings(out, name, before["datasets"][name], new)
+                if new["losses"]:
+                    _refuse_other_settings(out, name, before["datasets"][name], new)
     whole = read_description(out / FINISHED) or {"recipes": {}, "datasets": {}}
     finished = whole["recipes"].get(recipe, {})
     entry = described | {key: _union(finished.get(key, []), described[key]) for key in ("datasets", "losses")}
@@ -122,9 +142,11 @@ def join(out: Path, recipe: str, described: Description, datasets: Mapping[str, 
     # The recipe that ran last comes last.
     recipes = {name: other for name, other in whole["recipes"].items() if name != recipe}
     trained = {name: _union(losses_of(whole, name), new["losses"]) for name, new in datasets.items()}
+    # What stands of scores is told as it was trained, whatever trains nothing.
+    told = {name: new for name, new in datasets.items() if new["losses"] or not trained[name]}
     return {
         "recipes": recipes | {recipe: entry},
-        "datasets": whole["datasets"] | {name: new | {"losses": trained[name]} for name, new in datasets.items()},
+        "datasets": whole["datasets"] | {name: new | {"losses": trained[name]} for name, new in told.items()},
     }
 
 

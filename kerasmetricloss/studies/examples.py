@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from kerasmetricloss.similarities import ratios
 from kerasmetricloss.studies import scoring
 from kerasmetricloss.studies.cells import Cell, CellStore
 from kerasmetricloss.studies.data import StudyData
+from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.request import trained_name
 from kerasmetricloss.studies.work import PREDICTIONS, read_prediction
@@ -61,16 +61,26 @@ def collect(
 
 
 def kept(path: Path, datasets: Sequence[str]) -> list[Example]:
-    """The examples that stand in a file, without those of some data sets."""
+    """The examples, or the rectangles, that stand in a file, without those of some data sets.
+
+    Raises:
+        StudyError: The file is damaged.
+    """
     if not path.is_file():
         return []
-    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        metas = json.loads(str(file["meta"]))
-        return [
-            (meta, {name.partition("/")[2]: file[name] for name in file.files if name.startswith(f"{key}/")})
-            for key, meta in enumerate(metas)
-            if meta["dataset"] not in datasets
-        ]
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            metas = json.loads(str(file["meta"]))
+            return [
+                (meta, {name.partition("/")[2]: file[name] for name in file.files if name.startswith(f"{key}/")})
+                for key, meta in enumerate(metas)
+                if meta["dataset"] not in datasets
+            ]
+    except Exception as error:  # a broken archive surfaces as almost any exception
+        raise StudyError(
+            f"{path} is damaged ({error or type(error).__name__}). Delete it and run the same command again; where "
+            f"other data sets than {', '.join(datasets)} stood in it, run their commands again too: cells are kept."
+        ) from error
 
 
 def pack(found: Sequence[Example]) -> bytes:
@@ -109,7 +119,7 @@ def _at_quantile(dice: dict[str, float], quantile: float) -> str:
 def _prediction(store: CellStore, cell: Cell, case_id: str) -> np.ndarray:
     try:
         return read_prediction(store.path(cell) / PREDICTIONS, case_id)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except Exception as error:  # a broken archive surfaces as almost any exception
         raise store.broken(cell, error) from error
 
 

@@ -70,7 +70,7 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         if request.recipe.ratios:
             tables.write_rectangles(request.out, data.dataset, sets)
         if request.recipe.kind == RECTANGLES:
-            _describe(request, {}, left_out)
+            _describe(request, {data.dataset: directory.describe_pictures(request, data)}, left_out)
         else:
             _train(request, sets, left_out, cut, store, observer, engine)
     return request.out

@@ -1,6 +1,5 @@
 """The tables of a study directory, put together from cells alone: scores, curves, example slices, rectangles."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +80,8 @@ def put_together(out: Path, store: CellStore, parts: Sequence[Part]) -> dict[str
 def write_rectangles(out: Path, dataset: str, sets: Sequence[StudyData]) -> None:
     """Write what Fig. 5 draws: images of every kind of size, with the rectangle of each virtual set.
 
+    Rectangles of other data sets that stand in the directory are kept.
+
     Args:
         out: The study directory.
         dataset: The data set that the virtual ones were made from.
@@ -89,19 +90,16 @@ def write_rectangles(out: Path, dataset: str, sets: Sequence[StudyData]) -> None
     truths = [np.count_nonzero(case.truth) for case in sets[0].prepared]
     filled = [i for i in np.argsort(truths, kind="stable") if truths[i]]
     chosen = [int(filled[k]) for k in np.linspace(0, len(filled) - 1, min(MOST_RECTANGLES, len(filled))).astype(int)]
-    arrays: dict[str, np.ndarray] = {}
-    meta = []
-    for key, position in enumerate(chosen):
+    found = []
+    for position in chosen:
         image, truth = examples.picture(sets[0], position)
         rectangles = {}
         for one in sets:
             box = one.virtual.rectangles[position]
             rectangles[f"{one.virtual.wanted:g}"] = [box.top, box.left, box.height, box.width]
-        arrays |= {f"{key}/image": image, f"{key}/truth": truth}
-        meta.append({"dataset": dataset, "case": sets[0].cases[position].id, "rectangles": rectangles})
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, meta=np.array(json.dumps(meta, ensure_ascii=False)), **arrays)
-    replace_file(out / RECTANGLES, buffer.getvalue())
+        told = {"dataset": dataset, "case": sets[0].cases[position].id, "rectangles": rectangles}
+        found.append((told, {"image": image, "truth": truth}))
+    replace_file(out / RECTANGLES, examples.pack([*examples.kept(out / RECTANGLES, [dataset]), *found]))
 
 
 def _posts(tasks: Sequence[Task], losses: Sequence[str]) -> list[tuple[str, Task]]:
