@@ -31,7 +31,7 @@ def _sensitive(findings: Findings) -> list[Answer]:
     found = []
     for place, comparison in findings.headline:
         second = next((c for m, p, c in findings.of(findings.main) if p == place and m != comparison.metric), None)
-        one = answer(comparison, place, resamples=findings.resamples, second=second)
+        one = answer(comparison, place, second=second)
         grouped = findings.grouped.get((place, comparison.metric))
         if grouped is not None and not findings.settings["by_group"] and sensitive(grouped):
             better, worse = verdict(grouped)
@@ -44,13 +44,12 @@ def _sensitive(findings: Findings) -> list[Answer]:
     return _summed(found, lambda yes, all_of: f"On {yes} of {all_of} every metric-sensitive loss beats cross-entropy.")
 
 
-def answer(comparison: Comparison, place: Place, *, resamples: int, second: Comparison | None = None) -> Answer:
+def answer(comparison: Comparison, place: Place, *, second: Comparison | None = None) -> Answer:
     """Say whether metric-sensitive losses beat cross-entropy, and by how much.
 
     Args:
         comparison: on the main metric.
         place: data set and label.
-        resamples: number of resamples a test.
         second: the same on another metric, told in a last sentence.
     """
     rivals, metric = sensitive(comparison), metric_title(comparison.metric)
@@ -72,7 +71,7 @@ def answer(comparison: Comparison, place: Place, *, resamples: int, second: Comp
         tone = "no" if worse else "open"
     if worse:
         head += f" {_names(worse)} {'is' if len(worse) == 1 else 'are'} significantly worse."
-    text = _evidence(comparison, rivals, resamples)
+    text = _evidence(comparison, rivals)
     if second is not None and set(rivals) <= set(second.losses) and CROSS_ENTROPY in second.losses:
         also, against = verdict(second)
         text += f" In {metric_title(second.metric)}: {len(also)} of {len(rivals)} better than CE, {len(against)} worse."
@@ -105,7 +104,7 @@ def _measures(findings: Findings) -> list[Answer]:
                 better, worse = _verdict(comparison, [loss], reference)
                 word = "better in" if better else "worse in" if worse else "no significant difference in"
                 by_word[word].append(_short(metric))
-                numbers.append(f"{_short(metric)} {_difference(comparison, loss, reference, findings.resamples)}")
+                numbers.append(f"{_short(metric)} {_difference(comparison, loss, reference)}")
             if numbers:
                 said = "; ".join(f"{word} {', '.join(metrics)}" for word, metrics in by_word.items() if metrics)
                 heads.append(f"{loss_title(loss)} against {loss_title(reference)}: {said}.")
@@ -195,22 +194,22 @@ def _weightings(losses: list[str]) -> str:
     return ", ".join(map(column_title, losses))
 
 
-def _difference(comparison: Comparison, loss: str, reference: str, resamples: int) -> str:
+def _difference(comparison: Comparison, loss: str, reference: str) -> str:
     """A paired difference with its interval and the one-sided p of "better"."""
     low, high = (f.loc[loss, reference] for f in (comparison.difference_low, comparison.difference_high))
     difference = number(comparison.difference.loc[loss, reference], signed=True)
-    p = p_value(comparison.superior.loc[loss, reference], resamples=resamples)
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    p = p_value(comparison.superior.loc[loss, reference], resolution=comparison.resolution())
+    p = f"p {p}" if p[0] in "<≤" else f"p = {p}"
     return f"{difference} ({number(low, signed=True)} to {number(high, signed=True)}, {p})"
 
 
-def _evidence(comparison: Comparison, rivals: list[str], resamples: int) -> str:
+def _evidence(comparison: Comparison, rivals: list[str]) -> str:
     """The differences in numbers: all of a few losses, the best and the worst of many."""
     shown = rivals
     if len(rivals) > MOST_NAMED:
         order = comparison.means[rivals].dropna().sort_values(ascending=comparison.lower)
         shown = [order.index[0], order.index[-1]]
-    parts = [f"{loss_title(loss)} {_difference(comparison, loss, CROSS_ENTROPY, resamples)}" for loss in shown]
+    parts = [f"{loss_title(loss)} {_difference(comparison, loss, CROSS_ENTROPY)}" for loss in shown]
     which = " (the best and the worst of them)" if len(rivals) > MOST_NAMED else ""
     level = f"{1 - comparison.settings['alpha']:.0%}"
     return (

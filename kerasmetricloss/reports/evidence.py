@@ -8,7 +8,7 @@ from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import Comparison
 
 
-def evidence_table(comparison: Comparison, place: Place, *, resamples: int, reference: str | None) -> Table:
+def evidence_table(comparison: Comparison, place: Place, *, reference: str | None) -> Table:
     """Each loss with its interval, and its paired difference to a reference with interval and p-values."""
     compared = reference in comparison.losses and len(comparison.losses) > 1
     rows = []
@@ -17,7 +17,7 @@ def evidence_table(comparison: Comparison, place: Place, *, resamples: int, refe
         cells = [Cell(number(comparison.means[loss]), comparison.marks[loss], interval(low, high))]
         cells.append(Cell(str(comparison.n[loss]), detail=_left_out(comparison.dropped[loss])))
         if compared:
-            cells += _against(comparison, loss, resamples, reference)
+            cells += _against(comparison, loss, reference)
         rows.append(Row("", loss_title(loss), tuple(cells)))
     level, title = f"{1 - comparison.settings['alpha']:.0%}", loss_title(reference or "")
     direction = "Lower is better" if comparison.lower else "Higher is better"
@@ -35,7 +35,7 @@ def evidence_table(comparison: Comparison, place: Place, *, resamples: int, refe
     )
 
 
-def pairs_table(comparison: Comparison, place: Place, *, resamples: int) -> Table:
+def pairs_table(comparison: Comparison, place: Place) -> Table:
     """One-sided p-values of all pairs: row better than column."""
     level = comparison.settings["alpha"]
     rows = []
@@ -43,7 +43,7 @@ def pairs_table(comparison: Comparison, place: Place, *, resamples: int) -> Tabl
         cells = []
         for other in comparison.losses:
             p = comparison.superior.loc[loss, other]
-            text = "" if loss == other else p_value(p, resamples=resamples)
+            text = "" if loss == other else p_value(p, resolution=comparison.resolution())
             cells.append(Cell(text, "grey" if p < level else ""))
         rows.append(Row("", loss_title(loss), tuple(cells)))
     holm = ", Holm-corrected" if comparison.settings["correction"] else ""
@@ -68,7 +68,8 @@ def groups_table(findings: Findings) -> Table | None:
                 continue
             cells = []
             for found in (single, grouped):
-                cells.append(Cell(p_value(found.superior.loc[loss, reference], resamples=findings.resamples)))
+                p = found.superior.loc[loss, reference]
+                cells.append(Cell(p_value(p, resolution=found.resolution())))
                 cells.append(Cell(interval(*_ends(found, loss, reference))))
             name = f"{metric_short(metric)}, {loss_title(loss)}"
             rows.append(
@@ -130,14 +131,16 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
     return "" if np.isnan(low) else f"[{number(low, signed=signed)}, {number(high, signed=signed)}]"
 
 
-def _against(comparison: Comparison, loss: str, resamples: int, reference: str) -> list[Cell]:
+def _against(comparison: Comparison, loss: str, reference: str) -> list[Cell]:
     if loss == reference:
         return [Cell("")] * 4
-    p = comparison.superior.loc[loss, reference], comparison.superior.loc[reference, loss]
+    better, worse = comparison.superior.loc[loss, reference], comparison.superior.loc[reference, loss]
+    two_sided = comparison.two_sided.loc[loss, reference]
     difference = comparison.difference.loc[loss, reference]
     return [
         Cell(number(difference, signed=True), detail=interval(*_ends(comparison, loss, reference), signed=True)),
-        *(Cell(p_value(value, resamples=resamples)) for value in (*p, comparison.two_sided.loc[loss, reference])),
+        *(Cell(p_value(p, resolution=comparison.resolution())) for p in (better, worse)),
+        Cell(p_value(two_sided, resolution=comparison.resolution(two_sided=True))),
     ]
 
 

@@ -47,7 +47,6 @@ class Findings:
         comparisons: (place, metric) -> comparison, as it was asked for.
         single: the same with cases resampled one by one, where groups of several cases exist; main metrics only.
         grouped: the same with whole groups resampled, at the same places.
-        resamples: number of resamples a test, for printing p-values.
     """
 
     study: Chapter
@@ -58,7 +57,6 @@ class Findings:
     comparisons: dict[tuple[Place, str], Comparison]
     single: dict[tuple[Place, str], Comparison]
     grouped: dict[tuple[Place, str], Comparison]
-    resamples: int
 
     def of(self, metrics: tuple[str, ...]) -> Iterator[tuple[str, Place, Comparison]]:
         """Comparisons of some metrics, by metric, then place."""
@@ -116,8 +114,7 @@ def find(study: Chapter, **settings: object) -> Findings:
                 asked = bool(found.settings["by_group"])
                 other = compare(scores, **where, **(settings | {"by_group": not asked}))
                 single[place, metric], grouped[place, metric] = (other, found) if asked else (found, other)
-    resamples = int(next(iter(comparisons.values())).settings["resamples"]) if comparisons else 1
-    return Findings(study, layout, places, main, tuple(further), comparisons, single, grouped, resamples)
+    return Findings(study, layout, places, main, tuple(further), comparisons, single, grouped)
 
 
 def sensitive(comparison: Comparison) -> list[str]:

@@ -79,8 +79,10 @@ def _tables(findings: Findings, table: Table) -> tuple[Block, ...]:
 
 def _evidence(findings: Findings) -> tuple[Block, ...]:
     def tables(metrics: tuple[str, ...]) -> list[TableBlock]:
-        settings = {"resamples": findings.resamples, "reference": findings.reference}
-        return [TableBlock(evidence_table(found, place, **settings)) for _, place, found in findings.of(metrics)]
+        return [
+            TableBlock(evidence_table(found, place, reference=findings.reference))
+            for _, place, found in findings.of(metrics)
+        ]
 
     others = tables(findings.further)
     return (
@@ -208,7 +210,7 @@ def _groups(findings: Findings) -> tuple[Block, ...]:
 
 def _pairs(findings: Findings) -> tuple[Block, ...]:
     tables = [
-        TableBlock(pairs_table(comparison, place, resamples=findings.resamples))
+        TableBlock(pairs_table(comparison, place))
         for _, place, comparison in findings.of(findings.main)
         if len(comparison.losses) > 1
     ]

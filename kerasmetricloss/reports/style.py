@@ -141,18 +141,31 @@ def number(value: float, *, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def p_value(p: float, *, resamples: int) -> str:
-    """A p-value with the digits it deserves; zero of n resamples is below 1/n.
+def p_value(p: float, *, resolution: float) -> str:
+    """A p-value with the digits it deserves; one of zero is below its resolution, rounded up to two digits.
+
+    Args:
+        p: the p-value.
+        resolution: `Comparison.resolution`, of the same number of sides.
 
     Example:
-        >>> p_value(0.0312, resamples=10_000), p_value(0.0004, resamples=10_000), p_value(0.0, resamples=10_000)
+        >>> p_value(0.0312, resolution=1e-4), p_value(0.0004, resolution=1e-4), p_value(0.0, resolution=1e-4)
         ('0.031', '0.0004', '<0.0001')
+        >>> p_value(0.0, resolution=1 / 300), p_value(0.0, resolution=1.0)  # 1 / 300 = .00333...
+        ('<0.0034', '≤1')
     """
     if math.isnan(p):
         return "–"
-    if p < 1 / resamples:
-        return f"<{1 / resamples:.{math.ceil(math.log10(resamples))}f}" if resamples > 1 else "<1"
+    if p == 0:
+        return f"<{_rounded_up(resolution)}" if resolution < 1 else "≤1"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}" if p >= 1e-4 else f"{p:.0e}"
+
+
+def _rounded_up(share: float) -> str:
+    """Two significant digits of a share below 1, never less than it, without zeros at the end."""
+    digits = 1 - math.floor(math.log10(share))
+    up = math.ceil(share * 10**digits - 1e-9)  # 0.0001 times 10**5 is 10.000000000000002
+    return f"{up / 10**digits:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def count(number_of: int, one: str, many: str | None = None) -> str:

@@ -125,9 +125,10 @@ def _rate_cells(cases: int) -> tuple[Cell, ...]:
 
 
 def _units(several: list[Findings]) -> list[int]:
-    """The numbers of cases, or groups, that the study's tests resample."""
+    """The numbers of cases, or groups, that the study's tests resample: all of a place, and the fewest of any pair."""
     compared = [found for findings in several for found in findings.comparisons.values()]
-    return sorted({found.groups if found.settings["by_group"] else found.cases for found in compared})
+    whole = {found.groups if found.settings["by_group"] else found.cases for found in compared}
+    return sorted({*whole, min(found.fewest for found in compared)})
 
 
 def _boldness(several: list[Findings]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kerasmetricloss.scores import ScoreTable, ScoreTableError
 from kerasmetricloss.statistics.marking import lower_is_better, mark
-from kerasmetricloss.statistics.notes import describe
+from kerasmetricloss.statistics.notes import describe, fewest
 from kerasmetricloss.statistics.pairs import column_statistics, holm
 
 RESAMPLES = {"bootstrap": 10_000, "permutation": 100_000}
@@ -30,6 +30,7 @@ class Comparison:
         dropped: cases left out of each mean, since the score is missing or undefined.
         difference, difference_low, difference_high: mean paired difference a - b and its bootstrap interval.
         pairs: cases in each paired difference.
+        units: what is resampled of them, cases or whole groups; below two there is no p-value.
         superior: one-sided p of "a is better than b", in the metric's direction (corrected where asked for).
         two_sided: two-sided p of "a and b differ" (corrected where asked for).
         marks: "grey", "italic" or "" a loss.
@@ -52,11 +53,40 @@ class Comparison:
     difference_low: pd.DataFrame
     difference_high: pd.DataFrame
     pairs: pd.DataFrame
+    units: pd.DataFrame
     superior: pd.DataFrame
     two_sided: pd.DataFrame
     marks: pd.Series
     settings: dict[str, object]
     notes: tuple[str, ...]
+
+    def resolution(self, *, two_sided: bool = False) -> float:
+        """What a p-value of zero is below: a share of `resamples` draws tells no less than one of them.
+
+        1 / resamples one-sided and 2 / resamples two-sided; with Holm's correction times the number of hypotheses. At
+        most 1.
+
+        Args:
+            two_sided: for `two_sided` in place of `superior`.
+
+        Example:
+            >>> row = dict(dataset="po18", model="unet", seed=0, fold=0, group="a", label="polyp", metric="dice")
+            >>> rows = [row | dict(loss=loss, case=str(k), value=value)
+            ...         for k in range(40) for loss, value in [("CE", 0.5), ("sDice", 0.75), ("Lovasz", 0.7)]]
+            >>> found = compare(ScoreTable.from_rows(rows), dataset="po18", metric="dice", correction="holm")
+            >>> found.resolution()  # six ordered pairs
+            0.0006
+        """
+        tested = int(self.superior.notna().to_numpy().sum())  # a pair is two one-sided hypotheses, or one two-sided
+        sides = 2 if two_sided else 1
+        hypotheses = tested // sides if self.settings["correction"] else 1
+        return min(1.0, sides * hypotheses / int(self.settings["resamples"]))
+
+    @property
+    def fewest(self) -> int:
+        """The smallest number of cases, or of whole groups, that a p-value rests on; of all of them where none does."""
+        found = fewest(self.units)
+        return found[0] if found else self.groups if self.settings["by_group"] else self.cases
 
     def against(self, reference: str) -> pd.DataFrame:
         """Every other loss against one: what its table says of the pair, a row a loss.
@@ -153,7 +183,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
         lower=lower,
         marks=mark(tables["means"], tables["superior"], alpha=alpha, lower=lower),
         settings=settings,
-        notes=describe(values, groups.nunique(), settings),
+        notes=describe(values, groups.nunique(), tables["units"], settings),
         **tables,
     )
 
@@ -217,6 +247,7 @@ def _tables(values: pd.DataFrame, groups: np.ndarray | None, settings: dict, low
         "difference_low": square("low", "high", -1),
         "difference_high": square("high", "low", -1),
         "pairs": square("n", "n"),
+        "units": square("units", "units"),
         "superior": superior,
         "two_sided": two_sided,
     }

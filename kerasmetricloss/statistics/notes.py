@@ -1,20 +1,24 @@
 """What a reader must know before believing a comparison."""
 
+import numpy as np
 import pandas as pd
+
+from kerasmetricloss.statistics.permutation import EXACT_UNITS
 
 FEW_UNITS = 40  # the bootstrap's one-sided rate is .056 at 43 cases and grows quickly below; see `simulation`
 
 
-def describe(values: pd.DataFrame, groups: int, settings: dict) -> tuple[str, ...]:
+def describe(values: pd.DataFrame, groups: int, units: pd.DataFrame, settings: dict) -> tuple[str, ...]:
     """Write the notes of a comparison.
 
     Args:
         values: scores, index the cases, columns the losses; NaN where missing or undefined.
         groups: number of groups the cases come from.
+        units: cases, or whole groups of them, that are resampled for each pair of losses, as `Comparison.units`.
         settings: method, resamples, by_group and alpha, as `compare` takes them.
     """
     by_group, cases = settings["by_group"], len(values)
-    notes = [*_few(groups if by_group else cases, "groups" if by_group else "cases", settings)]
+    notes = [*_few(groups if by_group else cases, "groups" if by_group else "cases", units, settings)]
     if groups < cases and by_group:
         notes.append(f"The {cases} cases come from {groups} groups; whole groups were resampled.")
     elif groups < cases:
@@ -31,16 +35,44 @@ def describe(values: pd.DataFrame, groups: int, settings: dict) -> tuple[str, ..
     return tuple(notes)
 
 
-def _few(units: int, name: str, settings: dict) -> list[str]:
-    if units < 2:
-        return [f"{units} of the {name} only: nothing can be tested. Add {name}."]
-    if units >= FEW_UNITS:
+def fewest(units: pd.DataFrame) -> tuple[int, tuple[str, str]] | None:
+    """The smallest number of units that a p-value rests on, and its pair of losses; None where nothing is tested.
+
+    Args:
+        units: as `Comparison.units`; a pair of fewer than two units has no p-value.
+
+    Example:
+        >>> fewest(pd.DataFrame([[np.nan, 10], [10, np.nan]], ["CE", "sDice"], ["CE", "sDice"]))
+        (10, ('CE', 'sDice'))
+    """
+    tested = units.where(np.triu(units >= 2)).stack().dropna()
+    return (int(tested.min()), tested.idxmin()) if len(tested) else None
+
+
+def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str]:
+    smallest = fewest(units)
+    if smallest is None:
+        return _untested(total, name, units)
+    number, pair = smallest
+    if number >= FEW_UNITS:
         return []
+    only = f"Only {number} {name}" + (f" with scores of both {pair[0]} and {pair[1]}" if number < total else "")
     if settings["method"] == "bootstrap":
         return [
-            f"Only {units} {name}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "
+            f"{only}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "
             "finds one in about 10 of 100 studies of 6 cases and in 7 of 100 studies of 12, where 5 are promised. "
             f"Read p-values near {settings['alpha']:g} with care, or use the permutation test."
         ]
-    smallest = max(0.5**units, 1 / (settings["resamples"] + 1))
-    return [f"Only {units} {name}: no p-value can be below {smallest:.2g}, and the intervals are too short."]
+    exact = number <= EXACT_UNITS
+    least = 0.5**number if exact else 1 / (settings["resamples"] + 1)
+    whose = "their p-values cannot" if number < total else "no p-value can"
+    return [f"{only}: {whose} be below {least:.2g}, and the intervals are too short."]
+
+
+def _untested(total: int, name: str, units: pd.DataFrame) -> list[str]:
+    """Why there is no p-value, and what of the interval of a single loss."""
+    if total < 2:
+        return [f"{total} of the {name} only: nothing can be tested. Add {name}."]
+    if len(units) < 2:
+        return [f"Only {total} {name}: the interval is too short."] if total < FEW_UNITS else []
+    return [f"No two losses have scores of two {name} in common: nothing can be tested."]

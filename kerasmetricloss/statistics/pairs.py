@@ -18,13 +18,14 @@ def column_statistics(columns: np.ndarray, groups: np.ndarray | None, settings: 
         settings: method, resamples, seed and alpha, as `compare` takes them.
 
     Returns:
-        One row a column: mean, low, high, greater, less, two_sided, n. Only n, and the mean, where fewer than two
-        cases (or groups) are defined: one unit resamples to itself, and every difference would look certain.
+        One row a column: mean, low, high, greater, less, two_sided, n (cases), units (cases or groups resampled). Only
+        the counts, and the mean, where fewer than two units are defined: one unit resamples to itself, and every
+        difference would look certain.
     """
-    names = ["mean", "low", "high", "greater", "less", "two_sided", "n"]
+    names = ["mean", "low", "high", "greater", "less", "two_sided", "n", "units"]
     found = np.full((columns.shape[1], len(names)), np.nan)
     defined = ~np.isnan(columns)
-    found[:, -1] = defined.sum(axis=0)
+    found[:, -2] = defined.sum(axis=0)
     # columns defined on the same cases are resampled together: one matrix product for all of them
     masks, which = np.unique(defined, axis=1, return_inverse=True)
     for index, rows in enumerate(masks.T):
@@ -32,8 +33,9 @@ def column_statistics(columns: np.ndarray, groups: np.ndarray | None, settings: 
         block, members = columns[np.ix_(rows, chosen)], None if groups is None else groups[rows]
         if len(block):
             found[chosen, 0] = block.mean(axis=0)
-        if len(block if members is None else np.unique(members)) > 1:
-            found[chosen, 1:-1] = _tested(block, members, settings)
+        units = found[chosen, -1] = len(block if members is None else np.unique(members))
+        if units > 1:
+            found[chosen, 1:-2] = _tested(block, members, settings)
     return pd.DataFrame(found, columns=names)
 
 

@@ -1,9 +1,11 @@
 """What a chapter says before one believes its numbers: were relatives kept together, are there too few cases."""
 
+from math import nan
+
 import pytest
 
 from kerasmetricloss.reports.findings import find
-from kerasmetricloss.reports.words import notes
+from kerasmetricloss.reports.words import method, notes, rates_table
 
 from .conftest import chapter, rows, settings, write
 
@@ -38,3 +40,16 @@ def test_groups_that_the_settings_do_not_count_are_counted_from_the_scores(tmp_p
 def test_folds_that_are_not_recorded_are_not_spoken_of(tmp_path):
     text = said(tmp_path, rows(), None)
     assert not [sentence for sentence in (TOGETHER, APART, UNKNOWN) if sentence in text]
+
+
+def test_the_fewest_cases_of_a_pair_decide_how_bold_the_bootstrap_is_said_to_be(tmp_path):
+    # 45 cases, 35 of them undefined under sDice: a pair of 10
+    undefined = [f"fäll {k}" for k in range(35)]
+    table = [row | {"value": nan} if row["loss"] == "sDice" and row["case"] in undefined else row for row in rows()]
+    found = find(chapter(write(tmp_path, table)), resamples=100)
+    assert "Only 10 cases with scores of both CE and sDice." in " ".join(notes(found))
+    assert "With 10 cases the bootstrap calls one of two equal losses better" in " ".join(method([found]))
+    assert [row.name for row in rates_table([found]).rows if "this study" in row.name] == [
+        "10 (this study)",
+        "45 (this study)",
+    ]

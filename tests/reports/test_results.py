@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kerasmetricloss.reports import layouts, published, results, style
-from kerasmetricloss.reports.evidence import groups_table, volume_table
+from kerasmetricloss.reports.answers import answers
+from kerasmetricloss.reports.evidence import evidence_table, groups_table, pairs_table, volume_table
 from kerasmetricloss.reports.exports import long_csv, pairs_csv
 from kerasmetricloss.reports.findings import Place, find
 from kerasmetricloss.reports.published import published_mean, published_tables
@@ -93,7 +94,32 @@ def test_groups_are_compared_only_where_there_are_any(findings, tmp_path):
         (0.05, "0.050"),
         (1, "1.000"),
         (np.nan, "–"),
+        (9.5e-7, "1e-06"),  # an exact permutation test may well be below one of n
     ],
 )
 def test_p_values_are_printed_with_the_digits_they_have(p, text):
-    assert style.p_value(p, resamples=10_000) == text
+    assert style.p_value(p, resolution=1e-4) == text
+
+
+@pytest.mark.parametrize(
+    ("resolution", "text"),
+    [(0.0002, "<0.0002"), (0.0272, "<0.028"), (1 / 300, "<0.0034"), (0.99, "<0.99"), (0.999, "<1"), (1, "≤1")],
+)
+def test_a_p_value_of_zero_is_never_said_to_be_below_less_than_its_resolution(resolution, text):
+    assert style.p_value(0.0, resolution=resolution) == text
+
+
+@pytest.mark.parametrize(
+    ("correction", "one_sided", "two_sided"),
+    [(None, "<0.0025", "<0.005"), ("holm", "<0.015", "<0.015")],  # 1, 2; six ordered pairs, three of two sides: 6 / 400
+)
+def test_every_table_prints_a_p_value_of_zero_with_its_own_resolution(tmp_path, correction, one_sided, two_sided):
+    scores = rows(["CE", "wCE", "sDice"], group=3)
+    found = find(chapter(write(tmp_path, scores)), resamples=400, correction=correction)
+    place, comparison = found.headline[0]
+    against = next(row for row in evidence_table(comparison, place, reference="CE").rows if row.name == "sDice")
+    assert [cell.text for cell in against.cells[3:]] == [one_sided, "1.000", two_sided]
+    better = next(row for row in pairs_table(comparison, place).rows if row.name == "sDice")
+    assert [cell.text for cell in better.cells] == [one_sided, one_sided, ""]
+    assert [cell.text for cell in groups_table(found).rows[1].cells[1::2]] == [one_sided, one_sided]
+    assert f"p {one_sided})" in answers(found)[0].text

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from kerasmetricloss.scores import ScoreTable, ScoreTableError
-from kerasmetricloss.statistics import compare, comparison, pairs
+from kerasmetricloss.statistics import compare, comparison, notes, pairs
 
 
 def scores(by_loss, *, metric="dice", groups=None, labels=("polyp",)):
@@ -35,8 +35,9 @@ BETTER = CE + 0.05 + rng.normal(0, 0.03, 45)
 SAME = CE + rng.normal(0, 0.03, 45)
 
 
-def test_docstring_examples_hold():
-    assert doctest.testmod(comparison).failed == 0
+@pytest.mark.parametrize("module", [comparison, notes])
+def test_docstring_examples_hold(module):
+    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "permutation"])
@@ -120,6 +121,79 @@ def test_few_cases_are_noted_by_method():
     # 0.5 ** 4 = .0625
     note = found({"CE": CE[:4], "sDice": SAME[:4]}, method="permutation").notes[0]
     assert "below 0.062" in note
+
+
+def test_few_cases_of_one_pair_are_noted_though_there_are_many_cases():
+    short = [*BETTER[:10], *[math.nan] * 35]
+    result = found({"CE": CE, "sDice": short, "wCE": SAME})
+    assert (result.cases, result.fewest) == (45, 10)
+    assert "Only 10 cases with scores of both CE and sDice. Below 40" in result.notes[0]
+    assert found({"CE": CE, "wCE": SAME}).fewest == 45
+
+
+def test_few_groups_of_one_pair_are_noted():
+    groups = [f"g{k}" for k in range(40)] + ["g0"] * 5
+    short = [*BETTER[:6], *[math.nan] * 34, *BETTER[40:]]  # groups g0 to g5, g0 six times
+    result = found({"CE": CE, "sDice": short}, groups=groups, by_group=True)
+    assert result.fewest == 6
+    assert result.pairs.loc["CE", "sDice"] == 11
+    assert "Only 6 groups with scores of both CE and sDice." in result.notes[0]
+
+
+def test_a_pair_that_is_not_tested_warns_of_no_p_value():
+    result = found({"CE": CE, "wCE": SAME, "sDice": [0.5, *[math.nan] * 44]})
+    assert math.isnan(result.superior.loc["sDice", "CE"])
+    assert result.fewest == 45
+    assert not [note for note in result.notes if note.startswith("Only")]
+
+
+def test_losses_without_a_case_in_common_are_not_tested():
+    halves = {"CE": [*CE[:20], *[math.nan] * 25], "sDice": [*[math.nan] * 20, *BETTER[20:]]}
+    assert "No two losses have scores of two cases in common" in found(halves).notes[0]
+
+
+def test_one_loss_of_few_cases_has_a_short_interval():
+    assert found({"CE": CE[:12]}).notes == ("Only 12 cases: the interval is too short.",)
+
+
+@pytest.mark.parametrize(
+    ("cases", "resamples", "least"),
+    [
+        (17, None, 7.6e-6),  # 0.5 ** 17 = 7.63e-6, below 1 / 100,001: all flips are counted
+        (20, None, 9.5e-7),  # 0.5 ** 20 = 9.54e-7
+        (20, 99, 9.5e-7),
+        (8, 99, 0.0039),  # 0.5 ** 8 = .00390625, not 1 / 100
+        (21, 99, 0.01),  # 1 / 100
+        (21, None, 1e-5),
+    ],
+)
+def test_the_least_p_value_that_is_told_is_the_least_that_the_permutation_test_gives(cases, resamples, least):
+    result = found({"CE": CE[:cases], "sDice": CE[:cases] + 0.1}, method="permutation", resamples=resamples)
+    assert f"no p-value can be below {least:.2g}," in result.notes[0]
+    assert result.superior.loc["sDice", "CE"] == pytest.approx(least, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("correction", "one_sided", "two_sided"),
+    [
+        (None, 1 / 400, 2 / 400),
+        ("holm", 6 / 400, 2 * 3 / 400),  # three losses: six one-sided hypotheses, three two-sided of twice the p each
+    ],
+)
+def test_a_p_value_of_zero_is_below_the_share_of_one_resample_by_hypotheses_and_sides(correction, one_sided, two_sided):
+    result = found({"CE": CE, "sDice": CE + 0.1, "wCE": CE - 0.1}, resamples=400, correction=correction)
+    assert result.superior.loc["sDice", "CE"] == result.two_sided.loc["sDice", "CE"] == 0
+    assert result.resolution() == pytest.approx(one_sided)
+    assert result.resolution(two_sided=True) == pytest.approx(two_sided)
+
+
+def test_no_resolution_is_above_one():
+    assert found({"CE": CE, "sDice": BETTER, "wCE": SAME}, resamples=3, correction="holm").resolution() == 1
+
+
+def test_hypotheses_without_a_test_are_not_counted():
+    result = found({"CE": CE, "sDice": BETTER, "wCE": [math.nan] * 45}, resamples=400, correction="holm")
+    assert result.resolution() == 2 / 400  # CE and sDice, both ways
 
 
 def test_groups_widen_the_interval_and_are_noted():
