@@ -3,6 +3,7 @@
 import argparse
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,29 @@ def _run(options: argparse.Namespace) -> None:
         )
     requests = [_request(recipe, _changed(_setup(recipe, name, options), options), options) for name in names]
     with watching() as observer:
-        for request in requests:
-            studies.run(request, observer=observer, engine=_engine(options))
+        failed = _run_each(requests, observer, _engine(options))
         observer.stage("writing the report")
-    write_report(options.out, recipe.name)
+    if len(failed) < len(requests):
+        write_report(options.out, recipe.name)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise studies.StudyError("\n".join(map(str, failed)))
+
+
+def _run_each(requests: Sequence[Any], observer: Any, engine: Any) -> list[Exception]:
+    """Run one data set after the other; what went wrong with one does not stop the next, unless nothing could go on."""
+    from kerasmetricloss import studies
+
+    failed = []
+    for request in requests:
+        try:
+            studies.run(request, observer=observer, engine=engine)
+        except studies.StudyStopped:
+            raise
+        except studies.StudyError as error:
+            failed.append(error)
+    return failed
 
 
 def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:

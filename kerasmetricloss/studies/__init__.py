@@ -3,6 +3,7 @@
 from kerasmetricloss.studies.engine_ray import run_ray as run_ray
 from kerasmetricloss.studies.engines import run_local as run_local
 from kerasmetricloss.studies.errors import StudyError as StudyError
+from kerasmetricloss.studies.errors import StudyStopped as StudyStopped
 from kerasmetricloss.studies.forecast import Forecast as Forecast
 from kerasmetricloss.studies.forecast import forecast as forecast
 from kerasmetricloss.studies.networks import named_network as named_network

@@ -113,6 +113,49 @@ def test_bad_input_is_one_line_exit_status_2_and_nothing_written(frames, tmp_pat
     assert not (tmp_path / "study").exists()
 
 
+@pytest.fixture
+def fake_runs(monkeypatch):
+    """Runs that end as told, by data set, and a report that is noted."""
+    from kerasmetricloss import studies
+
+    ends, seen = {}, []
+
+    def run(request, **_):
+        seen.append(request.setup.dataset)
+        if request.setup.dataset in ends:
+            raise ends[request.setup.dataset]
+
+    monkeypatch.setattr(studies, "run", run)
+    monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe: seen.append("report"))
+    return ends, seen
+
+
+def test_failed_trainings_of_one_data_set_do_not_stop_the_next(fake_runs, tmp_path, capsys):
+    from kerasmetricloss.studies import StudyError
+
+    ends, seen = fake_runs
+    ends["po18"] = StudyError("2 of 9 trainings failed")
+    run = ("run", "table2", "--dataset", "po18,mo17", "--out", tmp_path)
+    assert refused(*run) == 2
+    assert seen == ["po18", "mo17", "report"]
+    assert "kerasmetricloss: 2 of 9 trainings failed\n" in capsys.readouterr().err
+    ends["mo17"] = StudyError("1 of 9 trainings failed")
+    assert refused(*run) == 2
+    assert seen[3:] == ["po18", "mo17"]  # nothing new to report
+    assert "kerasmetricloss: 2 of 9 trainings failed\n1 of 9 trainings failed\n" in capsys.readouterr().err
+
+
+def test_a_full_disk_and_ctrl_c_stop_all_data_sets_at_once(fake_runs, tmp_path, capsys):
+    from kerasmetricloss.studies import StudyStopped
+
+    ends, seen = fake_runs
+    for end, status, said in ((StudyStopped("no space"), 2, "no space"), (KeyboardInterrupt(), 130, "goes on from")):
+        ends["po18"] = end
+        assert refused("run", "table2", "--dataset", "po18,mo17", "--out", tmp_path) == status
+        assert said in capsys.readouterr().err
+    assert seen == ["po18", "po18"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
