@@ -1,5 +1,8 @@
 import itertools
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -134,3 +137,22 @@ def test_no_case_is_an_error():
 def test_the_module_is_a_keras_dataset(make_prepared):
     prepared = make_prepared(2)
     assert isinstance(memory.training_batches(prepared, **stream(prepared)), keras.utils.PyDataset)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="TensorFlow feeds itself")
+def test_augmented_batches_need_no_tensorflow():
+    program = """
+import sys
+sys.modules["tensorflow"] = None  # an import of it raises ImportError
+import numpy as np
+from kerasmetricloss import pipelines
+from kerasmetricloss.pipelines import memory
+box = np.ones((6, 7, 1), "uint8")
+case = pipelines.Prepared("1", np.ones((8, 9, 2), "float32"), box, box, None)
+common = {"shift": np.zeros(2), "scale": np.ones(2), "batch": 1, "augmentation": pipelines.Augmentation(), "seed": 0}
+(image, mask), truth = memory.training_batches([case], **common)[0]
+print(image.shape, truth.shape)
+"""
+    environment = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=240)
+    assert done.stdout.split("\n")[0] == "(1, 8, 9, 2) (1, 6, 7, 1)", done.stderr[-2000:]

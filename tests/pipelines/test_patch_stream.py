@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 
 import keras
@@ -211,3 +212,27 @@ def test_whole_cases_for_a_device_have_one_shape():
 def test_settings_that_do_not_fit_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         stream(**{"prepared": numbered(1), "patches": Patches(output_size=(3, 3, 3)), **changes})
+
+
+def test_memory_holds_the_volumes_of_a_batch_and_not_those_of_the_data_set(tmp_path):
+    def peak(count):
+        cases = [memory_mapped(tmp_path / f"{count}-{number}") for number in range(count)]
+        patches = Patches(output_size=(4, 4, 4), volumes=2, repeats=1)
+        stream = PatchStream(prepared=cases, shift=np.zeros(1), scale=np.ones(1), patches=patches, batch=2)
+        tracemalloc.start()
+        for step in range(count // 2):
+            stream.raw(step)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    def memory_mapped(folder):
+        folder.mkdir()
+        arrays = {"image": np.ones((40, 40, 40, 1), "float32"), "truth": np.ones((40, 40, 40, 1), "uint8")}
+        arrays["mask"] = arrays["truth"]
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
+        return Prepared("1", *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in arrays), None)
+
+    # Two groups of two volumes stay open: the one of this batch and its neighbour.
+    assert peak(20) < 1.2 * peak(4)
