@@ -7,11 +7,11 @@ whose process or node died.
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasmetricloss.studies.engines import Job, make_deterministic, refuse_failures, run_cell
-from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.progress import Clock, Observer
 from kerasmetricloss.studies.work import Worker
@@ -39,6 +39,7 @@ def run_ray(
 
     Raises:
         StudyError: Ray is not installed or not to be reached, or cells failed; those that finished are kept.
+        StudyStopped: Nothing more can be done, such as on a full disk: the rest is not tried.
     """
     waiting = [(task, worker) for task, worker in jobs if not worker.store.has(task.cell)]
     observer.planned(len(jobs), len(jobs) - len(waiting))
@@ -51,14 +52,15 @@ def run_ray(
     try:
         _refuse_impossible(ray, cpus_per_cell, gpus_per_cell)
         options = {"num_cpus": cpus_per_cell, "num_gpus": gpus_per_cell, "max_retries": CRASHES}
-        failed = _wait(ray, _submit(ray, waiting, options), observer)
+        slots = _slots(ray, cpus_per_cell, gpus_per_cell)
+        failed = _wait(ray, _submit(ray, waiting, options), observer, slots)
     finally:
         if started_here:
             ray.shutdown()
     refuse_failures(failed, len(waiting))
 
 
-def _submit(ray: Any, waiting: Sequence[Job], options: dict[str, Any]) -> dict[Any, Task]:
+def _submit(ray: Any, waiting: Sequence[Job], options: dict[str, Any]) -> dict[Any, Job]:
     """Hand all cells to Ray, each after the one whose weights it starts from."""
     remote = ray.remote(_cell).options(**options)
     shared: dict[int, Any] = {}
@@ -70,39 +72,80 @@ def _submit(ray: Any, waiting: Sequence[Job], options: dict[str, Any]) -> dict[A
         pretrained = before.get(task.pretrained.identity) if task.pretrained is not None else None
         reference = remote.remote(shared[id(worker)], task, pretrained)
         before[task.cell.identity] = reference
-        pending[reference] = task
+        pending[reference] = (task, worker)
     return pending
 
 
-def _wait(ray: Any, pending: dict[Any, Task], observer: Observer) -> list[str]:
-    """Wait for every cell and return what went wrong."""
-    clock, failed = Clock(), []
-    slots = max(1, int(ray.cluster_resources().get("CPU", 1)))
+def _wait(ray: Any, pending: dict[Any, Job], observer: Observer, slots: int) -> list[str]:
+    """Wait for every cell and return what went wrong.
+
+    Args:
+        ray: The module.
+        pending: What was submitted.
+        observer: Told when a cell ends.
+        slots: Cells that run at a time.
+
+    Raises:
+        StudyStopped: A cell found that no other can go on either; the rest is cancelled.
+    """
+    clock, failed = Clock(), dict[str, str]()
     try:
         while pending:
             ready, _ = ray.wait(list(pending), num_returns=1)
             for reference in ready:
-                task = pending.pop(reference)
+                task, worker = pending.pop(reference)
                 try:
                     problem, seconds = ray.get(reference)
                 except ray.exceptions.RayError as error:
-                    problem, seconds = f"{task.cell.title}: {str(error).splitlines()[0]}", 0.0
+                    problem, seconds = _reason(task, error, failed), 0.0
+                    if problem != _without_pretraining(task):
+                        worker.store.note_failure(task.cell, problem)
                 if problem is not None:
-                    failed.append(problem)
+                    failed[task.cell.identity] = problem
                     observer.cell_failed(task.cell, problem, 2)
-                clock.add(task.cell.phase, seconds)
-                observer.cell_finished(task.cell, seconds, clock.left([one.cell for one in pending.values()]) / slots)
+                if seconds:
+                    clock.add(task.cell.phase, seconds)
+                left = clock.left([later.cell for later, _ in pending.values()])
+                observer.cell_finished(task.cell, seconds, left / slots)
     except BaseException:
         for reference in pending:
             ray.cancel(reference, force=True)
         raise
-    return failed
+    return list(failed.values())
+
+
+def _reason(task: Task, error: Exception, failed: Mapping[str, str]) -> str:
+    """Why a cell failed, in the words of what was raised in its process, where it lived long enough to raise.
+
+    Raises:
+        StudyStopped: That is what was raised there.
+    """
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, StudyStopped):
+        raise StudyStopped(str(cause)) from error
+    if task.pretrained is not None and task.pretrained.identity in failed:
+        return _without_pretraining(task)
+    if isinstance(cause, StudyError):
+        return str(cause)
+    said = str(error).partition("\n")[0] if cause is None else f"{type(cause).__name__}: {cause}"
+    return f"{task.cell.title}: {said}"
+
+
+def _without_pretraining(task: Task) -> str:
+    return f"{task.cell.title}: its pre-training failed."
+
+
+def _slots(ray: Any, cpus: float, gpus: float) -> int:
+    """How many cells run at a time: as many as the scarcer of processors and GPUs has room for, at least one."""
+    there = ray.cluster_resources()
+    room = [there.get(name, 0) / wanted for name, wanted in (("CPU", cpus), ("GPU", gpus)) if wanted]
+    return max(1, int(min(room, default=1)))
 
 
 def _cell(worker: Worker, task: Task, pretrained: tuple[str | None, float] | None) -> tuple[str | None, float]:
     """Run one cell in a process of Ray; returns what went wrong, and the seconds."""
     if pretrained is not None and pretrained[0] is not None:
-        return f"{task.cell.title}: its pre-training failed.", 0.0
+        return _without_pretraining(task), 0.0
     _prepare_process()
     clock = Clock()
     clock.start()
