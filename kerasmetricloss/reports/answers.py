@@ -11,6 +11,7 @@ from kerasmetricloss.statistics import Comparison
 MOST_NAMED = 4
 MOST_ANSWERS = 2
 EVEN_WEIGHTS = "sTversky-0.5/0.5"
+AGAINST_CE = "CE and at least one metric-sensitive loss"
 
 
 def answers(findings: Findings) -> list[Answer]:
@@ -24,7 +25,7 @@ def answers(findings: Findings) -> list[Answer]:
     if len(losses) > 1:
         return _measures(findings)
     place = findings.headline[0][0]
-    return [Answer(f"{place.title}: no such comparison.", "It takes CE and at least one metric-sensitive loss.")]
+    return [_absent(place, AGAINST_CE)]
 
 
 def _sensitive(findings: Findings) -> list[Answer]:
@@ -54,7 +55,7 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
     """
     rivals, metric = sensitive(comparison), metric_title(comparison.metric)
     if CROSS_ENTROPY not in comparison.losses or not rivals:
-        return Answer(f"{place.title}: no such comparison.", "It takes CE and at least one metric-sensitive loss.")
+        return _absent(place, AGAINST_CE)
     better, worse = verdict(comparison)
     if comparison.superior.loc[rivals, CROSS_ENTROPY].isna().all():
         return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.")
@@ -110,6 +111,9 @@ def _measures(findings: Findings) -> list[Answer]:
                 heads.append(f"{loss_title(loss)} against {loss_title(reference)}: {said}.")
                 texts.append(f"{loss_title(loss)} minus {loss_title(reference)}: {'; '.join(numbers)}.")
                 tones.append(_tone(bool(by_word["better in"]), bool(by_word["worse in"])))
+        if not heads:
+            found.append(_absent(place, f"{loss_title(reference)} and another loss"))
+            continue
         level = f"{1 - findings.settings['alpha']:.0%}"
         texts.append(f"In brackets: {level} interval, one-sided p of “better”.")
         tone = tones[0] if len(set(tones)) == 1 else "open"
@@ -129,6 +133,9 @@ def _weights(findings: Findings) -> list[Answer]:
     for place, comparison in findings.headline:
         metric = metric_title(comparison.metric)
         others = [loss for loss in comparison.losses if loss != EVEN_WEIGHTS]
+        if EVEN_WEIGHTS not in comparison.losses or not others:
+            found.append(_absent(place, "soft Tversky of 0.5/0.5 and of another weighting"))
+            continue
         better, worse = _verdict(comparison, others, EVEN_WEIGHTS)
         if better:
             verb = "is" if len(better) == 1 else "are"
@@ -158,6 +165,9 @@ def _f_measures(findings: Findings) -> list[Answer]:
                 top = str(means.idxmax())
                 best.append(f"{metric} at {column_title(top)} ({number(means[top])})")
                 alphas.append(float(column_title(top).partition("/")[0]))
+        if not best:
+            found.append(_absent(place, "soft Tversky of weights that sum to 1"))
+            continue
         falls = all(a >= b for a, b in pairwise(alphas)) and len(set(alphas)) > 1
         head = f"{place.title}. Best weighting of those that sum to 1: {', '.join(best)}."
         text = "The more a measure weighs recall, the smaller the α of the best weighting, as in the paper."
@@ -172,13 +182,19 @@ def _sums_to_one(loss: str) -> bool:
     return loss.startswith("sTversky-") and abs(float(alpha) + float(beta) - 1) < 1e-6
 
 
+def _absent(place: Place, needed: str) -> Answer:
+    """What stands for the answer of a data set that lacks the losses of the question; no sum counts it."""
+    return Answer(f"{place.title}: no such comparison.", f"It takes {needed}.", "plain")
+
+
 def _summed(found: list[Answer], head: Callable[[int, str], str]) -> list[Answer]:
-    """The answers, before many of them one over all."""
-    if len(found) <= MOST_ANSWERS:
+    """The answers, before many of them one over all that are one."""
+    tones = [one.tone for one in found if one.tone != "plain"]
+    if len(found) <= MOST_ANSWERS or not tones:
         return found
-    yes = sum(one.tone == "yes" for one in found)
-    tone = "yes" if yes == len(found) else "no" if any(one.tone == "no" for one in found) else "open"
-    first = Answer(head(yes, count(len(found), "data set")), "Each data set by itself:", tone)
+    yes = tones.count("yes")
+    tone = "yes" if yes == len(tones) else "no" if "no" in tones else "open"
+    first = Answer(head(yes, count(len(tones), "data set")), "Each data set by itself:", tone)
     return [first, *(Answer(one.head, one.text, "plain") for one in found)]
 
 

@@ -5,9 +5,9 @@ import numpy as np
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.document import Answer, Block, Items, Section, TableBlock, Text
 from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, case_values, sensitive, slug
-from kerasmetricloss.reports.results import paper_table
+from kerasmetricloss.reports.results import marks_legend, paper_table
 from kerasmetricloss.reports.sections import boxes, curve_of, examples, sized_places, sizes, volumes
-from kerasmetricloss.reports.style import count, loss_title, metric_short, metric_title, number
+from kerasmetricloss.reports.style import count, is_sensitive, loss_title, metric_short, metric_title, number
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.reports.words import notes
 
@@ -45,8 +45,7 @@ def _quartiles(findings: Findings) -> list[Block]:
         columns=("mean", "first quartile", "median", "third quartile", "cases"),
         rows=tuple(rows),
         corner="loss",
-        legend="The marks are those of the table with the same losses: grey is top-ranked, italic worse than all "
-        "others.",
+        legend=f"The marks are those of the table with the same losses. {marks_legend(findings, findings.main)}",
     )
     return [TableBlock(table)]
 
@@ -109,7 +108,7 @@ def _by_volume(findings: Findings) -> list[Answer]:
         true, predicted = (case_values(findings.study, place, metric) for metric in COUNTS)
         ratio = (predicted / true).replace(np.inf, np.nan)
         medians = ratio.median()
-        rivals = [loss for loss in sensitive(findings.comparisons[place, findings.main[0]]) if loss in medians]
+        rivals = [loss for loss in medians.index if is_sensitive(loss)]
         if CROSS_ENTROPY not in medians or not rivals:
             continue
         below = (ratio[CROSS_ENTROPY].dropna() < 1).mean()

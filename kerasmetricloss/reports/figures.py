@@ -43,7 +43,7 @@ def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]]) -> bytes:
         for row, (place, panels) in zip(grid, scores.items(), strict=True):
             for axes, title in zip(row, titles, strict=True):
                 if title in panels:
-                    _boxes(axes, panels[title].reindex(columns=losses), losses)
+                    _boxes(axes, panels[title], losses)
                 else:
                     axes.set_axis_off()
                 axes.set_title(f"{place}, {title}" if len(scores) > 1 else title)
@@ -200,9 +200,10 @@ def _box_figure(losses: Sequence[str], across: int, down: int) -> tuple[Figure, 
 def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
     rng = np.random.default_rng(0)  # spreads the dots; the same at every drawing
     for place, (loss, line) in enumerate(loss_lines(list(losses)).items()):
-        values = frame[loss].dropna().to_numpy()
+        values = frame[loss].dropna().to_numpy() if loss in frame else np.empty(0)
         if not len(values):
-            axes.text(0.02, place, "no defined score", va="center", color=FAINT, transform=axes.get_yaxis_transform())
+            why = "no defined score" if loss in frame else "not compared"
+            axes.text(0.02, place, why, va="center", color=FAINT, transform=axes.get_yaxis_transform())
             continue
         if len(values) <= MOST_POINTS:
             heights = place + rng.uniform(-0.27, 0.27, len(values))

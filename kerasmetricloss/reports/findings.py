@@ -1,13 +1,13 @@
 """The comparisons a chapter speaks of, made once for all its tables and sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from kerasmetricloss.reports.directory import Chapter
 from kerasmetricloss.reports.layouts import DISTANCE_METRICS, F_MEASURES, USUAL_METRICS, Layout, layout_of
-from kerasmetricloss.reports.style import dataset_title, is_sensitive
+from kerasmetricloss.reports.style import dataset_title, is_sensitive, metric_title
 from kerasmetricloss.statistics import Comparison, compare
 
 COUNTS = ("foreground_voxels", "predicted_voxels")
@@ -115,6 +115,21 @@ def find(study: Chapter, **settings: object) -> Findings:
                 other = compare(scores, **where, **(settings | {"by_group": not asked}))
                 single[place, metric], grouped[place, metric] = (other, found) if asked else (found, other)
     return Findings(study, layout, places, main, tuple(further), comparisons, single, grouped)
+
+
+def spots(those: Sequence[tuple[Place, str]], among: Sequence[tuple[Place, str]]) -> list[str]:
+    """Names of comparisons, each a place and a measure: a place by itself where all its measures are meant.
+
+    Args:
+        those: which comparisons.
+        among: the comparisons that there are.
+    """
+    named = []
+    for place in dict.fromkeys(place for place, _ in those):
+        metrics = [metric for where, metric in those if where == place]
+        whole = len(metrics) == sum(where == place for where, _ in among)
+        named.append(place.title if whole else f"{place.title} {', '.join(map(metric_title, metrics))}")
+    return named
 
 
 def sensitive(comparison: Comparison) -> list[str]:

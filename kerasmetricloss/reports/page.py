@@ -15,7 +15,7 @@ from kerasmetricloss.reports.findings import Findings, find, slug
 from kerasmetricloss.reports.layouts import in_paper_order, layout_of
 from kerasmetricloss.reports.plain_sections import plain_lead, plain_sections
 from kerasmetricloss.reports.provenance import provenance, provenance_part
-from kerasmetricloss.reports.results import means_table, paper_table
+from kerasmetricloss.reports.results import KEY, marks_legend, means_table, paper_table
 from kerasmetricloss.reports.sections import curves_section, table_sections, tests_section
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
 from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
@@ -158,6 +158,5 @@ def _main_table(findings: Findings) -> Table:
 
 def _key(findings: Findings) -> str:
     """What the marks mean, in a line."""
-    two = len(findings.study.losses) == 2
-    marks = "Grey: better than the other. Italic: worse." if two else "Grey: top-ranked. Italic: worse than all others."
+    marks = marks_legend(findings, findings.main, words=KEY)
     return f"{marks} One-sided p < {findings.settings['alpha']:g}."

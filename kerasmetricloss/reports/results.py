@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kerasmetricloss.reports.findings import Findings, Place
+from kerasmetricloss.reports.findings import Findings, Place, spots
 from kerasmetricloss.reports.published import published_mean, published_tables
 from kerasmetricloss.reports.style import (
     METRIC_SHORT,
@@ -23,6 +23,10 @@ LEGEND = {
     False: "Grey: top-ranked, that is, not significantly worse than the loss with the best mean. "
     "Italic: significantly worse than every other loss.",
 }
+KEY = {
+    True: "Grey: better than the other. Italic: worse.",
+    False: "Grey: top-ranked. Italic: worse than all others.",
+}
 Fill = Callable[[str, Place, str], Cell]
 
 
@@ -34,7 +38,7 @@ def means_table(findings: Findings, metrics: tuple[str, ...], *, caption: str) -
         return _mean_cell(comparison, loss) if comparison and loss in comparison.losses else Cell("–")
 
     level = f"one-sided p < {findings.settings['alpha']:g}"
-    legend = [LEGEND[len(findings.study.losses) == 2], f"Paired tests on the same cases, {level}."]
+    legend = [marks_legend(findings, metrics), f"Paired tests on the same cases, {level}."]
     low = [METRIC_SHORT.get(metric, metric) for metric in metrics if lower_is_better(metric)]
     if low:
         legend.append(f"{' and '.join(low)}: lower is better.")
@@ -42,6 +46,24 @@ def means_table(findings: Findings, metrics: tuple[str, ...], *, caption: str) -
     if any(metric == ALWAYS_COUNTED or comparison.dropped.any() for metric, _, comparison in found):
         legend.append("In brackets: cases left out of the mean, since the score is not defined.")
     return _laid_out(findings, metrics, fill, caption=caption, legend=" ".join(legend))
+
+
+def marks_legend(findings: Findings, metrics: tuple[str, ...], *, words: dict[bool, str] = LEGEND) -> str:
+    """What grey and italic mean in a table; `mark` has a rule of its own where exactly two losses have a mean.
+
+    Args:
+        findings: the comparisons.
+        metrics: the measures of the table.
+        words: the rule of two losses (True) and that of more (False).
+    """
+    counts = {(place, metric): int(found.means.notna().sum()) for metric, place, found in findings.of(metrics)}
+    two = [where for where, losses in counts.items() if losses == 2]
+    if not any(losses > 2 for losses in counts.values()):
+        return words[bool(two) or len(findings.study.losses) == 2]
+    if not two:
+        return words[False]
+    there = f"Two losses only: {', '.join(spots(two, list(counts)))}."
+    return f"{words[False]} {there} {words[True].replace(':', ' there:')}"
 
 
 def paper_table(findings: Findings, metrics: tuple[str, ...]) -> Table | None:

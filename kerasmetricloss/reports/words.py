@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
+import pandas as pd
+
 from kerasmetricloss.reports.answers import MOST_NAMED
 from kerasmetricloss.reports.directory import Chapter
-from kerasmetricloss.reports.findings import Findings, Place
-from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title
+from kerasmetricloss.reports.findings import Findings, Place, spots
+from kerasmetricloss.reports.style import count, dataset_title, loss_title
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import FEW_UNITS, SIMULATED_RATES, expected_false_positive_rate
 
@@ -20,7 +22,9 @@ def lead(findings: Findings) -> str:
         frame = study.scores.select(dataset=dataset).frame
         cases, groups, folds = (frame[name].nunique() for name in ("case", "group", "fold"))
         grouped = f" from {count(groups, 'group')}" if groups < cases else ""
-        parts.append(f"{dataset_title(dataset)} ({count(cases, 'case')}{grouped}, {count(folds, 'fold')})")
+        scored = [loss for loss in study.losses if loss in set(frame["loss"])]
+        only = f", {' and '.join(map(loss_title, scored))} only" if len(scored) < len(study.losses) else ""
+        parts.append(f"{dataset_title(dataset)} ({count(cases, 'case')}{grouped}, {count(folds, 'fold')}{only})")
     losses = study.losses
     named = f": {', '.join(map(loss_title, losses))}" if len(losses) <= 2 * MOST_NAMED else ""
     what = count(len(losses), "loss", "losses") + (" compared on the same cases" if len(losses) > 1 else "")
@@ -34,9 +38,12 @@ def ranking(findings: Findings) -> list[str]:
     sentences = []
     for place in findings.places:
         pair = [findings.comparisons.get((place, metric)) for metric in ("dice", "jaccard")]
-        if None in pair or len(pair[0].losses) < 2:
+        if None in pair:
             continue
-        dice, jaccard = (list(found.means.sort_values(ascending=False, kind="stable").index) for found in pair)
+        means = pd.concat([found.means for found in pair], axis=1, join="inner").dropna()
+        if len(means) < 2:
+            continue
+        dice, jaccard = (list(means.sort_values(k, ascending=False, kind="stable").index) for k in means)
         if dice == jaccard:
             order = f" ({' > '.join(map(loss_title, dice))})" if len(dice) <= 2 * MOST_NAMED else ""
             alike.setdefault(order, []).append(place.title)
@@ -60,16 +67,8 @@ def notes(findings: Findings) -> tuple[str, ...]:
             where.setdefault(note, []).append((place, metric))
     for note, those in where.items():
         everywhere = len(those) == len(findings.comparisons)
-        found.append(note if everywhere else f"{', '.join(_spots(findings, those))}: {note}")
+        found.append(note if everywhere else f"{', '.join(spots(those, list(findings.comparisons)))}: {note}")
     return tuple(found)
-
-
-def _spots(findings: Findings, those: list[tuple[Place, str]]) -> Iterator[str]:
-    """Names of comparisons: a place by itself where all its measures are meant."""
-    for place in dict.fromkeys(place for place, _ in those):
-        metrics = [metric for where, metric in those if where == place]
-        whole = len(metrics) == sum(where == place for where, _ in findings.comparisons)
-        yield place.title if whole else f"{place.title} {', '.join(map(metric_title, metrics))}"
 
 
 def data_notes(study: Chapter) -> tuple[str, ...]:
