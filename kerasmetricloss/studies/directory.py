@@ -54,7 +54,7 @@ def describe_data(request: Request, data: StudyData, cut: Sequence[Fold]) -> Des
         "seed": request.seed,
         "backend": keras.backend.backend(),
         "devices": request.devices,
-        **_describe_program(),
+        **provenance.made_with(),
     }
     return json.loads(json.dumps(description))
 
@@ -65,7 +65,7 @@ def describe_pictures(request: Request, data: StudyData) -> Description:
         "losses": [],
         "scale": request.setup.scale,
         **_describe_files(request, data),
-        **_describe_program(),
+        **provenance.made_with(),
     }
     return json.loads(json.dumps(description))
 
@@ -77,10 +77,6 @@ def _describe_files(request: Request, data: StudyData) -> Description:
         "reading": _reading_of(data.describe()) | data.reading,
         "preparation": asdict(data.preparation),
     }
-
-
-def _describe_program() -> Description:
-    return {"versions": provenance.versions(), "machine": provenance.machine(), "git": provenance.commit()}
 
 
 def _describe_folds(request: Request, data: StudyData, cut: Sequence[Fold]) -> Description:

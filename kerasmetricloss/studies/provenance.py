@@ -1,5 +1,6 @@
 """Where a study was made: versions, machine, commit, and the content of the files it read."""
 
+import functools
 import hashlib
 import os
 import platform
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 PACKAGES = (
     "kerasmetricloss",
@@ -33,6 +35,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def made_with() -> dict[str, Any]:
+    """What a result is made with: versions, machine and commit."""
+    return {"versions": versions(), "machine": machine(), "git": commit()}
+
+
 def machine() -> dict[str, str | int]:
     """Processor, cores and operating system."""
     return {
@@ -42,16 +49,19 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def commit() -> str | None:
-    """Git commit of the package's sources, where they lie in a repository."""
-    folder = Path(__file__).resolve().parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+@functools.cache
+def commit(source: Path = Path(__file__)) -> str | None:
+    """Git commit of the package's sources, where a repository tracks them; asked once in a process.
+
+    An installed package may lie in a `.venv` inside a repository of the user's, which says nothing of the package.
+
+    Args:
+        source: A file of the package.
+    """
+    source = source.resolve()
+    if _git(source.parent, "ls-files", "--error-unmatch", source.name) is None:
         return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return _git(source.parent, "rev-parse", "HEAD")
 
 
 def file_hash(paths: Iterable[Path]) -> str:
@@ -61,6 +71,17 @@ def file_hash(paths: Iterable[Path]) -> str:
         with Path(path).open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()[:16]
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says in a folder; None where it says nothing, fails or is not there."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
 
 
 def _processor() -> str:

@@ -25,6 +25,7 @@ SCORE_FILE, PRETRAINING, CURVES, EXAMPLES, RECTANGLES = (
     "examples.npz",
     "rectangles.npz",
 )
+MADE_WITH = ("versions", "machine", "git", "devices")
 MOST_RECTANGLES = 4  # images that Fig. 5 shows
 
 
@@ -54,7 +55,8 @@ def put_together(out: Path, store: CellStore, parts: Sequence[Part]) -> dict[str
         parts: One for each data set.
 
     Returns:
-        Data set -> parameters, minutes, peak memory and versions of its cells, for `study.json`.
+        Data set -> parameters, minutes and peak memory of its cells, and what they were made with, for `study.json`:
+        one value where all cells agree, else a list under `KEY_of_cells`.
     """
     standing = {part.data.dataset: list(part.standing) for part in parts}
     scores, before, curves, shown, facts = [], [], [], [], {}
@@ -114,14 +116,18 @@ def _posts(tasks: Sequence[Task], losses: Sequence[str]) -> list[tuple[str, Task
 
 def _facts(store: CellStore, tasks: Sequence[Task]) -> dict[str, Any]:
     results = [read_json(store, task.cell, RESULT) for task in tasks]
-    made_with = {json.dumps(result["versions"], sort_keys=True) for result in results}
     facts = {
         "parameters": results[0]["parameters"],
         "minutes": round(sum(result["seconds"] for result in results) / 60, 2),
         "peak_memory_mb": max(result["peak_memory_mb"] for result in results),
     }
-    if len(made_with) > 1:
-        facts["versions_of_cells"] = [json.loads(versions) for versions in sorted(made_with)]
+    for key in MADE_WITH:
+        # Cells of older versions of this package do not say all of it.
+        made_with = sorted({json.dumps(result.get(key), sort_keys=True) for result in results})
+        if len(made_with) == 1:
+            facts[key] = json.loads(made_with[0])
+        else:
+            facts[f"{key}_of_cells"] = [json.loads(one) for one in made_with]
     return facts
 
 

@@ -116,7 +116,7 @@ class Worker:
             "parameters": self.trainer.network.count_params(),
             "peak_memory_mb": _peak_memory_mb(),
             "seconds": round(seconds, 2),
-            "versions": provenance.versions(),
+            **provenance.made_with(),
         }
 
     def _train(
