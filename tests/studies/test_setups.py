@@ -82,6 +82,20 @@ def test_there_is_a_recipe_for_every_table_and_figure_of_the_paper():
     assert all(abs(sum(map(float, name[9:].split("/"))) - 1) < 1e-9 for name in TVERSKY[:9])
 
 
+def test_recipes_run_on_polyps_by_default_and_those_of_scans_on_br18():
+    # Tables IV, VI and VII and their box plots are of volumes or of several labels, which pictures have not.
+    on_scans = {"table4", "table6", "table7", "figB3", "figB4", "figB5"}
+    assert {name for name, recipe in RECIPES.items() if recipe.dataset == "br18"} == on_scans
+    assert {recipe.dataset for name, recipe in RECIPES.items() if name not in on_scans} == {"po18"}
+
+
+def test_nothing_is_downloaded_at_small_scale():
+    starts = {key: one.network.get("weights") for key, one in SETUPS.items()}
+    assert {key for key, weights in starts.items() if weights is not None} == {("po18", "paper")}
+    for dimension in (2, 3):
+        assert studies.folder_setup(dimension, "small").network.get("weights") is None
+
+
 def test_keras_names_the_small_networks_as_the_tables_do():
     network = networks.build(networks.small_network(2), channels=1, labels=1)
     assert isinstance(network, keras.Model)
