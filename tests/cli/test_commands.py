@@ -56,6 +56,14 @@ def test_run_goes_from_files_to_a_marked_table_and_report_rebuilds_it(frames, tm
     assert list((out / "figures").glob("*.png"))
 
 
+def test_run_fig5_draws_rectangles_on_pictures_alone(frames, tmp_path, capsys):
+    out = tmp_path / "study"
+    main(["run", "fig5", "--root", str(frames), "--out", str(out), "--picture-size", "28x19"])
+    assert "fig5-1.png" in capsys.readouterr().out
+    assert "<img" in (out / "report.html").read_text()
+    assert not (out / "cells").exists()
+
+
 def test_a_loss_of_the_users_own_takes_part_by_module_and_name(frames, tmp_path):
     (tmp_path / "mine.py").write_text(
         "from kerasmetricloss import CrossEntropy, SoftDice\n\nBOTH = 0.5 * SoftDice() + 0.5 * CrossEntropy()\n"
