@@ -5,7 +5,16 @@ from itertools import pairwise
 
 from kerasmetricloss.reports.document import Answer
 from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, sensitive
-from kerasmetricloss.reports.style import METRIC_SHORT, column_title, count, loss_title, metric_title, number, p_value
+from kerasmetricloss.reports.style import (
+    COUNTED,
+    METRIC_SHORT,
+    column_title,
+    count,
+    loss_title,
+    metric_title,
+    number,
+    p_value,
+)
 from kerasmetricloss.statistics import Comparison
 
 MOST_NAMED = 4
@@ -228,7 +237,10 @@ def _evidence(comparison: Comparison, rivals: list[str]) -> str:
     parts = [f"{loss_title(loss)} {_difference(comparison, loss, CROSS_ENTROPY)}" for loss in shown]
     which = " (the best and the worst of them)" if len(rivals) > MOST_NAMED else ""
     level = f"{1 - comparison.settings['alpha']:.0%}"
+    dropped = int(comparison.dropped[CROSS_ENTROPY])
+    left_out = f" ({count(dropped, 'case')} left out)" if dropped or comparison.metric in COUNTED else ""
     return (
-        f"CE scores {number(comparison.means[CROSS_ENTROPY])} on average. Differences to it on the same cases{which}: "
+        f"CE scores {number(comparison.means[CROSS_ENTROPY])} on average{left_out}. "
+        f"Differences to it on the same cases{which}: "
         f"{'; '.join(parts)}. In brackets: {level} interval, one-sided p of “better than CE”."
     )

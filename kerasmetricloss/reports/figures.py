@@ -4,7 +4,7 @@ Every function returns the bytes of a PNG. They draw on figures of their own, wi
 equal input gives equal bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
-from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, Line, loss_lines, loss_title, number
+from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, Line, loss_lines, loss_title, mean_text
 from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.scores import order_losses
 from kerasmetricloss.statistics import SizeCurve
@@ -22,28 +22,32 @@ from kerasmetricloss.statistics import SizeCurve
 PHASES = {"pre": "pre-training", "post": "post-training"}
 MOST_LINES = 6  # in one panel of curves
 BOX_WIDTHS = (3.5, 3.5, 2.3, 1.7)  # inches a column of boxes, by the number of columns
-HEAD, TICKS, MEANS = 0.3, 0.3, 0.62  # inches above and below a panel of boxes, and beside it for the means
+HEAD, TICKS = 0.3, 0.3  # inches above and below a panel of boxes
+MEANS = {False: 0.62, True: 0.9}  # and beside it for the means; True: with counts in brackets
 MOST_POINTS = 400  # with more cases single points would hide the box
 
 
-def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]]) -> bytes:
+def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]], *, counted: Collection[str] = ()) -> bytes:
     """Distribution of the scores of every loss, a column a metric, a row a data set (the paper's Figs. B.1 to B.8).
 
-    Box: quartiles and median; whiskers: the last case within 1.5 times the box; diamond: mean; dots: cases.
+    Box: quartiles and median; whiskers: the last case within 1.5 times the box; diamond: mean; dots: cases. Beside it
+    the mean, in brackets the cases without a score, as in the tables.
 
     Args:
         scores: data set -> title of the column -> frame of shape (cases, losses).
+        counted: titles of the columns whose means have that count even where it is zero.
     """
     frames = [frame for panels in scores.values() for frame in panels.values()]
     losses = list(dict.fromkeys(loss for frame in frames for loss in frame.columns))
     titles = list(dict.fromkeys(title for panels in scores.values() for title in panels))
     with mpl.rc_context(SETTINGS):
-        figure, space = _box_figure(losses, len(titles), len(scores))
+        bracketed = bool(set(counted) & set(titles)) or any(frame.isna().any(axis=None) for frame in frames)
+        figure, space = _box_figure(losses, len(titles), len(scores), means=MEANS[bracketed])
         grid = figure.subplots(len(scores), len(titles), sharex="col", sharey=True, squeeze=False, gridspec_kw=space)
         for row, (place, panels) in zip(grid, scores.items(), strict=True):
             for axes, title in zip(row, titles, strict=True):
                 if title in panels:
-                    _boxes(axes, panels[title], losses)
+                    _boxes(axes, panels[title], losses, counted=title in counted)
                 else:
                     axes.set_axis_off()
                 axes.set_title(f"{place}, {title}" if len(scores) > 1 else title)
@@ -181,23 +185,23 @@ def _draw_table(axes: Axes, table: Table, edges: np.ndarray, lead: int) -> float
     return y
 
 
-def _box_figure(losses: Sequence[str], across: int, down: int) -> tuple[Figure, dict[str, float]]:
+def _box_figure(losses: Sequence[str], across: int, down: int, *, means: float) -> tuple[Figure, dict[str, float]]:
     """A figure for box plots, and its margins: laid out by hand, many times faster than by matplotlib's solver."""
     names = 0.15 + 0.075 * max(len(loss_title(loss)) for loss in losses)
     wide, tall = BOX_WIDTHS[min(across, len(BOX_WIDTHS)) - 1], 0.3 + 0.4 * len(losses)
-    size = names + across * (wide + MEANS), down * (tall + HEAD + TICKS)
+    size = names + across * (wide + means), down * (tall + HEAD + TICKS)
     space = {
         "left": names / size[0],
-        "right": 1 - MEANS / size[0],
+        "right": 1 - means / size[0],
         "top": 1 - HEAD / size[1],
         "bottom": TICKS / size[1],
-        "wspace": MEANS / wide,
+        "wspace": means / wide,
         "hspace": (HEAD + TICKS) / tall,
     }
     return new_figure(*size, layout="none"), space
 
 
-def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
+def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str], *, counted: bool) -> None:
     rng = np.random.default_rng(0)  # spreads the dots; the same at every drawing
     for place, (loss, line) in enumerate(loss_lines(list(losses)).items()):
         values = frame[loss].dropna().to_numpy() if loss in frame else np.empty(0)
@@ -223,7 +227,7 @@ def _boxes(axes: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
         )
         axes.plot(values.mean(), place, marker="D", color="white", markeredgecolor=line.color, markersize=5.5, zorder=4)
         axes.annotate(
-            number(float(values.mean())),
+            mean_text(float(values.mean()), len(frame) - len(values), counted=counted),
             (1.01, place),
             xycoords=axes.get_yaxis_transform(),
             va="center",

@@ -5,24 +5,26 @@ from collections.abc import Callable
 from kerasmetricloss.reports.findings import Findings, Place, spots
 from kerasmetricloss.reports.published import published_mean, published_tables
 from kerasmetricloss.reports.style import (
+    COUNTED,
     METRIC_SHORT,
     TVERSKY,
     column_title,
     dataset_title,
     family,
     loss_title,
+    mean_text,
     metric_short,
     number,
 )
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import Comparison, lower_is_better
 
-ALWAYS_COUNTED = "hausdorff_mm"  # its mean means nothing without the number of cases it leaves out
 LEGEND = {
     True: "Grey: significantly better than the other loss. Italic: significantly worse.",
     False: "Grey: top-ranked, that is, not significantly worse than the loss with the best mean. "
     "Italic: significantly worse than every other loss.",
 }
+LEFT_OUT = "In brackets: cases left out of the mean, since the score is not defined."
 KEY = {
     True: "Grey: better than the other. Italic: worse.",
     False: "Grey: top-ranked. Italic: worse than all others.",
@@ -43,8 +45,8 @@ def means_table(findings: Findings, metrics: tuple[str, ...], *, caption: str) -
     if low:
         legend.append(f"{' and '.join(low)}: lower is better.")
     found = list(findings.of(metrics))
-    if any(metric == ALWAYS_COUNTED or comparison.dropped.any() for metric, _, comparison in found):
-        legend.append("In brackets: cases left out of the mean, since the score is not defined.")
+    if any(metric in COUNTED or comparison.dropped.any() for metric, _, comparison in found):
+        legend.append(LEFT_OUT)
     return _laid_out(findings, metrics, fill, caption=caption, legend=" ".join(legend))
 
 
@@ -149,9 +151,8 @@ def _laid_out(findings: Findings, metrics: tuple[str, ...], fill: Fill, *, capti
 
 
 def _mean_cell(comparison: Comparison, loss: str) -> Cell:
-    dropped = int(comparison.dropped[loss])
-    counted = dropped or comparison.metric == ALWAYS_COUNTED
-    return Cell(number(comparison.means[loss]) + (f" ({dropped})" if counted else ""), comparison.marks[loss])
+    text = mean_text(comparison.means[loss], comparison.dropped[loss], counted=comparison.metric in COUNTED)
+    return Cell(text, comparison.marks[loss])
 
 
 def _groups(losses: list[str]) -> tuple[str, ...]:

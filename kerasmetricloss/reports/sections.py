@@ -1,5 +1,7 @@
 """The sections of a chapter made from scores: which tables, figures and sentences stand where."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -10,13 +12,22 @@ from kerasmetricloss.reports.document import Block, Fold, Items, Picture, Sectio
 from kerasmetricloss.reports.evidence import evidence_table, groups_table, loss_name, pairs_table, volume_table
 from kerasmetricloss.reports.figures import box_plots, learning_curves, size_curves
 from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, case_values, slug
-from kerasmetricloss.reports.results import means_table, paper_table
+from kerasmetricloss.reports.results import LEFT_OUT, means_table, paper_table
 from kerasmetricloss.reports.slices import example_slices
-from kerasmetricloss.reports.style import count, dataset_title, loss_title, metric_title, number
+from kerasmetricloss.reports.style import (
+    COUNTED,
+    count,
+    dataset_title,
+    loss_title,
+    mean_text,
+    metric_title,
+    number,
+)
 from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.reports.words import method, notes, ranking, rates_table
 from kerasmetricloss.statistics import SizeCurve, size_curve
 
+COUNT = re.compile(r"\(\d+\)")  # as `mean_text` writes the cases that a mean leaves out
 MOST_BOXES = 20  # rows of boxes in one picture
 
 
@@ -108,18 +119,28 @@ def _boxes(findings: Findings, places: list[Place], name: str) -> Picture:
         }
         for place in places
     }
+    counted = [metric_title(metric) for metric in COUNTED]
     means = "; ".join(
-        f"{place}, {title}: " + ", ".join(f"{loss_title(loss)} {number(mean)}" for loss, mean in frame.mean().items())
+        f"{place}, {title}: {_means(frame, counted=title in counted)}"
         for place, panels in scores.items()
         for title, frame in panels.items()
     )
     named = ", ".join(scores)
+    left_out = f" {LEFT_OUT}" if COUNT.search(means) else ""
     return _picture(
         name,
-        box_plots(scores),
-        alt=f"Box plots of the scores of every loss on {named}. Means: {means}.",
+        box_plots(scores, counted=counted),
+        alt=f"Box plots of the scores of every loss on {named}. Means: {means}.{left_out}",
         caption=f"{named}: every case is a dot. Box: quartiles and median. Whiskers: up to 1.5 boxes beyond. "
-        "Diamond and number: mean.",
+        f"Diamond and number: mean.{left_out}",
+    )
+
+
+def _means(frame: pd.DataFrame, *, counted: bool) -> str:
+    """The mean of every loss with the cases it leaves out, as the tables write it; frame (cases, losses)."""
+    absent = frame.isna().sum()
+    return ", ".join(
+        f"{loss_title(loss)} {mean_text(mean, absent[loss], counted=counted)}" for loss, mean in frame.mean().items()
     )
 
 
@@ -225,18 +246,18 @@ def _pretraining(findings: Findings) -> tuple[Block, ...]:
     for metric, place, comparison in findings.of(findings.main):
         if place.dataset not in before.datasets or metric not in before.select(dataset=place.dataset).metrics:
             continue
-        means = before.values(dataset=place.dataset, metric=metric, label=place.label).mean()
-        started = ", ".join(f"{loss_title(loss)} {number(mean)}" for loss, mean in means.items())
-        after = (
-            f"; after training on with CE: {number(comparison.means[CROSS_ENTROPY])}"
-            if CROSS_ENTROPY in comparison.losses
-            else ""
-        )
+        counted = metric in COUNTED
+        started = _means(before.values(dataset=place.dataset, metric=metric, label=place.label), counted=counted)
+        after = ""
+        if CROSS_ENTROPY in comparison.losses:
+            mean, left_out = comparison.means[CROSS_ENTROPY], comparison.dropped[CROSS_ENTROPY]
+            after = f"; after training on with CE: {mean_text(mean, left_out, counted=counted)}"
         sentences.append(f"{place.title}, {metric_title(metric)}: {started} before{after}.")
     why = Text(
         "All losses started from the same networks, one a fold, trained with cross-entropy. Those networks scored:"
     )
-    return (why, Items(tuple(sentences))) if sentences else ()
+    brackets = [Text(LEFT_OUT)] if any(map(COUNT.search, sentences)) else []
+    return (why, Items(tuple(sentences)), *brackets) if sentences else ()
 
 
 def _picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:

@@ -12,6 +12,7 @@ METRIC_TITLES = {
     "avd_ml": "Absolute volume difference (ml)",
 }
 METRIC_SHORT = {"dice": "Dice", "jaccard": "Jaccard", "accuracy": "ACC", "hausdorff_mm": "HDD", "avd_ml": "AVD"}
+COUNTED = ("hausdorff_mm",)  # a mean that means nothing without the number of cases it leaves out
 UNITS = {"hausdorff_mm": "mm", "avd_ml": "ml"}
 CROSS_ENTROPY = ("CE", "wCE")
 TVERSKY = "sTversky α/β"
@@ -139,6 +140,16 @@ def number(value: float, *, signed: bool = False) -> str:
     if float(text) == 0:
         text = text.replace("-", "+" if signed else "")
     return text.replace("-", "−")
+
+
+def mean_text(mean: float, left_out: int, *, counted: bool = False) -> str:
+    """A mean, and in brackets the cases it leaves out: where there are any, or the measure is always `counted`.
+
+    Example:
+        >>> mean_text(0.8704, 0), mean_text(0.8704, 2), mean_text(22.6734, 0, counted=True)
+        ('0.870', '0.870 (2)', '22.673 (0)')
+    """
+    return number(mean) + (f" ({left_out})" if left_out or counted else "")
 
 
 def p_value(p: float, *, resolution: float) -> str:

@@ -40,6 +40,13 @@ def test_box_plots_hold_one_case_many_cases_and_none():
     assert page_width(box_plots({"PO18": {"Dice": data}})) > 400
 
 
+def test_box_plots_have_room_for_counts_beside_the_means():
+    data = {"PO18": {"HDD": frame(["CE", "sDice"])}}
+    plain, counted = pixels(box_plots(data)), pixels(box_plots(data, counted=["HDD"]))
+    assert counted.shape[1] > plain.shape[1]
+    assert counted[:, -8:].min() == 1  # a white margin at the right: nothing is cut
+
+
 def test_size_curves_split_many_losses_into_panels():
     losses = ["CE", *(f"sTversky-0.{k}/0.{10 - k}" for k in range(1, 10))]
     sizes = pd.Series(np.geomspace(1, 1000, 40))

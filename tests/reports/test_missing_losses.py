@@ -10,12 +10,12 @@ from kerasmetricloss.reports.layouts import LAYOUTS
 from kerasmetricloss.reports.results import LEGEND, marks_legend, means_table
 from kerasmetricloss.reports.words import lead, ranking
 
-from .conftest import F_MEASURES, chapter, rows, settings, write, write_examples
+from .conftest import DISTANCES, F_MEASURES, VOXELS, chapter, rows, settings, write, write_examples
 
 FAST = {"resamples": 200}
 MANY = ("CE", "wCE", "sDice", "sTversky-0.3/0.7", "sTversky-0.5/0.5")
 FEW = ("CE", "sDice")
-METRICS = ("dice", "jaccard", "accuracy", "hausdorff_mm", "avd_ml", *F_MEASURES, "foreground_voxels", "predicted_voxels")
+METRICS = ("dice", "jaccard", *DISTANCES, *F_MEASURES, *VOXELS)
 
 
 def mixed(path, recipe="table2", few=FEW, *, metrics=METRICS):

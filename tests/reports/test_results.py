@@ -2,19 +2,22 @@
 
 import csv
 import doctest
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerasmetricloss.reports import layouts, published, results, style
+from kerasmetricloss.reports import build_report, layouts, published, results, style
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.evidence import evidence_table, groups_table, pairs_table, volume_table
 from kerasmetricloss.reports.exports import long_csv, pairs_csv
 from kerasmetricloss.reports.findings import Place, find
 from kerasmetricloss.reports.published import published_mean, published_tables
+from kerasmetricloss.reports.sections import boxes
+from kerasmetricloss.scores import ScoreTable
 
-from .conftest import chapter, rows, write
+from .conftest import chapter, rows, settings, write
 
 PAPER = Path(__file__).parents[2] / "data/paper/tables.csv"
 
@@ -123,3 +126,28 @@ def test_every_table_prints_a_p_value_of_zero_with_its_own_resolution(tmp_path, 
     assert [cell.text for cell in better.cells] == [one_sided, one_sided, ""]
     assert [cell.text for cell in groups_table(found).rows[1].cells[1::2]] == [one_sided, one_sided]
     assert f"p {one_sided})" in answers(found)[0].text
+
+
+@pytest.mark.parametrize("recipe", ["table4", "figB5"])
+def test_every_hausdorff_mean_has_the_count_of_cases_it_leaves_out(tmp_path, recipe):
+    made = settings(recipe=recipe, losses=["CE", "sDice"])
+    study = write(tmp_path, rows(["CE", "sDice"], metrics=("hausdorff_mm", "avd_ml"), cases=8), made)
+    picture = boxes(find(chapter(study), resamples=50), "boxes")[0]
+    # case 3 has no distance under CE; volume differences are always defined
+    assert re.search(r"Hausdorff distance \(mm\): CE [\d.]+ \(1\), sDice [\d.]+ \(0\);", picture.alt)
+    assert re.search(r"volume difference \(ml\): CE [\d.]+, sDice [\d.]+\. In brackets: cases left out", picture.alt)
+    assert picture.caption.endswith(results.LEFT_OUT)
+
+
+def test_means_without_a_count_need_no_word_on_brackets(tmp_path):
+    made = settings(recipe="table4", losses=["CE", "sDice"])
+    study = write(tmp_path, rows(["CE", "sDice"], metrics=("avd_ml",), cases=8), made)
+    assert "brackets" not in boxes(find(chapter(study), resamples=50), "boxes")[0].caption
+
+
+def test_the_networks_before_have_their_counts_too(tmp_path):
+    scores = rows(["CE", "sDice"], metrics=("hausdorff_mm",), cases=8)
+    study = write(tmp_path, scores, settings(recipe="table4", losses=["CE", "sDice"]))
+    ScoreTable.from_rows(row for row in scores if row["loss"] == "CE").write(study / "pretraining.parquet")
+    text = build_report(study, resamples=50).with_suffix(".md").read_text(encoding="utf-8")
+    assert re.search(r"CE [\d.]+ \(1\) before; after training on with CE: [\d.]+ \(1\)\.", text)
