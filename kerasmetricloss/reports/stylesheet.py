@@ -43,8 +43,8 @@ figcaption { color: var(--faint); font-size: .9rem; max-width: 46rem; margin-top
 .scroll { overflow-x: auto; background:
   linear-gradient(to right, #fff 30%, #fff0) 0 0 / 3rem 100% no-repeat local,
   linear-gradient(to left, #fff 30%, #fff0) 100% 0 / 3rem 100% no-repeat local,
-  linear-gradient(to right, #57606a44, #fff0) 0 0 / .8rem 100% no-repeat scroll,
-  linear-gradient(to left, #57606a44, #fff0) 100% 0 / .8rem 100% no-repeat scroll; }
+  linear-gradient(to right, #57606a33, #fff0) 0 0 / .8rem 100% no-repeat scroll,
+  linear-gradient(to left, #57606a33, #fff0) 100% 0 / .8rem 100% no-repeat scroll; }
 .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 img { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .95rem; line-height: 1.35;
