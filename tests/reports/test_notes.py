@@ -5,7 +5,7 @@ from math import nan
 import pytest
 
 from kerasmetricloss.reports.findings import find
-from kerasmetricloss.reports.words import method, notes, rates_table
+from kerasmetricloss.reports.words import method, notes, ranking, rates_table
 
 from .conftest import chapter, rows, settings, write
 
@@ -53,3 +53,15 @@ def test_the_fewest_cases_of_a_pair_decide_how_bold_the_bootstrap_is_said_to_be(
         "10 (this study)",
         "45 (this study)",
     ]
+
+
+def test_losses_that_dice_and_jaccard_order_differently_are_counted(tmp_path):
+    # Dice of two cases: CE .5, .5 (mean .5), sDice .9, 0 (mean .45), wCE .1, .1
+    # Jaccard d / (2 - d): CE 1/3 (mean .333), sDice .818, 0 (mean .409), wCE .053. One of three pairs turns round
+    dice = {"CE": (0.5, 0.5), "sDice": (0.9, 0.0), "wCE": (0.1, 0.1)}
+    table = []
+    for row in rows(list(dice), cases=2):
+        d = dice[row["loss"]][int(row["case"].removeprefix("fäll "))]
+        table.append(row | {"value": d if row["metric"] == "dice" else d / (2 - d)})
+    found = find(chapter(write(tmp_path, table)), resamples=20)
+    assert ranking(found) == ["PO18: Dice and Jaccard order 1 of 3 pairs of losses differently."]
