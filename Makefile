@@ -13,7 +13,7 @@ RAY := tests/studies/test_engine_ray.py
 # JAX compiles every operation of a test once and runs it once: what compiles fast wins.
 FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models notebooks test-notebooks docs results clean
+.PHONY: help setup demo test test-backends lint bench-losses bench-pipeline bench-inference bench-models bench-statistics notebooks test-notebooks docs results clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-pipeline: $(BACKENDS) $(PEERS)  ## augmented volumes and patches a second 
 bench-models: $(MONAI)  ## parameters, work, memory and time of the networks, DeepVoxNet2's and MONAI's, one table
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python deepvoxnet2==2.20.5
 	$(BIN)/python benchmarks/bench_models.py
+
+bench-statistics: $(STAMP)  ## time of all pairs of 17 losses on 1,166 cases, bootstrap and permutation, against a plain loop
+	$(BIN)/python benchmarks/bench_bootstrap.py
 
 test: lint  ## lint and all tests but those of Ray, on the TensorFlow backend
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests --ignore=$(RAY)
