@@ -1,7 +1,8 @@
 """The tables of a study directory, put together from cells alone: scores, curves, example slices, rectangles."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.studies import examples
 from kerasmetricloss.studies.cells import Cell, CellStore
 from kerasmetricloss.studies.data import StudyData
+from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.request import trained_name
 from kerasmetricloss.studies.work import HISTORY, RESULT, SCORES
@@ -115,15 +117,14 @@ def _posts(tasks: Sequence[Task], losses: Sequence[str]) -> list[tuple[str, Task
 
 
 def _facts(store: CellStore, tasks: Sequence[Task]) -> dict[str, Any]:
-    results = [read_json(store, task.cell, RESULT) for task in tasks]
+    results = [_result(store, task.cell) for task in tasks]
     facts = {
         "parameters": results[0]["parameters"],
         "minutes": round(sum(result["seconds"] for result in results) / 60, 2),
         "peak_memory_mb": max(result["peak_memory_mb"] for result in results),
     }
     for key in MADE_WITH:
-        # Cells of older versions of this package do not say all of it.
-        made_with = sorted({json.dumps(result.get(key), sort_keys=True) for result in results})
+        made_with = sorted({json.dumps(result[key], sort_keys=True) for result in results})
         if len(made_with) == 1:
             facts[key] = json.loads(made_with[0])
         else:
@@ -131,20 +132,27 @@ def _facts(store: CellStore, tasks: Sequence[Task]) -> dict[str, Any]:
     return facts
 
 
+def _result(store: CellStore, cell: Cell) -> dict[str, Any]:
+    with _naming(store, cell):
+        found = json.loads((store.path(cell) / RESULT).read_text(encoding="utf-8"))
+        # Cells of older versions of this package do not say all of what they were made with.
+        said = {key: found.get(key) for key in MADE_WITH}
+        return said | {key: found[key] for key in ("parameters", "seconds", "peak_memory_mb")}
+
+
 def _scores(store: CellStore, cell: Cell, loss: str) -> ScoreTable:
-    try:
+    with _naming(store, cell):
         return ScoreTable(ScoreTable.read(store.path(cell) / SCORES).frame.assign(loss=loss))
-    except ValueError as error:
-        raise store.broken(cell, error) from error
 
 
 def _curve(store: CellStore, cell: Cell, loss: str) -> list[dict[str, Any]]:
     key = {"dataset": cell.dataset, "loss": loss, "fold": cell.fold, "phase": cell.phase}
-    return [
-        key | {"epoch": row["epoch"], "metric": metric, "value": row[metric]}
-        for row in read_json(store, cell, HISTORY)
-        for metric in ("loss", "val_loss")
-    ]
+    with _naming(store, cell):
+        return [
+            key | {"epoch": row["epoch"], "metric": metric, "value": row[metric]}
+            for row in json.loads((store.path(cell) / HISTORY).read_text(encoding="utf-8"))
+            for metric in ("loss", "val_loss")
+        ]
 
 
 def _join_scores(path: Path, tables: Sequence[ScoreTable], standing: Mapping[str, Sequence[str]]) -> None:
@@ -155,7 +163,12 @@ def _join_scores(path: Path, tables: Sequence[ScoreTable], standing: Mapping[str
 def _kept(path: Path, standing: Mapping[str, Sequence[str]]) -> pd.DataFrame | None:
     if not path.is_file():
         return None
-    frame = pd.read_parquet(path)
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # a broken table surfaces as almost any exception
+        raise StudyError(
+            f"{path} is damaged ({error}). Delete it and run the commands of {path.parent} again."
+        ) from error
     # All losses start from one pre-training, which is written anew.
     return _others(frame, standing)[lambda rows: ~(rows["dataset"].isin(standing) & (rows["phase"] == "pre"))]
 
@@ -172,13 +185,10 @@ def _write_frame(path: Path, frame: pd.DataFrame) -> None:
     replace_file(path, frame.to_parquet(index=False))
 
 
-def read_json(store: CellStore, cell: Cell, name: str) -> Any:
-    """One JSON file of a finished cell.
-
-    Raises:
-        StudyError: It is damaged.
-    """
+@contextmanager
+def _naming(store: CellStore, cell: Cell) -> Iterator[None]:
+    """Name the cell whose file cannot be read: a broken one surfaces as almost any exception."""
     try:
-        return json.loads((store.path(cell) / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise store.broken(cell, error) from error
+        yield
+    except Exception as error:
+        raise store.broken(cell, f"{type(error).__name__}: {error}") from error
