@@ -235,3 +235,9 @@ def _about_tests(findings: Findings) -> Iterator[str]:
         yield "P-values are corrected for multiple comparisons within each data set and measure (Holm)."
     else:
         yield "P-values are not corrected for multiple comparisons, as in the paper."
+    coarsest, alpha = max(found.resolution() for found in findings.comparisons.values()), findings.settings["alpha"]
+    if findings.settings["method"] == "bootstrap" and coarsest >= alpha:
+        yield (
+            f"{findings.settings['resamples']:,} resamples are too few: a p-value of zero may be anything up to "
+            f"{coarsest:.2g}, and {alpha:g} is the level of the marks. Ask for more resamples."
+        )

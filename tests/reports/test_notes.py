@@ -65,3 +65,10 @@ def test_losses_that_dice_and_jaccard_order_differently_are_counted(tmp_path):
         table.append(row | {"value": d if row["metric"] == "dice" else d / (2 - d)})
     found = find(chapter(write(tmp_path, table)), resamples=20)
     assert ranking(found) == ["PO18: Dice and Jaccard order 1 of 3 pairs of losses differently."]
+
+
+@pytest.mark.parametrize(("resamples", "warned"), [(200, True), (300, False)])
+def test_resamples_too_few_for_the_correction_are_told(tmp_path, resamples, warned):
+    # four losses, twelve ordered pairs: 12 / 200 = .06 is above the level of .05, 12 / 300 = .04 is not
+    text = said(tmp_path, rows(), None, resamples=resamples, correction="holm")
+    assert ("200 resamples are too few: a p-value of zero may be anything up to 0.06," in text) == warned
