@@ -15,7 +15,7 @@ from kerasmetricloss.reports.style import (
     number,
     p_value,
 )
-from kerasmetricloss.statistics import Comparison
+from kerasmetricloss.statistics import Comparison, undecidable
 
 MOST_NAMED = 4
 MOST_ANSWERS = 2
@@ -43,7 +43,10 @@ def _sensitive(findings: Findings) -> list[Answer]:
         second = next((c for m, p, c in findings.of(findings.main) if p == place and m != comparison.metric), None)
         one = answer(comparison, place, second=second)
         grouped = findings.grouped.get((place, comparison.metric))
-        if grouped is not None and not findings.settings["by_group"] and sensitive(grouped):
+        if grouped is not None and undecidable(grouped.groups, grouped.settings["alpha"]):
+            said = f" They come from {count(grouped.groups, 'group')}, too few to tell with whole groups resampled."
+            one = Answer(one.head, one.text + said, one.tone)
+        elif grouped is not None and not findings.settings["by_group"] and sensitive(grouped):
             better, worse = verdict(grouped)
             total, groups = len(sensitive(grouped)), count(grouped.groups, "group")
             said = (
@@ -68,7 +71,9 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
     better, worse = verdict(comparison)
     if comparison.superior.loc[rivals, CROSS_ENTROPY].isna().all():
         return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.")
-    if len(better) == len(rivals):
+    if undecidable(int(comparison.units.loc[rivals, CROSS_ENTROPY].max()), comparison.settings["alpha"]):
+        head, worse, second, tone = "Too few to tell.", [], None, "open"
+    elif len(better) == len(rivals):
         every = {1: f"{loss_title(rivals[0])} beats", 2: "both metric-sensitive losses beat"}
         head = every.get(len(rivals), f"all {len(rivals)} metric-sensitive losses beat")
         head, tone = f"Yes: {head} cross-entropy in {metric}.", "yes"

@@ -35,6 +35,16 @@ def describe(values: pd.DataFrame, groups: int, units: pd.DataFrame, settings: d
     return tuple(notes)
 
 
+def undecidable(number: int, alpha: float) -> bool:
+    """Whether so few pairs cannot be significant: the signs of all of them agree by chance once in 2**number times.
+
+    Example:
+        >>> undecidable(4, 0.05), undecidable(5, 0.05)
+        (True, False)
+    """
+    return 0.5**number >= alpha
+
+
 def fewest(units: pd.DataFrame) -> tuple[int, tuple[str, str]] | None:
     """The smallest number of units that a p-value rests on, and its pair of losses; None where nothing is tested.
 
@@ -57,6 +67,12 @@ def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str
     if number >= FEW_UNITS:
         return []
     only = f"Only {number} {name}" + (f" with scores of both {pair[0]} and {pair[1]}" if number < total else "")
+    if settings["method"] == "bootstrap" and undecidable(number, settings["alpha"]):
+        what = "their difference is not" if number < total else "nothing here is"
+        return [
+            f"{only}. No exact test of so few can give a p-value below {0.5**number:.2g}: {what} significant, whatever "
+            "the bootstrap marks."
+        ]
     if settings["method"] == "bootstrap":
         return [
             f"{only}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "

@@ -4,6 +4,7 @@ from math import nan
 
 import pytest
 
+from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.findings import find
 from kerasmetricloss.reports.words import method, notes, ranking, rates_table
 
@@ -72,3 +73,21 @@ def test_resamples_too_few_for_the_correction_are_told(tmp_path, resamples, warn
     # four losses, twelve ordered pairs: 12 / 200 = .06 is above the level of .05, 12 / 300 = .04 is not
     text = said(tmp_path, rows(), None, resamples=resamples, correction="holm")
     assert ("200 resamples are too few: a p-value of zero may be anything up to 0.06," in text) == warned
+
+
+@pytest.mark.parametrize(("cases", "told"), [(3, True), (4, True), (5, False)])
+def test_nothing_is_significant_where_even_one_sign_for_all_would_not_be(tmp_path, cases, told):
+    # 2**-4 = 0.0625 is above 0.05, 2**-5 is below
+    found = find(chapter(write(tmp_path, rows(["CE", "sDice"], cases=cases))), resamples=100)
+    (answer,) = answers(found)
+    assert ("Too few to tell" in answer.head) == told
+    assert ("In Jaccard index" in answer.text) != told
+    ((_, comparison), *_) = found.headline
+    assert ("nothing here is significant" in " ".join(comparison.notes)) == told
+
+
+def test_few_groups_are_told_beside_many_cases(tmp_path):
+    study = settings(data={"cases": 45, "groups": 3})
+    found = find(chapter(write(tmp_path, rows(["CE", "sDice"], cases=45, group=15), study)), resamples=100)
+    (answer,) = answers(found)
+    assert "They come from 3 groups, too few to tell with whole groups resampled." in answer.text
