@@ -75,9 +75,10 @@ check(alone, [trained(loss) for loss in losses()])
 
 
 def run(program, backend):
-    environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags}
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, env=environment, timeout=240
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, env=environment, timeout=480
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout.split()
