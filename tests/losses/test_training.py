@@ -34,9 +34,7 @@ EVERY = [
     LovaszSoftmax(bins=50, from_logits=True),
     LovaszHinge(),
     0.5 * SoftDice() + CrossEntropy(),
-    SoftJaccard(
-        dtype="float64", ignore_label=9, class_weights=[1, 3], smooth_dr=1.0, empty=0.5, data_format="channels_last"
-    ),
+    SoftJaccard(ignore_label=9, class_weights=[1, 3], smooth_dr=1.0, empty=0.5, data_format="channels_last"),
 ]
 
 
@@ -62,6 +60,13 @@ def test_trains_and_comes_back_from_a_file(loss, tmp_path):
     assert copy.loss.get_config() == loss.get_config()
     expected = model.evaluate(IMAGES, truth, batch_size=2, verbose=0)
     assert copy.evaluate(IMAGES, truth, batch_size=2, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_dtype_comes_back_from_a_file(tmp_path):
+    model = model_for(SoftDice())
+    model.compile("sgd", loss=SoftDice(dtype="float16"), jit_compile=False)
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").loss.dtype == "float16"
 
 
 @pytest.mark.parametrize("loss", [SoftDice(), CrossEntropy(), LovaszSigmoid(bins=50)], ids=repr)
