@@ -9,6 +9,8 @@ PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
 SPHINX := $(VENV)/.sphinx
 ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/studies/test_devices.py tests/test_wheel.py
+# Two processes; a file's tests stay together, since they share what is costly to make.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 RAY := tests/studies/test_engine_ray.py
 # JAX compiles every operation of a test once and runs it once: what compiles fast wins.
 FAST_COMPILE := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
@@ -39,8 +41,8 @@ $(BACKENDS): $(STAMP) tests/requirements-backends.txt
 	touch $@
 
 test-backends: $(BACKENDS)  ## losses, metrics, models and augmentation on JAX and on PyTorch; studies on Ray
-	KERAS_BACKEND=jax XLA_FLAGS="$(FAST_COMPILE)" $(BIN)/python -m pytest $(ANY_BACKEND)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(ANY_BACKEND)
+	KERAS_BACKEND=jax XLA_FLAGS="$(FAST_COMPILE)" $(PYTEST) $(ANY_BACKEND)
+	KERAS_BACKEND=torch $(PYTEST) $(ANY_BACKEND)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest $(RAY)
 
 $(MONAI): $(BACKENDS) benchmarks/requirements-monai.txt
@@ -70,7 +72,7 @@ bench-statistics: $(STAMP)  ## time of all pairs of 17 losses on 1,166 cases, bo
 	$(BIN)/python benchmarks/bench_bootstrap.py
 
 test: lint  ## lint and all tests but those of Ray, on the TensorFlow backend
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests --ignore=$(RAY)
+	KERAS_BACKEND=tensorflow $(PYTEST) tests --ignore=$(RAY)
 
 $(JUPYTER): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
