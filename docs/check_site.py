@@ -80,7 +80,9 @@ def broken_pictures(root: Path, browser: str) -> list[str]:
         looked = list(pool.map(look, sorted(root.rglob("*.html"))))
     print(f"{len(looked)} pages opened in {Path(browser).name}: {sum(pictures for _, pictures, _ in looked)} pictures")
     return [
-        f"{page}: {broken if broken >= 0 else 'did not load;'} broken pictures" for page, _, broken in looked if broken
+        f"{page}: " + (f"{broken} broken pictures" if broken > 0 else "did not load")
+        for page, _, broken in looked
+        if broken
     ]
 
 

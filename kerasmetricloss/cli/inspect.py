@@ -1,9 +1,7 @@
 """`inspect`: what a folder holds, before anything is trained on it."""
 
 import argparse
-import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from typing import Any
 
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.reader import add_reader_arguments, reader_settings
+from kerasmetricloss.files import replace_file
 
 _MOST_KINDS = 6
 
@@ -46,7 +45,7 @@ def _inspect(options: argparse.Namespace) -> None:
     if options.out is not None:
         from kerasmetricloss.datasets.contact_sheet import contact_sheet
 
-        _write(options.out, contact_sheet(found))
+        replace_file(options.out, contact_sheet(found))
         print(f"The contact sheet is {options.out}")
 
 
@@ -139,16 +138,3 @@ def _progress(title: str) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total, _: progress.update(task, completed=done, total=total)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

@@ -7,8 +7,6 @@ to the patient's right, the second to the front, the third to the top.
 import gzip
 import io
 import itertools
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import numpy as np
 
 from kerasmetricloss.datasets.case import DataError, children
 from kerasmetricloss.datasets.nifti_header import HEADER_MEND, bring_to_mm, check_stored
+from kerasmetricloss.files import replace_file
 
 SUFFIXES = (".nii.gz", ".nii")
 # Disagreements below these change no voxel's place by more than rounding in the headers does.
@@ -133,25 +132,14 @@ def nifti_bytes(voxels: np.ndarray, affine: np.ndarray, *, compressed: bool = Tr
 
 
 def write_nifti(path: Path, voxels: np.ndarray, affine: np.ndarray) -> None:
-    """Write a volume as ``.nii.gz``, whole or not at all: to a hidden sibling first, then renamed.
+    """Write a volume as ``.nii.gz``, whole or not at all; its folder is made if need be.
 
     Args:
-        path: The file to write or replace; its folder must exist.
+        path: The file to write or replace.
         voxels: As in :func:`nifti_bytes`.
         affine: As in :func:`nifti_bytes`.
     """
-    data = nifti_bytes(voxels, affine)
-    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(partial).chmod(0o666 & ~umask)  # mkstemp makes files that only their owner may read
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    replace_file(path, nifti_bytes(voxels, affine))
 
 
 def write_like(path: Path, voxels: np.ndarray, affine: np.ndarray, *, like: Path) -> None:

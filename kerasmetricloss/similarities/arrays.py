@@ -173,22 +173,19 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
     label_map = not dense and expected[axis] > 1
     # Inside a TensorFlow graph that was traced for both forms, only the run shows which it is.
     either = dense and expected[axis] > 1 and shape[axis] is None
-    if label_map or layout.ignore_label is not None:
+    if label_map or either or layout.ignore_label is not None:
         y_true = _wide(y_true)
     known = None
     if layout.ignore_label is not None:
         known = ops.cast(ops.not_equal(y_true, ops.cast(layout.ignore_label, y_true.dtype)), y_pred.dtype)
         if layout.classes == "exclusive" and dense:
             known = ops.min(known, axis=axis, keepdims=True)
-    if label_map:
-        labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
-        return ops.cast(ops.equal(y_true, labels), y_pred.dtype), known
     truth = ops.cast(y_true, y_pred.dtype)
-    if either:
-        labels = _along(ops.arange(expected[axis], dtype=y_pred.dtype), axis, len(expected))
-        masks = ops.cast(ops.equal(truth, labels), y_pred.dtype)
-        truth = ops.where(ops.equal(ops.shape(y_true)[axis], expected[axis]), truth, masks)
-    return truth, known
+    if not label_map and not either:
+        return truth, known
+    labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
+    masks = ops.cast(ops.equal(y_true, labels), y_pred.dtype)
+    return (ops.where(ops.equal(ops.shape(y_true)[axis], expected[axis]), truth, masks) if either else masks), known
 
 
 def _known_rank(y_true: Any) -> tuple:

@@ -6,30 +6,15 @@ import pytest
 
 from kerasmetricloss.metrics import (
     AbsoluteVolumeDifference,
-    Accuracy,
     DiceScore,
     FBetaScore,
-    HammingSimilarity,
     HausdorffDistance,
-    JaccardIndex,
     NormalizedSurfaceDistance,
     TverskyIndex,
     WeightedHammingSimilarity,
 )
 
 NAN, INF = math.nan, math.inf
-EVERY = [
-    AbsoluteVolumeDifference,
-    Accuracy,
-    DiceScore,
-    FBetaScore,
-    HammingSimilarity,
-    HausdorffDistance,
-    JaccardIndex,
-    NormalizedSurfaceDistance,
-    TverskyIndex,
-    WeightedHammingSimilarity,
-]
 
 
 @pytest.mark.parametrize(
@@ -66,9 +51,3 @@ def test_an_unknown_argument_names_the_metric():
         DiceScore(smoothing=1)
     with pytest.raises(TypeError, match=r"^HausdorffDistance\(\) got an unexpected keyword argument 'norm'$"):
         HausdorffDistance(norm=2)
-
-
-@pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.__name__)
-def test_arguments_are_keyword_only(metric):
-    with pytest.raises(TypeError, match="positional argument"):
-        metric(0.5)

@@ -223,3 +223,9 @@ def test_double_precision_sums_are_double():
         metric.update_state(y_true, np.array([[[1.0], [0.0], [0.0]]]))
     assert ops.dtype(metric.result()) == "float64"
     assert abs(float(metric.result()) - 0.5) < 1e-15
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_arguments_are_keyword_only(name):
+    with pytest.raises(TypeError, match="positional argument"):
+        getattr(metrics, name)(0.5)

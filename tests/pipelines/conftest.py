@@ -2,7 +2,21 @@ import numpy as np
 import pytest
 
 from kerasmetricloss.datasets import Case, Volume
-from kerasmetricloss.pipelines import Prepared
+from kerasmetricloss.pipelines import Preparation, Prepared
+from kerasmetricloss.pipelines.inference import TrainedOn
+
+
+def trained(**changes):
+    """What a model was trained on: volumes of two channels."""
+    settings = {
+        "dataset": "fake",
+        "channels": ("c0", "c1"),
+        "labels": ("l0",),
+        "preparation": Preparation(spacing_mm=2.0, output_size=(10, 10, 10), margin=4),
+        "shift": (10.0, 0.0),
+        "scale": (2.0, 1.0),
+    }
+    return TrainedOn(**{**settings, **changes})
 
 
 @pytest.fixture

@@ -18,11 +18,12 @@ from kerasmetricloss.pipelines.inference import (
     PredictionError,
     Reach,
     Tiling,
-    TrainedOn,
     case_scores,
     predict_case,
     predict_folder,
 )
+
+from .conftest import trained
 
 UNET_3D = Reach((1,) * 3, (9,) * 3, (4,) * 3)
 
@@ -37,18 +38,6 @@ def bright(reach=UNET_3D, calls=None):
         return (images[(slice(None), *crop)][..., :1] > 0).astype("float32") * masks
 
     return Network(run, reach, 1)
-
-
-def trained(**changes):
-    settings = {
-        "dataset": "fake",
-        "channels": ("c0", "c1"),
-        "labels": ("l0",),
-        "preparation": Preparation(spacing_mm=2.0, output_size=(10, 10, 10), margin=4),
-        "shift": (10.0, 0.0),
-        "scale": (2.0, 1.0),
-    }
-    return TrainedOn(**{**settings, **changes})
 
 
 @pytest.fixture

@@ -18,17 +18,7 @@ from kerasmetricloss.pipelines.inference import (
     write_trained_on,
 )
 
-
-def trained(**changes):
-    settings = {
-        "dataset": "fake",
-        "channels": ("c0", "c1"),
-        "labels": ("l0",),
-        "preparation": Preparation(spacing_mm=2.0, output_size=(10, 10, 10), margin=4),
-        "shift": (10.0, 0.0),
-        "scale": (2.0, 1.0),
-    }
-    return TrainedOn(**{**settings, **changes})
+from .conftest import trained
 
 
 def flat(**changes):
