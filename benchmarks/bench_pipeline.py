@@ -13,6 +13,7 @@ time. Peak is the memory that the work took beyond library and data.
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -75,16 +76,18 @@ def ours(task: str, size: tuple[int, ...]) -> Callable[[int], object]:
         return lambda step: batches[step]
     import tensorflow as tf
 
-    # What `tfdata` maps, without its prefetching, which would move work out of the round.
-    augment = tf.function(pipelines.Augment(augmentation, slack=stream.slack), jit_compile=True)
-    statistics = {"shift": tf.constant(stream.shift), "scale": tf.constant(stream.scale)}
+    from kerasmetricloss.pipelines import tfdata
 
-    def run(step: int) -> list[np.ndarray]:
-        raw = {name: tf.constant(array) for name, array in stream.raw(step).items()}
-        raw["binary"] = tf.concat([raw.pop("truth"), raw.pop("mask")], axis=-1)
-        return [np.asarray(array) for array in tf.nest.flatten(augment({**raw, **statistics}))]
+    # The data set of `tfdata`, without prefetching, its own and TensorFlow's, which would move work out of the round.
+    def steps():
+        return (stream.raw(step) for step in itertools.count())
 
-    return run
+    augment = tfdata._traced(augmentation, stream.slack)
+    batches = tfdata._dataset(stream, steps, augment, tf.data.INFINITE_CARDINALITY, None, ahead=0)
+    options = tf.data.Options()
+    options.autotune.enabled = options.experimental_optimization.inject_prefetch = False
+    batches = iter(batches.with_options(options))
+    return lambda step: [np.asarray(array) for array in tf.nest.flatten(next(batches))]
 
 
 def monai(task: str, size: tuple[int, ...]) -> Callable[[int], object]:

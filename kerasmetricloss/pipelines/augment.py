@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from kerasmetricloss.pipelines.geometry import THRESHOLD
-from kerasmetricloss.pipelines.motion import move, source_motion
+from kerasmetricloss.pipelines.motion import slide, source_motion, turn
 from kerasmetricloss.pipelines.noise import gaussian_noise
 
 
@@ -160,22 +160,59 @@ class Augment(keras.layers.Layer):
 
     def call(self, inputs):
         """Apply the parameters that came with the batch."""
-        arrays = {name: ops.cast(inputs[name], "float32") for name in ("image", "weights") if name in inputs}
-        if "binary" in inputs:
-            arrays["binary"] = ops.cast(inputs["binary"], "float32")
-        else:
-            both = [ops.cast(inputs[name], "float32") for name in ("truth", "mask")]
-            arrays["binary"] = ops.concatenate(both, axis=-1)
+        return self.finish({**inputs, **self.begin(inputs)})
+
+    def begin(self, inputs: dict) -> dict:
+        """Draw the noise, and move volumes along the axis that they turn about: a half to be compiled by itself.
+
+        In one program with the rest XLA does this work twice and four times, inside the loops that read it.
+
+        Args:
+            inputs: As for the call.
+
+        Returns:
+            What is new or has changed: `finish` takes it with all the rest of the inputs.
+        """
+        new = {}
+        if self.settings is not None and self.settings.noise_std > 0:
+            channels = inputs["image"].shape[-1]
+            shape = (-1, *self._wanted(inputs["image"]), channels)
+            new["noise"] = ops.reshape(gaussian_noise(inputs["noise_seed"], math.prod(shape[1:])), shape)
+        if self._slides(inputs["image"]):
+            for name, array in _float_arrays(inputs).items():
+                nearest, size = self._nearest(name), self._wanted(array)[2]
+                new[name] = slide(array, inputs["motion"], nearest=nearest, size=size)
+        return new
+
+    def finish(self, inputs: dict) -> tuple:
+        """Turn, binarise, normalise, vary: the other half.
+
+        Args:
+            inputs: Those of the call, and what `begin` gave.
+
+        Returns:
+            As the call.
+        """
+        arrays = _float_arrays(inputs)
+        binary = arrays.pop("binary")
+        # Cut apart before they turn: after it each would be computed with both.
+        arrays |= {"truth": binary[..., :-1], "mask": binary[..., -1:]}
         if self.settings is None:
             arrays = {name: self._cut(array) for name, array in arrays.items()}
             shift, scale = (_per_channel(inputs[name], arrays["image"]) for name in ("shift", "scale"))
             arrays["image"] = (arrays["image"] - shift) / scale
         else:
-            arrays = {name: self._move(array, inputs, name == "binary") for name, array in arrays.items()}
+            arrays = {name: self._turn(name, array, inputs) for name, array in arrays.items()}
             arrays["image"] = self._vary(arrays["image"], inputs)
-        binary = arrays["binary"]
-        result = (arrays["image"], binary[..., -1:]), binary[..., :-1]
+        result = (arrays["image"], arrays["mask"]), arrays["truth"]
         return (*result, arrays["weights"]) if "weights" in arrays else result
+
+    def _slides(self, image) -> bool:
+        """Return whether images are volumes that turn about their last axis alone."""
+        return self.settings is not None and self.settings.in_plane and len(image.shape) == 5
+
+    def _nearest(self, name: str) -> bool:
+        return name in _BINARY and self.settings.nearest_truth
 
     def _wanted(self, array) -> tuple[int, ...]:
         space = array.shape[1:-1]
@@ -186,25 +223,35 @@ class Augment(keras.layers.Layer):
         inside = (slice(n, n + wanted) for n, wanted in zip(slack, self._wanted(array), strict=True))
         return array[(slice(None), *inside)]
 
-    def _move(self, array, inputs: dict, binary: bool):
-        settings = {"in_plane": self.settings.in_plane, "size": self._wanted(array)}
-        nearest = binary and self.settings.nearest_truth
-        moved = move(array, inputs["matrix"], inputs["motion"], nearest=nearest, **settings)
-        return ops.cast(moved > THRESHOLD, "float32") if binary else moved
+    def _turn(self, name: str, array, inputs: dict):
+        slid = self._slides(array)
+        size = (*self._wanted(array)[:2], array.shape[3]) if slid else self._wanted(array)
+        settings = {"in_plane": slid, "nearest": self._nearest(name), "size": size}
+        turned = turn(array, inputs["matrix"], inputs["motion"], **settings)
+        return ops.cast(turned > THRESHOLD, "float32") if name in _BINARY else turned
 
     def _vary(self, image, inputs: dict):
         factor = inputs["gain"] / inputs["scale"]
         shift, factor, offset = (_per_channel(v, image) for v in (inputs["shift"], factor, inputs["offset"]))
         image = (image - shift) * factor + offset
-        if self.settings.noise_std > 0:
-            noise = gaussian_noise(inputs["noise_seed"], math.prod(image.shape[1:]))
-            image = image + self.settings.noise_std * ops.reshape(noise, ops.shape(image))
-        return image
+        return image + self.settings.noise_std * inputs["noise"] if "noise" in inputs else image
 
     def get_config(self):
         """Return the arguments that rebuild the layer."""
         settings = None if self.settings is None else asdict(self.settings)
         return {**super().get_config(), "settings": settings, "slack": list(self.slack)}
+
+
+_BINARY = ("binary", "truth", "mask")
+
+
+def _float_arrays(inputs: dict) -> dict:
+    """Return image, weights, and truth and mask in one."""
+    arrays = {name: ops.cast(inputs[name], "float32") for name in ("image", "weights", "binary") if name in inputs}
+    if "binary" not in inputs:
+        both = [ops.cast(inputs[name], "float32") for name in ("truth", "mask")]
+        arrays["binary"] = ops.concatenate(both, axis=-1)
+    return arrays
 
 
 def _per_channel(values, image):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasmetricloss.datasets import DataError
+from kerasmetricloss.pipelines.aligned import stack
 from kerasmetricloss.pipelines.augment import Augmentation, draw_batch
 from kerasmetricloss.pipelines.preparation import Prepared
 
@@ -95,7 +96,7 @@ class Stream:
     def stack(self, positions: Sequence[int]) -> dict[str, np.ndarray]:
         """Return image, truth and mask of some cases, stacked."""
         chosen = [self.prepared[i] for i in positions]
-        return {name: np.stack([getattr(case, name) for case in chosen]) for name in ("image", "truth", "mask")}
+        return {name: stack([getattr(case, name) for case in chosen]) for name in ("image", "truth", "mask")}
 
 
 def as_statistics(name: str, values: np.ndarray, channels: int) -> np.ndarray:

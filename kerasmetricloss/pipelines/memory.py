@@ -1,10 +1,11 @@
 """The same batches without TensorFlow, as `keras.utils.PyDataset`, for JAX and PyTorch."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerasmetricloss.pipelines.augment import Augment, Augmentation
 from kerasmetricloss.pipelines.batches import Stream
@@ -151,24 +152,25 @@ def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.nd
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(augmentation: Augmentation | None, slack: tuple[int, ...], shape: tuple) -> "_Compiled":
-    """Return one model for all data sets of one setting and shape: compiling it costs a second."""
-    return _Compiled(Augment(augmentation, slack=slack))
+def _compiled(augmentation: Augmentation | None, slack: tuple[int, ...], shape: tuple) -> Callable[[dict], tuple]:
+    """Return one function for all data sets of one setting and shape: compiling it costs a second."""
+    augment = Augment(augmentation, slack=slack)
+    begin, finish = _compile(augment.begin), _compile(augment.finish)
+    return lambda inputs: finish({**inputs, **begin(inputs)})
 
 
-class _Compiled(keras.Model):
-    """The layer as a model, whose prediction step is the one that Keras compiles on backends that compile."""
+def _compile(function: Callable) -> Callable:
+    """Compile a function of tensors on JAX; `tfdata` does so on TensorFlow."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
 
-    def __init__(self, augment: Augment):
-        super().__init__(dtype="float32", name="augmentation")
-        self.augment = augment
-
-    def call(self, inputs: dict) -> tuple:
-        return self.augment(inputs)
+    return jax.jit(function)
 
 
-def _apply(model: _Compiled, stream: Stream | PatchStream, raw: dict[str, np.ndarray]) -> Batch:
+def _apply(augment: Callable[[dict], tuple], stream: Stream | PatchStream, raw: dict[str, np.ndarray]) -> Batch:
     cases = len(raw["image"])
     statistics = {"shift": np.tile(stream.shift, (cases, 1)), "scale": np.tile(stream.scale, (cases, 1))}
     binary = np.concatenate([raw.pop("truth"), raw.pop("mask")], axis=-1)
-    return model.predict_on_batch({**raw, **statistics, "binary": binary})
+    inputs = {name: ops.convert_to_tensor(value) for name, value in {**raw, **statistics, "binary": binary}.items()}
+    return keras.tree.map_structure(ops.convert_to_numpy, augment(inputs))

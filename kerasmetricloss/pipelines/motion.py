@@ -38,15 +38,63 @@ def move(images, matrices, shifts, *, in_plane: bool = False, nearest: bool = Fa
         >>> [float(v) for v in moved[0, 0, :, 0]]
         [0.0, 1.0, 2.0]
     """
-    images, matrices, shifts = (ops.convert_to_tensor(x, "float32") for x in (images, matrices, shifts))
     source = tuple(images.shape[1:-1])
     wanted = source if size is None else tuple(size)
+    in_plane = in_plane and len(source) == 3
+    if in_plane:
+        images = slide(images, shifts, nearest=nearest, size=wanted[2])
+    return turn(images, matrices, shifts, in_plane=in_plane, nearest=nearest, size=wanted)
+
+
+def slide(images, shifts, *, nearest: bool = False, size: int):
+    """Move along the last spatial axis, the first half of `move` with `in_plane`.
+
+    Compile it apart from `turn`: in one program XLA puts this loop into that one and runs it four times.
+
+    Args:
+        images: As for `move`, three spatial axes.
+        shifts: As for `move`; the last is used.
+        nearest: As for `move`.
+        size: Voxels of that axis wanted.
+
+    Returns:
+        float32, shape (batch, *first two axes, size, channels).
+
+    Example:
+        >>> column = np.array([1.0, 2.0, 3.0], "float32").reshape(1, 1, 1, 3, 1)
+        >>> moved = slide(column, np.array([[0.0, 0.0, 0.5]], "float32"), size=3)
+        >>> [float(v) for v in moved[0, 0, 0, :, 0]]
+        [1.5, 2.5, 1.5]
+    """
+    images, shifts = (ops.convert_to_tensor(x, "float32") for x in (images, shifts))
+    return _slide(images, size, shifts[:, 2], _nearest_side if nearest else _two_sides)
+
+
+def turn(images, matrices, shifts, *, in_plane: bool = False, nearest: bool = False, size: Sequence[int]):
+    """Move what `slide` gave along the first two axes, or, without `in_plane`, along all.
+
+    Args:
+        images: As for `move`.
+        matrices: As for `move`.
+        shifts: As for `move`.
+        in_plane: Leave the last of three axes as it is.
+        nearest: As for `move`.
+        size: Voxels an axis of what is wanted.
+
+    Returns:
+        float32, shape (batch, *size, channels).
+
+    Example:
+        >>> image = np.arange(8, dtype="float32").reshape(1, 2, 2, 2, 1)
+        >>> half = np.array([[[-1, 0, 0], [0, -1, 0], [0, 0, 1]]], "float32")
+        >>> turned = turn(image, half, np.zeros((1, 3), "float32"), in_plane=True, size=(2, 2, 2))
+        >>> [int(v) for v in np.ravel(turned)]
+        [6, 7, 4, 5, 2, 3, 0, 1]
+    """
+    images, matrices, shifts = (ops.convert_to_tensor(x, "float32") for x in (images, matrices, shifts))
+    axes = 2 if in_plane else len(images.shape) - 2
     sides = _nearest_side if nearest else _two_sides
-    if not in_plane or len(source) == 2:
-        return _gather(images, wanted, matrices, shifts, sides)
-    # The order is that in which XLA keeps the smaller of the two results in its caches.
-    slid = _slide(images, wanted[2], shifts[:, 2], sides)
-    return _gather(slid, wanted[:2], matrices[:, :2, :2], shifts[:, :2], sides)
+    return _gather(images, tuple(size[:axes]), matrices[:, :axes, :axes], shifts[:, :axes], sides)
 
 
 def source_motion(

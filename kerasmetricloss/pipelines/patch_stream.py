@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasmetricloss.datasets import DataError
+from kerasmetricloss.pipelines.aligned import empty, stack
 from kerasmetricloss.pipelines.augment import Augmentation, draw_batch
 from kerasmetricloss.pipelines.batches import as_statistics
 from kerasmetricloss.pipelines.patches import Patches, cut, slack_of
@@ -121,10 +122,12 @@ class PatchStream:
         boxes = {}
         for name, size in self.box_sizes.items():
             begin = starts["image" if name == "image" else "truth"]
-            parts = [
-                cut(self._open(case).arrays[name], begin[positions == case], size) for case in np.unique(positions)
-            ]
-            boxes[name] = np.concatenate(parts)
+            cases, firsts = np.unique(positions, return_index=True)
+            arrays = [self._open(case).arrays[name] for case in cases]
+            shape = (len(positions), *size, arrays[0].shape[-1])
+            boxes[name] = empty(shape, np.result_type(*arrays))
+            for array, first, last in zip(arrays, firsts, [*firsts[1:], len(positions)], strict=True):
+                cut(array, begin[first:last], size, out=boxes[name][first:last])
         return {**boxes, **drawn}
 
     def volumes(self, step: int) -> dict[str, np.ndarray]:
@@ -143,7 +146,7 @@ class PatchStream:
                     problem = f"the {name} has shape {array.shape}, but another has {arrays[0].shape}"
                     mend = "prepare all cases with one preparation, or cut on the host"
                     raise DataError(problem, case=self.prepared[case].case_id, mend=mend)
-            stacked[name] = np.stack(arrays)
+            stacked[name] = stack(arrays)
         where = {f"{name}_starts": start.astype(np.int32) for name, start in starts.items()}
         return {**stacked, **where, "which": which.astype(np.int32), **drawn}
 

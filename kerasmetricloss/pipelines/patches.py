@@ -81,13 +81,14 @@ def grid(size: Sequence[int], patch: Sequence[int], *, step: Sequence[int] | Non
     return np.array(list(itertools.product(*starts)))
 
 
-def cut(array: np.ndarray, starts: np.ndarray, size: Sequence[int]) -> np.ndarray:
+def cut(array: np.ndarray, starts: np.ndarray, size: Sequence[int], *, out: np.ndarray | None = None) -> np.ndarray:
     """Cut boxes out of an array; outside of it they hold 0. Of a memory map only those voxels are read.
 
     Args:
         array: Shape (*space, channels).
         starts: First voxel of each box, shape (boxes, axes); it may lie outside.
         size: Voxels an axis of a box.
+        out: Where to put them; None makes an array.
 
     Returns:
         The same dtype, shape (boxes, *size, channels).
@@ -96,10 +97,12 @@ def cut(array: np.ndarray, starts: np.ndarray, size: Sequence[int]) -> np.ndarra
         >>> cut(np.array([[1], [2], [3]]), np.array([[-1], [1]]), (3,))[..., 0].tolist()
         [[0, 1, 2], [2, 3, 0]]
     """
-    boxes = np.zeros((len(starts), *size, array.shape[-1]), array.dtype)
+    boxes = np.empty((len(starts), *size, array.shape[-1]), array.dtype) if out is None else out
     space = array.shape[:-1]
     for box, start in zip(boxes, np.asarray(starts).tolist(), strict=True):
         inside = [(max(a, 0), min(a + m, n)) for a, m, n in zip(start, size, space, strict=True)]
+        if any(last - first < m for (first, last), m in zip(inside, size, strict=True)):
+            box[...] = 0
         if all(first < last for first, last in inside):
             target = tuple(slice(first - a, last - a) for (first, last), a in zip(inside, start, strict=True))
             box[target] = array[tuple(slice(first, last) for first, last in inside)]

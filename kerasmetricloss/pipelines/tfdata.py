@@ -19,6 +19,8 @@ from kerasmetricloss.pipelines.patch_stream import PatchStream
 from kerasmetricloss.pipelines.patches import Patches, cut_on_device
 from kerasmetricloss.pipelines.preparation import Prepared
 
+# Batches that are made while the device trains on another.
+AHEAD = 2
 MOST_FETCHED_AHEAD = 16
 
 
@@ -137,7 +139,13 @@ def full_images(
 
 
 def _dataset(
-    stream: Stream | PatchStream, raw: Callable, augment: Callable, count: int, device: str | None
+    stream: Stream | PatchStream,
+    raw: Callable,
+    augment: Callable,
+    count: int,
+    device: str | None,
+    *,
+    ahead: int = AHEAD,
 ) -> tf.data.Dataset:
     _check_device(device)
     first = next(iter(raw()))
@@ -150,12 +158,12 @@ def _dataset(
             arrays["binary"] = tf.concat([arrays.pop("truth"), arrays.pop("mask")], axis=-1)
             return augment(arrays)
 
-    return (
+    batches = (
         tf.data.Dataset.from_generator(lambda: _Stoppable(raw()), output_signature=signature)
         .map(place)
         .apply(tf.data.experimental.assert_cardinality(count))
-        .prefetch(2)
     )
+    return batches.prefetch(ahead) if ahead else batches
 
 
 def _check_device(device: str | None) -> None:
@@ -179,12 +187,14 @@ def _traced(
     """
     augment = Augment(augmentation, slack=slack)
 
-    def cut_and_augment(batch: dict[str, tf.Tensor]) -> tuple:
-        for name, starts, size in boxes or ():
-            batch = {**batch, name: cut_on_device(batch[name], batch["which"], batch[starts], size)}
-        return augment(batch)
+    def cut_and_begin(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        cuts = {
+            name: cut_on_device(batch[name], batch["which"], batch[starts], size) for name, starts, size in boxes or ()
+        }
+        return {**cuts, **augment.begin({**batch, **cuts})}
 
-    return tf.function(cut_and_augment, jit_compile=True)
+    begin, finish = (tf.function(half, jit_compile=True) for half in (cut_and_begin, augment.finish))
+    return tf.function(lambda batch: finish({**batch, **begin(batch)}))
 
 
 class _Stoppable:

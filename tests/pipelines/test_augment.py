@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from kerasmetricloss.pipelines import Augment, Augmentation, draw_batch, draw_parameters
+from kerasmetricloss.pipelines.memory import _compiled
 
 NOTHING = {"rotation_std": 0.0, "translation_std": (0.0, 0.0, 0.0), "flip": 0.0, "noise_std": 0.0}
 NOTHING |= {"intensity_shift_std": 0.0, "intensity_scale_std": 0.0}
@@ -226,3 +227,23 @@ def test_slack_is_cut_off_and_filled_from_what_lies_beside(settings):
     assert np.ptp(ops.convert_to_numpy(image), axis=(1, 2)).max() < 1e-5
     assert ops.convert_to_numpy(mask).all()
     assert Augment.from_config(layer.get_config()).slack == (4, 4)
+
+
+@pytest.mark.parametrize("rotation", [0.3, (0.3, 0.2, 0.1)])
+@pytest.mark.parametrize("nearest", [False, True])
+def test_the_halves_compiled_apart_give_what_the_layer_gives(rotation, nearest):
+    settings = Augmentation(rotation_std=rotation, nearest_truth=nearest)
+    batch = raw(settings, size=(9, 12, 7))
+    expected = apply(settings, batch)
+    augment = _compiled(settings, (), ((9, 12, 7, 2), (5, 8, 3, 2)))
+    (image, mask), truth = augment({name: ops.convert_to_tensor(value) for name, value in batch.items()})
+    for one, other in zip((image, mask, truth), expected, strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(one), other, atol=1e-5)
+
+
+def test_weights_move_as_the_image_does():
+    settings = only(rotation_std=0.3, translation_std=(1.0, 1.0, 1.0))
+    batch = raw(settings, size=(9, 12, 7), margin=0, channels=1)
+    batch |= {"shift": np.zeros(1, "float32"), "scale": np.ones(1, "float32"), "weights": batch["image"]}
+    (image, _), _, weights = Augment(settings)(batch)
+    np.testing.assert_allclose(ops.convert_to_numpy(weights), ops.convert_to_numpy(image), atol=1e-5)

@@ -164,15 +164,19 @@ def test_slabs_come_in_order_and_hold_every_row_once():
 
 def test_memory_is_that_of_slabs_however_long_the_image(tmp_path):
     tile, width = 16, 48
-    peaks = []
-    for rows in (64, 640):
+
+    def peak(rows: int) -> int:
         image = np.lib.format.open_memmap(tmp_path / f"{rows}.npy", "w+", np.float32, (rows, width, width, 1))
         tracemalloc.start()
         total = 0.0
         for _, slab in predict_slabs(image, centred(Reach.same(3)), tiling=Tiling(size=(tile,) * 3)):
             total += float(slab.sum())
-        peaks.append(tracemalloc.get_traced_memory()[1])
+        found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+        return found
+
+    # Feeds of other tests may still fetch ahead in their threads, which is counted too, once.
+    peaks = [min(peak(rows) for _ in range(3)) for rows in (64, 640)]
     slab = tile * width * width * 4
     assert peaks[1] < 5 * slab < 640 * width * width * 4 / 6
     assert peaks[1] < 1.2 * peaks[0]
