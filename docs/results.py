@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT, README = ROOT / "data", ROOT / "docs" / "results", ROOT / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
 RECIPE = "table2"
-ORDER = ("mo17", "po18", "po18-deeplab", "br18", "wm17", "wm17dm")
+ORDER = ("mo17", "po18-unet", "po18-deeplab", "br18", "wm17", "wm17dm")
 MOVED = {"--root": "FOLDER", "--out": "STUDY", "--weights": "FILE"}  # paths of the machine that ran it
 
 

@@ -11,6 +11,7 @@ printed.
 from functools import cache
 
 from kerasmetricloss.reports.layouts import layout_of
+from kerasmetricloss.reports.style import NETWORKS
 
 ALIASES = {"sDice": "sDice-L1", "sDice-L1": "sDice"}
 SEARCH_ORDER = ("II", "III", "I", "IV", "V", "VI", "VII", "B.1")
@@ -54,9 +55,12 @@ def published_mean(
         ((0.635, 'II'), (0.498, 'VI'))
         >>> published_mean("dice", "br18-multi", "sDice", label="WT"), published_mean("dice", "po18-0.05", "CE")
         ((0.849, 'VI'), (0.627, 'V'))
+        >>> published_mean("dice", "po18-unet", "CE")
+        (0.635, 'II')
     """
     tables = published_tables()
-    name = dataset.removesuffix("-multi").upper() + (f"-multi-{label}" if label else "")
+    base, _, variant = dataset.removesuffix("-multi").partition("-")
+    name = (base if variant in NETWORKS else dataset.removesuffix("-multi")).upper() + (f"-multi-{label}" if label else "")
     first = layout_of(recipe or "").paper
     for table in [*([first] if first else []), *SEARCH_ORDER]:
         for known in (loss, ALIASES.get(loss)):

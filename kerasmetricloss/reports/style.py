@@ -116,6 +116,10 @@ def metric_short(metric: str) -> str:
     return f"{short} ({UNITS[metric]})" if metric in UNITS else short
 
 
+# Results of one data set with two networks are told apart by the network's name: po18-deeplab.
+NETWORKS = {"deeplab": "DeepLab", "unet": "U-Net"}
+
+
 def dataset_title(dataset: str) -> str:
     """A data set as the paper prints it.
 
@@ -124,7 +128,7 @@ def dataset_title(dataset: str) -> str:
         ['PO18', 'BR18', 'PO18-0.05', 'PO18-DeepLab']
     """
     name, dash, variant = dataset.removesuffix("-multi").partition("-")
-    return name.upper() + dash + {"deeplab": "DeepLab"}.get(variant, variant)
+    return name.upper() + dash + NETWORKS.get(variant, variant)
 
 
 def number(value: float, *, signed: bool = False) -> str:
