@@ -6,6 +6,7 @@ from kerasmetricloss.datasets.case import Volume as Volume
 from kerasmetricloss.datasets.catalog import CATALOG as CATALOG
 from kerasmetricloss.datasets.catalog import DataSet as DataSet
 from kerasmetricloss.datasets.catalog import MaskRule as MaskRule
+from kerasmetricloss.datasets.opening import defaults_of as defaults_of
 from kerasmetricloss.datasets.opening import names as names
 from kerasmetricloss.datasets.opening import open_dataset as open_dataset
 from kerasmetricloss.datasets.opening import settings_of as settings_of

@@ -48,6 +48,20 @@ def settings_of(name: str) -> tuple[str, ...]:
     return tuple(key for key in inspect.signature(_reader(name)).parameters if key not in _COMMON)
 
 
+def defaults_of(name: str) -> dict[str, object]:
+    """Return what the settings that the reader of a data set has of its own are where they are not given.
+
+    Raises:
+        DataError: The name is unknown.
+
+    Example:
+        >>> defaults_of("mo17")["roi"]
+        (217, 217)
+    """
+    parameters = inspect.signature(_reader(name)).parameters
+    return {key: parameters[key].default for key in settings_of(name)}
+
+
 def open_dataset(
     name: str,
     root: Path | str,

@@ -143,7 +143,7 @@ class Augment(keras.layers.Layer):
     Call: a dictionary with `image` (batch, *input, channels), `truth` (batch, *output, labels), `mask`
         (batch, *output, 1), `shift` and `scale` (channels,) or (batch, channels), with settings the arrays of
         `draw_batch`, and where there are any `weights` (batch, *output, k). Instead of truth and mask it may hold both,
-        stacked in this order, as `binary`: XLA works on that in half the time. Gives ((image, mask), truth), or
+        stacked in this order, as `binary`: XLA moves that in half the time. Gives ((image, mask), truth), or
         ((image, mask), truth, weights), all float32.
 
     Example:

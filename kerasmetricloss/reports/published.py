@@ -60,7 +60,9 @@ def published_mean(
     """
     tables = published_tables()
     base, _, variant = dataset.removesuffix("-multi").partition("-")
-    name = (base if variant in NETWORKS else dataset.removesuffix("-multi")).upper() + (f"-multi-{label}" if label else "")
+    name = (base if variant in NETWORKS else dataset.removesuffix("-multi")).upper() + (
+        f"-multi-{label}" if label else ""
+    )
     first = layout_of(recipe or "").paper
     for table in [*([first] if first else []), *SEARCH_ORDER]:
         for known in (loss, ALIASES.get(loss)):

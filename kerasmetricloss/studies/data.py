@@ -161,9 +161,15 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
 def reading_settings(setup: Setup) -> dict[str, Any]:
     """The settings of the reader that change what the same files give, such as a label or a mask, as JSON holds them.
 
-    Where files lie, how they are grouped and which are skipped is left out: their content and the folds tell that.
+    Where files lie, how they are grouped and which are skipped is left out: their content and the folds tell that. So
+    is what is typed out but is the reader's default.
     """
-    changing = {name: value for name, value in setup.reading.items() if name not in _FOUND_OTHERWISE}
+    defaults = datasets.defaults_of(setup.reader)
+    changing = {
+        name: value
+        for name, value in setup.reading.items()
+        if name not in _FOUND_OTHERWISE and (name not in defaults or value != defaults[name])
+    }
     return json.loads(json.dumps(changing))
 
 

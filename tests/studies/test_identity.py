@@ -52,6 +52,12 @@ def radiograph_study(radiographs, tmp_path, request_for):
     return of
 
 
+@pytest.mark.parametrize("typed", [{"roi": (217, 217)}, {"absent": "error", "unsqueeze": None}])
+def test_a_default_typed_out_is_no_other_reading(typed):
+    plain = studies.setup("mo17", "small")
+    assert data.reading_settings(dataclasses.replace(plain, reading=typed)) == data.reading_settings(plain) == {}
+
+
 def test_another_label_of_the_same_charts_is_refused_and_has_cells_of_its_own(radiograph_study):
     first = begin(radiograph_study("out", label=38))
     with pytest.raises(studies.StudyError, match=r'reading was .*"label": 38.* and is now .*"label": 37'):
