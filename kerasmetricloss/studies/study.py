@@ -67,12 +67,17 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         store.sweep()
         data = prepare(checked, request.setup, cache=request.out / "prepared", observer=observer)
         sets, left_out = _sets(request, data)
-        if request.recipe.ratios:
-            tables.write_rectangles(request.out, data.dataset, sets)
         if request.recipe.kind == RECTANGLES:
-            _describe(request, {data.dataset: directory.describe_pictures(request, data)}, left_out)
+            pictures = {data.dataset: directory.describe_pictures(request, data)}
+            description = _describe(request, pictures, left_out, done=False)
+            tables.write_rectangles(request.out, data.dataset, sets)
+            directory.finish(request.out, description)
         else:
-            _train(request, sets, left_out, cut, store, observer, engine)
+            described = {one.dataset: directory.describe_data(request, one, cut) for one in sets}
+            description = _describe(request, described, left_out, done=False)
+            if request.recipe.ratios:
+                tables.write_rectangles(request.out, data.dataset, sets)
+            _train(request, sets, description, cut, store, observer, engine)
     return request.out
 
 
@@ -91,15 +96,12 @@ def _cut(request: Request, cases: Sequence[datasets.Case], splits: datasets.Spli
 def _train(
     request: Request,
     sets: Sequence[StudyData],
-    left_out: dict[str, str],
+    description: directory.Description,
     cut: Sequence[Fold],
     store: CellStore,
     observer: Observer,
     engine: Engine,
 ) -> None:
-    description = _describe(
-        request, {one.dataset: directory.describe_data(request, one, cut) for one in sets}, left_out, done=False
-    )
     folds = only_folds(cut, request.only_folds)
     parts, jobs = [], []
     for one in sets:

@@ -66,3 +66,14 @@ def test_damaged_rectangles_are_named(fig5_for, tmp_path):
     (tmp_path / "rectangles.npz").write_bytes(whole[:100] + bytes([whole[100] ^ 255]) + whole[101:])
     with pytest.raises(studies.StudyError, match=r"rectangles\.npz is damaged"):
         studies.run(fig5_for(tmp_path))
+
+
+def test_a_refused_run_leaves_the_rectangles_as_they_are(pictures, tmp_path, request_for):
+    recipe = dataclasses.replace(studies.recipe("table5"), ratios=(0.34,))
+    first = request_for(pictures, tmp_path, recipe=recipe, losses=("CE",), folds=2)
+    studies.run(first)
+    before = (tmp_path / "rectangles.npz").read_bytes()
+    other = dataclasses.replace(first, seed=1, recipe=dataclasses.replace(recipe, ratios=RATIOS))
+    with pytest.raises(studies.StudyError, match="seed"):
+        studies.run(other)
+    assert (tmp_path / "rectangles.npz").read_bytes() == before
