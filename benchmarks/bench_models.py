@@ -2,7 +2,7 @@
 
     pip install monai==1.6.1
     pip install --no-deps --ignore-requires-python deepvoxnet2==2.20.5
-    python benchmarks/bench_models.py            # about 5 minutes on 2 cores
+    python benchmarks/bench_models.py            # about 7 minutes on 2 cores
     python benchmarks/bench_models.py --quick    # small images: whether it runs, not how fast
 
 DeepVoxNet2 asks for another Python and TensorFlow with CUDA; its networks need Keras 3 and NumPy alone, and run here on
@@ -10,9 +10,10 @@ PyTorch like ours. They are built with the settings of the paper: its U-Net has 
 normalisation that ours has not, its DeepMedic takes the two resolutions as two inputs where ours cuts both from one.
 Every network trains on the PyTorch backend, in a process of its own. A step is forward, backward and an update by SGD;
 the time is the median of the steps after the first. Multiply-adds are those of the convolutions, forward. Peak memory
-is what the process holds at most beyond what it held before the first step. The size of the image is the network's own
-nearest to a common one, so compare the columns per voxel (or pixel) of the output; a network that pads predicts at the
-border what ours do not predict at all.
+is what a process holds at most beyond what it held before the first step; that is another process, in which malloc
+gives back at once what is freed (glibc's MALLOC_MMAP_THRESHOLD_) and of which the time is not taken. The size of the
+image is the network's own nearest to a common one, so compare the columns per voxel (or pixel) of the output; a network
+that pads predicts at the border what ours do not predict at all.
 """
 
 import argparse
@@ -48,9 +49,11 @@ SIZES = {
     "deepmedic_small": ((63, 63, 63), (51, 51, 51), 4),
     "MONAI HighResNet": ((24, 24, 24), (16, 16, 16), 1),
     "unet_mo17": ((243, 243), (54, 54), 2),
+    "unet_mo17, checkpointed": ((243, 243), (54, 54), 2),
     "DeepVoxNet2 UNet, 2-D": ((243, 243), (54, 54), 2),
     "MONAI UNet, 2-D": ((240, 240), (64, 64), 2),
     "deeplab_vgg16": ((144, 192), (24, 32), 1),
+    "deeplab_vgg16, checkpointed": ((144, 192), (24, 32), 1),
     "deeplab_vgg16, aspp": ((144, 192), (24, 32), 1),
     "deeplab_small": ((144, 192), (24, 32), 1),
     "MONAI FlexibleUNet, ResNet-50": ((160, 192), (64, 64), 1),
@@ -215,7 +218,7 @@ def line(name: str, row: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small images")
-    parser.add_argument("--steps", type=int, default=3, help="steps, of which the first is not timed")
+    parser.add_argument("--steps", type=int, default=4, help="steps, of which the first is not timed")
     parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--only", choices=list(SIZES), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -227,12 +230,21 @@ def main() -> None:
     columns += ["KiB an output voxel", "step, ms", "us an output voxel"]
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|", flush=True)
     for name in arguments.networks:
-        command = [sys.executable, __file__, "--only", name, "--steps", str(arguments.steps)]
-        done = subprocess.run([*command, *(["--quick"] if arguments.quick else [])], capture_output=True, text=True)
-        if done.returncode:
-            print(f"| {name} | failed: {done.stderr.strip().splitlines()[-1]} |", flush=True)
+        try:
+            row = in_a_process(name, arguments.quick, arguments.steps)
+            row["memory"] = in_a_process(name, arguments.quick, 2, MALLOC_MMAP_THRESHOLD_="65536")["memory"]
+        except RuntimeError as error:
+            print(f"| {name} | failed: {error} |", flush=True)
         else:
-            print(line(name, json.loads(done.stdout.splitlines()[-1])), flush=True)
+            print(line(name, row), flush=True)
+
+
+def in_a_process(name: str, quick: bool, steps: int, **environment: str) -> dict:
+    command = [sys.executable, __file__, "--only", name, "--steps", str(steps), *(["--quick"] if quick else [])]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

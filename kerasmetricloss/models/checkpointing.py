@@ -44,7 +44,7 @@ class Segment(keras.layers.Layer):
         return cls(keras.saving.deserialize_keras_object(config.pop("network")), **config)
 
 
-def checkpointed(model: keras.Model, *, every: int = 2) -> keras.Model:
+def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
     """Return a twin that trains the same weights in less memory and more time.
 
     The twin keeps the results of every so many convolutions for the gradient, and computes what lies between
@@ -53,7 +53,8 @@ def checkpointed(model: keras.Model, *, every: int = 2) -> keras.Model:
 
     Args:
         model: A functional model as `unet` and `deeplab_vgg16` build it.
-        every: Convolutions between two results that are kept.
+        every: Convolutions between two results that are kept. More keeps less, but what is computed again at once
+            grows: in networks whose first level is the largest by far, 1 has the lowest peak.
 
     Returns:
         A functional model with the inputs, outputs and weights of `model`.

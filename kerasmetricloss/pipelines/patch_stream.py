@@ -28,7 +28,8 @@ class PatchStream:
     """An endless sequence of batches of patches; batch `step` depends on its arguments alone.
 
     An epoch shuffles the cases and opens them `patches.volumes` at a time; each such group gives `patches.repeats`
-    batches, with as many patches of each of its cases as of the others, give or take one. Every batch is full.
+    batches, with as many patches of each of its cases as of the others, give or take one; where a batch has fewer
+    patches than the group has cases, the next one begins with the cases that had none. Every batch is full.
 
     Args:
         prepared: The cases; their shapes may differ, and they may be smaller than a patch.
@@ -41,6 +42,7 @@ class PatchStream:
 
     Raises:
         ValueError: For no case, a batch below 1, patches of other axes than the cases, or statistics that do not fit.
+        DataError: For cases of other channels or labels than the first, naming the first that differs.
     """
 
     prepared: Sequence[Prepared]
@@ -54,6 +56,12 @@ class PatchStream:
     def __post_init__(self) -> None:
         if not self.prepared or self.batch < 1:
             raise ValueError(f"{len(self.prepared)} cases in batches of {self.batch}: both must be at least 1.")
+        for case in self.prepared:
+            for name, content in (("image", "channels"), ("truth", "labels"), ("mask", "channels")):
+                came, expected = getattr(case, name).shape[-1], getattr(self.prepared[0], name).shape[-1]
+                if came != expected:
+                    problem = f"the {name} has {came} {content}, but that of {self.prepared[0].case_id} has {expected}"
+                    raise DataError(problem, case=case.case_id, mend="prepare all cases with one preparation")
         *space, channels = self.prepared[0].image.shape
         if len(space) != len(self.patches.output_size):
             raise ValueError(f"output_size is {self.patches.output_size}, but the images have {len(space)} axes.")
@@ -91,9 +99,10 @@ class PatchStream:
         """Return the epoch that a step lies in, and the position of the case of each of its patches."""
         epoch, place = divmod(step, self.steps)
         order = np.random.default_rng([1, self.seed, epoch]).permutation(len(self.prepared))
-        first = place // self.patches.repeats * self.patches.volumes
-        group = order[first : first + self.patches.volumes]
-        return epoch, np.sort(group)[np.arange(self.batch) * len(group) // self.batch]
+        number, repeat = divmod(place, self.patches.repeats)
+        group = order[number * self.patches.volumes :][: self.patches.volumes]
+        # Each batch takes up the group where the one before left it, in shuffled order: no case comes more often.
+        return epoch, np.sort(group[(repeat * self.batch + np.arange(self.batch)) % len(group)])
 
     def places(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return the case of each patch of a step, the first voxels of its boxes, and what `Augment` takes beside it.
@@ -168,8 +177,8 @@ class PatchStream:
 
     def _read(self, position: int) -> _Open:
         case = self.prepared[position]
-        # A memory map is read once, whole, while its group is in use.
-        arrays = {name: np.array(getattr(case, name), copy=None) for name in ("image", "truth", "mask")}
+        # Of a memory map the system reads what is cut, once, and may drop it again where memory is short.
+        arrays = {name: np.asarray(getattr(case, name)) for name in ("image", "truth", "mask")}
         inside = arrays["mask"][..., 0].ravel() > 0
         if not inside.any():
             raise DataError("the mask is empty, so no patch has a centre", case=case.case_id, mend="leave the case out")

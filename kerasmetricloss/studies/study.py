@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kerasmetricloss import datasets
+from kerasmetricloss import datasets, files
 from kerasmetricloss.studies import devices, directory, engines, plan, tables
 from kerasmetricloss.studies.cells import CellStore, lock
 from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
@@ -65,6 +65,7 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
     with lock(request.out):
         store = CellStore(request.out, expected=FILES)
         store.sweep()
+        files.sweep(request.out)
         data = prepare(checked, request.setup, cache=request.out / "prepared", observer=observer)
         sets, left_out = _sets(request, data)
         if request.recipe.kind == RECTANGLES:
@@ -75,9 +76,7 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         else:
             described = {one.dataset: directory.describe_data(request, one, cut) for one in sets}
             description = _describe(request, described, left_out, done=False)
-            if request.recipe.ratios:
-                tables.write_rectangles(request.out, data.dataset, sets)
-            _train(request, sets, description, cut, store, observer, engine)
+            _train(request, data.dataset, sets, description, cut, store, observer, engine)
     return request.out
 
 
@@ -95,6 +94,7 @@ def _cut(request: Request, cases: Sequence[datasets.Case], splits: datasets.Spli
 
 def _train(
     request: Request,
+    dataset: str,
     sets: Sequence[StudyData],
     description: directory.Description,
     cut: Sequence[Fold],
@@ -124,13 +124,21 @@ def _train(
     except StudyError as error:
         if not _put_together_what_finished(request, description, parts, store):
             raise
+        _rectangles(request, dataset, sets)
         raise StudyError(
             f"{error}\nThe tables hold the losses that finished in every fold: kerasmetricloss report {request.out}"
         ) from error
     observer.stage("putting the tables together")
     for name, facts in tables.put_together(request.out, store, parts).items():
         description["datasets"][name] |= facts
+    _rectangles(request, dataset, sets)
     directory.finish(request.out, description)
+
+
+def _rectangles(request: Request, dataset: str, sets: Sequence[StudyData]) -> None:
+    """Draw the rectangles beside the scores that they masked."""
+    if request.recipe.ratios:
+        tables.write_rectangles(request.out, dataset, sets)
 
 
 def _part(request: Request, data: StudyData, folds: Sequence[Fold], store: CellStore, losses: list[str]) -> tables.Part:

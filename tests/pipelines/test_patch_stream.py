@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import tracemalloc
 from pathlib import Path
@@ -91,6 +92,33 @@ def test_a_batch_is_cut_evenly_from_few_cases_and_an_epoch_opens_each_case_once(
     for step in range(9):
         batches.raw(step)
     assert batches._open.cache_info().misses == 5
+
+
+@pytest.mark.parametrize(
+    ("cases", "volumes", "batch", "repeats"), [(8, 4, 1, 1), (8, 4, 3, 1), (6, 2, 3, 1), (6, 3, 2, 6)]
+)
+def test_no_case_is_shown_more_often_than_another(cases, volumes, batch, repeats):
+    batches = stream(numbered(cases), Patches(output_size=(3, 3, 3), volumes=volumes, repeats=repeats), batch=batch)
+    epochs = 300
+    shown = np.concatenate([batches.cases(step)[1] for step in range(epochs * batches.steps)])
+    expected = epochs * batches.steps * batch / cases
+    # A case is shown as often as expected or once more or less an epoch, by chance: 4 standard deviations.
+    assert np.abs(np.bincount(shown, minlength=cases) - expected).max() < 4 * 0.5 * np.sqrt(epochs)
+
+
+def test_small_batches_take_up_the_group_where_the_one_before_left_it():
+    batches = stream(numbered(4), Patches(output_size=(3, 3, 3), volumes=4, repeats=4), batch=3)
+    shown = np.concatenate([batches.cases(step)[1] for step in range(4)])
+    assert np.bincount(shown).tolist() == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(("name", "content"), [("image", "channels"), ("truth", "labels")])
+def test_cases_of_other_channels_or_labels_are_refused(name, content):
+    prepared = numbered(2)
+    doubled = np.concatenate([getattr(prepared[1], name)] * 2, axis=-1)
+    prepared[1] = dataclasses.replace(prepared[1], **{name: doubled})
+    with pytest.raises(DataError, match=f"the {name} has 2 {content}, but that of .* has 1"):
+        stream(prepared, Patches(output_size=(3, 3, 3)))
 
 
 def test_repeats_cut_other_patches_of_the_same_cases():

@@ -76,4 +76,10 @@ def test_a_refused_run_leaves_the_rectangles_as_they_are(pictures, tmp_path, req
     other = dataclasses.replace(first, seed=1, recipe=dataclasses.replace(recipe, ratios=RATIOS))
     with pytest.raises(studies.StudyError, match="seed"):
         studies.run(other)
+
+    def refuse(jobs, observer):
+        raise studies.StudyError("no cluster")
+
+    with pytest.raises(studies.StudyError, match="no cluster"):
+        studies.run(dataclasses.replace(first, recipe=dataclasses.replace(recipe, ratios=(0.2,))), engine=refuse)
     assert (tmp_path / "rectangles.npz").read_bytes() == before

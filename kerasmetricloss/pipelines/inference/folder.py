@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kerasmetricloss.datasets import Case, DataError
-from kerasmetricloss.files import replace_file
+from kerasmetricloss.files import replace_file, sweep
 from kerasmetricloss.pipelines.cache import case_key
 from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
 from kerasmetricloss.pipelines.inference.errors import PredictionError
@@ -20,6 +20,7 @@ from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
 SCORES, ABOUT = "scores.csv", "predictions.json"
 COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file", "made_from")
 _DIGITS = 16
+_DAY_S = 24 * 3600
 
 
 def predict_folder(
@@ -99,6 +100,7 @@ def _predict(
 
 def _claim(out: Path, about: dict) -> None:
     """Write what the predictions are made with, or compare with what stands there."""
+    sweep(out, older_s=_DAY_S)
     about = json.loads(json.dumps(about))
     path = out / ABOUT
     if not path.is_file():
