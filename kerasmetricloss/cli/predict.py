@@ -1,6 +1,8 @@
 """`predict`: whole images through a trained model, onto their own grid."""
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,7 @@ def _predict(options: argparse.Namespace) -> None:
             tiling=tiling,
             progress=lambda case, done, total: observer.stage("predicting", done, total),
         )
-    print(_summary(scores))
+    print(_summary(scores, [case.id for case in cases]))
     print(f"Labels are in {options.out}, their scores in {scores}")
 
 
@@ -89,6 +91,8 @@ def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
     from kerasmetricloss.datasets.unlabelled import open_unlabelled
 
     name = options.dataset or trained_on.dataset
+    if options.channels is None:
+        _check_order(options.images or (), trained_on.channels)
     settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | reader_settings(options)
     if name.casefold() != "folder" or "images" not in settings or "truth" in settings:
         return _opened(name, options.root, settings)
@@ -132,14 +136,44 @@ def _description(options: argparse.Namespace) -> Any:
     return lambda model: inference.described(model, **settings)
 
 
-def _summary(path: Path) -> str:
-    """Mean Dice and Jaccard of each label."""
+def _check_order(patterns: Sequence[str], channels: Sequence[str]) -> None:
+    """Refuse patterns that by their names stand in another order than the channels of the training."""
+    from kerasmetricloss.datasets.patterns import name_of
+
+    if len(patterns) != len(channels):
+        return
+    known = [channel.casefold() for channel in channels]
+    for pattern, channel in zip(patterns, channels, strict=True):
+        name = name_of(pattern).casefold()
+        words = {name, *re.split(r"[._\-\s]+", name)}
+        if channel.casefold() not in words and words & set(known):
+            raise UsageError(
+                f"--images {pattern} stands where the model takes {channel}: give the patterns in the order "
+                f"{', '.join(channels)}; or, where only the names differ, add --channels {','.join(channels)}."
+            )
+
+
+def _summary(path: Path, ids: Sequence[str]) -> str:
+    """Mean Dice and Jaccard of each label over these cases, where they have a truth and the model never saw them."""
     import pandas as pd
 
-    table = pd.read_csv(path, dtype={"case": str, "group": str, "label": str})
-    lines = [f"{'label':<12}{'cases':>6}{'Dice':>8}{'Jaccard':>9}"]
-    for label, rows in table.groupby("label", sort=False):
-        lines.append(f"{label:<12}{len(rows):>6}{rows['dice'].mean():>8.3f}{rows['jaccard'].mean():>9.3f}")
+    table = pd.read_csv(path, dtype={"case": str, "group": str, "label": str, "seen": str})
+    table = table[table["case"].isin(ids)]
+    scored, seen = table["dice"].notna(), table["seen"] == "yes"
+    table = table.assign(new=scored & ~seen)
+    lines = []
+    if scored.any():
+        lines.append(f"{'label':<12}{'cases':>6}{'Dice':>8}{'Jaccard':>9}")
+        for label, rows in table.groupby("label", sort=False):
+            new = rows[rows["new"]]
+            means = (f"{new[name].mean():.3f}" if len(new) else "–" for name in ("dice", "jaccard"))
+            lines.append("{:<12}{:>6}{:>8}{:>9}".format(label, len(new), *means))
+    for which, said in (
+        (scored & seen, "left out of the means: the model was trained on them (seen in the table)"),
+        (~scored, "without a truth, not scored"),
+    ):
+        if which.any():
+            lines.append(f"{table['case'][which].nunique()} of {len(ids)} cases {said}")
     return "\n".join(lines)
 
 

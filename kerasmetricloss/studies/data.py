@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasmetricloss import datasets, pipelines
 from kerasmetricloss.pipelines import geometry
+from kerasmetricloss.pipelines.inference import file_digest
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.progress import Observer
@@ -36,6 +37,7 @@ class StudyData:
         notes: What the reader said of the folder, and which objects are lost on the grid or outside the box.
         virtual: The rectangles that mask the outputs, where the data set is a virtual one.
         reading: Settings of the reader that change the arrays, from `reading_settings`.
+        images: Case id -> digest of the contents of its first file, which is of the image.
     """
 
     dataset: str
@@ -47,6 +49,7 @@ class StudyData:
     notes: tuple[str, ...] = ()
     virtual: VirtualSet | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -155,7 +158,18 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
     fingerprints = {case.id: file_hash(case.files) for case in checked.cases}
     notes = (*checked.notes, *lost)
     reading = reading_settings(setup)
-    return StudyData(setup.dataset, checked.cases, prepared, preparation, fingerprints, prior, notes, reading=reading)
+    images = {case.id: file_digest(case.files[0]) for case in checked.cases}
+    return StudyData(
+        setup.dataset,
+        checked.cases,
+        prepared,
+        preparation,
+        fingerprints,
+        prior,
+        notes,
+        reading=reading,
+        images=images,
+    )
 
 
 def reading_settings(setup: Setup) -> dict[str, Any]:

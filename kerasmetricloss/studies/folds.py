@@ -22,6 +22,11 @@ class Fold:
     validation: tuple[int, ...]
     test: tuple[int, ...]
 
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Positions whose scores say nothing of new images: of training, and of validation but for what is tested."""
+        return (*self.train, *(i for i in self.validation if i not in self.test))
+
 
 def make_folds(
     groups: Sequence[str],

@@ -100,6 +100,7 @@ class Worker:
             preparation=self.data.preparation,
             shift=tuple(map(float, shift)),
             scale=tuple(map(float, scale)),
+            seen=tuple(sorted(self.data.images[self.data.cases[i].id] for i in fold.seen)),
         )
 
     def _unwritable(self, cell: Cell, error: OSError) -> StudyStopped:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -16,7 +17,7 @@ from kerasmetricloss import models
 from kerasmetricloss.cli import main
 from kerasmetricloss.datasets import CATALOG, write_phantom
 from kerasmetricloss.pipelines import Preparation
-from kerasmetricloss.pipelines.inference import TrainedOn, load_model, write_trained_on
+from kerasmetricloss.pipelines.inference import TrainedOn, file_digest, load_model, read_trained_on, write_trained_on
 
 
 def refused(*arguments) -> int:
@@ -138,16 +139,48 @@ def test_pictures_become_pictures(tmp_path):
     assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".csv", ".json", ".png", ".png"]
 
 
-def test_images_without_a_truth_are_segmented_and_not_scored(scans, model, tmp_path):
+def test_images_without_a_truth_are_segmented_and_not_scored(scans, model, tmp_path, capsys):
     for path in scans.rglob("*_seg.nii*"):
         path.unlink()
     images = [part for name in ("flair", "t1", "t1ce", "t2") for part in ("--images", f"*/*/*_{name}.nii.gz")]
     out = tmp_path / "out"
     main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out), "--dataset", "FOLDER", *images])
     table = pd.read_csv(out / "scores.csv")
-    assert table["dice"].isna().all()
-    for file in table["file"]:
-        assert np.asarray(nib.load(out / file).dataobj).any()
+    assert table[["dice", "truth_voxels"]].isna().all(axis=None)
+    for row in table.itertuples():
+        assert np.asarray(nib.load(out / row.file).dataobj).sum() == row.predicted_voxels > 0
+    assert capsys.readouterr().out.splitlines()[0] == "2 of 2 cases without a truth, not scored"
+
+
+def test_patterns_in_another_order_than_the_channels_of_the_training_are_refused(scans, model, tmp_path, capsys):
+    command = ["predict", "--model", model, "--root", scans, "--out", tmp_path / "out", "--dataset", "folder"]
+    swapped = [part for name in ("t1", "flair", "t1ce", "t2") for part in ("--images", f"*/*/*_{name}.nii.gz")]
+    for extra in ((), ("--truth", "*/*/*_seg.nii.gz", "--values", "WT=1,2,4")):
+        assert refused(*command, *swapped, *extra) == 2
+        said = capsys.readouterr().err
+        assert "--images */*/*_t1.nii.gz stands where the model takes FLAIR" in said
+        assert "in the order FLAIR, T1, T1CE, T2" in said
+        assert not (tmp_path / "out").exists()
+    main([*map(str, command), *swapped, "--channels", "FLAIR,T1,T1CE,T2"])
+    assert len(pd.read_csv(tmp_path / "out" / "scores.csv")) == 2
+
+
+def test_the_means_are_of_cases_that_the_model_never_saw(scans, model, tmp_path, capsys):
+    first, second = sorted(scans.rglob("*_flair.nii*"))
+    write_trained_on(model, replace(read_trained_on(model), seen=(file_digest(first),)))
+    out = tmp_path / "out"
+    main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out)])
+    table = pd.read_csv(out / "scores.csv").set_index("case")
+    assert table["seen"].tolist() == ["yes", "no"]
+    _, row, left_out, _ = capsys.readouterr().out.splitlines()
+    new = table.loc[second.name.partition("_flair")[0]]
+    assert row.split() == ["WT", "1", f"{new['dice']:.3f}", f"{new['jaccard']:.3f}"]
+    assert left_out.startswith("1 of 2 cases left out of the means: the model was trained on them")
+    # A folder of the one case alone has no mean; what stands in the table of other cases does not count.
+    second.unlink()
+    shutil.rmtree(second.parent)
+    main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out)])
+    assert capsys.readouterr().out.splitlines()[1].split() == ["WT", "0", "–", "–"]
 
 
 @pytest.mark.parametrize("name", ["br18", "is17", "wm17"])

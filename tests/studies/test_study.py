@@ -18,6 +18,7 @@ from PIL import Image
 
 from kerasmetricloss import reports, studies
 from kerasmetricloss.datasets import DataError
+from kerasmetricloss.pipelines import inference
 from kerasmetricloss.scores import ScoreTable
 
 TABLES = ("scores.parquet", "pretraining.parquet", "curves.parquet", "examples.npz")
@@ -149,6 +150,14 @@ def test_an_interrupted_run_leaves_the_description_of_the_tables_that_stand(
     with pytest.raises(KeyboardInterrupt):
         studies.run(request_for(pictures, tmp_path / "out", losses=("sJaccard",)), observer=Watch(1))
     assert (tmp_path / "out" / "study.json").read_bytes() == before
+
+
+def test_a_model_tells_which_images_it_has_seen(uninterrupted, pictures):
+    images = {inference.file_digest(path): path.stem for path in sorted((pictures / "Original").iterdir())}
+    for cell in (uninterrupted / "cells").iterdir():
+        seen = inference.read_trained_on(cell / "model.keras").seen
+        tested = set(pd.read_parquet(cell / "scores.parquet")["case"])
+        assert {images[digest] for digest in seen} == set(images.values()) - tested
 
 
 @pytest.mark.parametrize("name", ["model.keras", "scores.parquet", "history.json", "predictions.npz", "result.json"])

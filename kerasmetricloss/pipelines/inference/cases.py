@@ -83,17 +83,22 @@ def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str,
         labels: Names of the labels.
 
     Returns:
-        For each label its name, `dice` (Eq. 2), `jaccard` (Eq. 3), and the voxels of truth and prediction; NaN and 0
-        where no voxel's truth is known.
+        For each label its name, `dice` (Eq. 2), `jaccard` (Eq. 3), and the voxels of truth and prediction where the
+        truth is known. Where none is, the first three are NaN and the last counts the whole prediction.
     """
     volume, predicted = prediction.volume, prediction.labels
     known = np.ones(volume.space, bool) if volume.ignore is None else ~volume.ignore
     rows: list[dict[str, object]] = []
     for index, label in enumerate(labels):
+        if not known.any():
+            found = int(np.count_nonzero(predicted[..., index]))
+            unknown = dict.fromkeys(("dice", "jaccard", "truth_voxels"), np.nan)
+            rows.append({"label": label, **unknown, "predicted_voxels": found})
+            continue
         one, other = (array[..., index][known] > 0 for array in (volume.truth, predicted))
         both, truth, found = (int(np.count_nonzero(array)) for array in (one & other, one, other))
         measures = {"dice": ratios.dice, "jaccard": ratios.jaccard}
-        scores = {n: float(f(both, found, truth)) if known.any() else np.nan for n, f in measures.items()}
+        scores = {name: float(measure(both, found, truth)) for name, measure in measures.items()}
         rows.append({"label": label, **scores, "truth_voxels": truth, "predicted_voxels": found})
     return rows
 

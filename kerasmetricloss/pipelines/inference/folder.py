@@ -12,13 +12,14 @@ from kerasmetricloss.files import replace_file, sweep
 from kerasmetricloss.pipelines.cache import case_key
 from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
 from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.loading import file_digest
 from kerasmetricloss.pipelines.inference.native import save_label, suffix
 from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
 
 SCORES, ABOUT = "scores.csv", "predictions.json"
-COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file", "made_from")
+COLUMNS = ("case", "group", "label", "dice", "jaccard", "truth_voxels", "predicted_voxels", "file", "made_from", "seen")
 _DIGITS = 16
 _DAY_S = 24 * 3600
 
@@ -36,12 +37,13 @@ def predict_folder(
     """Predict every case that is not finished, and write labels and scores.
 
         OUT/<case>_<label>.nii.gz or .png   the label on the native grid, thresholded at 0.5
-        OUT/scores.csv                      one line a case and label: dice, jaccard, voxels, file, made_from
+        OUT/scores.csv                      one line a case and label: dice, jaccard, voxels, file, made_from, seen
         OUT/predictions.json                model, preparation and tiling
 
     A case is finished when its files are there and its lines stand in the table, `made_from` what it is now: a hash of
     the case's files, truth included, its reader and the reader's settings. The lines are written last. Each file is
-    written in one step, so that a stopped run goes on where it was.
+    written in one step, so that a stopped run goes on where it was. `seen` says whether the model was trained on
+    the case's image ("yes" or "no"; empty where the model does not tell).
 
     Args:
         cases: The cases, with the channels of the training.
@@ -68,7 +70,8 @@ def predict_folder(
             f"have the labels {', '.join(labels)}: name one label an output, in their order (--labels A,B)."
         )
     _refuse_one_file(cases)
-    _claim(out, {"model": model, "trained_on": asdict(trained_on), "labels": labels, "tiling": asdict(tiling)})
+    about = {key: value for key, value in asdict(trained_on).items() if key != "seen"}
+    _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": asdict(tiling)})
     rows = _read(out / SCORES)
     for done, case in enumerate(cases):
         if progress is not None:
@@ -94,8 +97,15 @@ def _predict(
     for index, row in enumerate(case_scores(prediction, case.labels)):
         name = f"{_safe(case.id)}_{_safe(str(row['label']))}{suffix(prediction.volume)}"
         save_label(out / name, prediction.labels[..., index], case, prediction.volume)
-        rows.append({"case": case.id, "group": case.group, **row, "file": name, "made_from": made_from})
+        made = {"file": name, "made_from": made_from, "seen": _seen(case, trained_on)}
+        rows.append({"case": case.id, "group": case.group, **row, **made})
     return rows
+
+
+def _seen(case: Case, trained_on: TrainedOn) -> str:
+    if not trained_on.seen:
+        return ""
+    return "yes" if file_digest(case.files[0]) in trained_on.seen else "no"
 
 
 def _claim(out: Path, about: dict) -> None:
@@ -125,11 +135,11 @@ def _read(path: Path) -> dict[str, list[dict]]:
     with path.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         columns = tuple(reader.fieldnames or ())
-        # A table from before the last column is read on: its cases are predicted again.
-        if columns not in (COLUMNS, COLUMNS[:-1]):
+        # A table from before a column was added is read on; without `made_from` its cases are predicted again.
+        if columns not in (COLUMNS, COLUMNS[:-1], COLUMNS[:-2]):
             raise PredictionError(f"{path} has columns {reader.fieldnames}; expected {', '.join(COLUMNS)}. Delete it.")
         for row in reader:
-            found.setdefault(row["case"], []).append({"made_from": "", **row})
+            found.setdefault(row["case"], []).append({"made_from": "", "seen": "", **row})
     return found
 
 

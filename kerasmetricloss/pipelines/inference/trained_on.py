@@ -34,6 +34,8 @@ class TrainedOn:
         shift: Subtracted from each channel; empty, with an empty scale, stands for the mean of each case's own channel
             inside its mask.
         scale: Divides each channel after that; empty stands for that channel's standard deviation.
+        seen: Digests (`file_digest`) of the first file of each case of training, and of a validation apart from the
+            test, whose scores say nothing of new images; empty where that is not known.
 
     Raises:
         PredictionError: Shift or scale do not fit the channels.
@@ -45,9 +47,10 @@ class TrainedOn:
     preparation: Preparation
     shift: tuple[float, ...]
     scale: tuple[float, ...]
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, kind in (("channels", str), ("labels", str), ("shift", float), ("scale", float)):
+        for name, kind in (("channels", str), ("labels", str), ("shift", float), ("scale", float), ("seen", str)):
             object.__setattr__(self, name, tuple(kind(value) for value in getattr(self, name)))
         fits = {len(self.shift), len(self.scale)} in ({len(self.channels)}, {0})
         if not fits or 0 in self.scale or not all(map(math.isfinite, self.shift + self.scale)):
