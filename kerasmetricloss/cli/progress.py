@@ -40,7 +40,9 @@ def _status(options: argparse.Namespace) -> None:
 
     found = studies.status(options.directory)
     if found.recipes:
-        print(f"finished: {', '.join(found.recipes)}")
+        print(f"tables stand for: {', '.join(found.recipes)}")
+    for dataset, folds in found.folds.items():
+        print(f"of {dataset} they hold fold{'s' * (len(folds) > 1)} {', '.join(map(str, folds))} only")
     if found.planned:
         state = "a run works here" if found.alive else "the run was stopped; the same command goes on"
         print(f"{found.done} of {found.planned} trainings done; {state}")
@@ -76,6 +78,10 @@ def _plan(options: argparse.Namespace) -> None:
         cells, hours, gigabytes = cells + found.cells, hours + found.hours, gigabytes + found.gigabytes
     print(
         f"in all: {cells:.0f} trainings, {hours:,.1f} device hours, "
-        f"{hours / options.gpus / 24:,.1f} days on {options.gpus} device{'s' * (options.gpus > 1)}, "
+        f"{_lasting(hours / options.gpus)} on {options.gpus} device{'s' * (options.gpus > 1)}, "
         f"at most {gigabytes:.1f} GB. Assumed: {options.epochs} epochs a training, or as many as the scale allows."
     )
+
+
+def _lasting(hours: float) -> str:
+    return f"{hours:,.1f} hours" if hours < 24 else f"{hours / 24:,.1f} days"

@@ -171,7 +171,8 @@ def _run(options: argparse.Namespace) -> None:
     requests = [_request(recipe, _changed(_setup(recipe, name, options), options), options) for name in names]
     with watching() as observer:
         failed = _run_each(requests, observer, _engine(options))
-        observer.stage("writing the report")
+        if len(failed) < len(requests):
+            observer.stage("writing the report")
     if len(failed) < len(requests):
         write_report(options.out, recipe.name)
     if len(failed) == 1:

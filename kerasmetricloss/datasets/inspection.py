@@ -164,7 +164,7 @@ def _counts(values: np.ndarray) -> tuple[int, ...]:
 
 def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
     """Return what is odd about single cases."""
-    notes, first = [], {}
+    notes, first = _label_notes(cases, summaries), {}
     for case, one in zip(cases, summaries, strict=True):
         if not one.voxels:
             mend = "give another rule for the mask (--mask)"
@@ -173,6 +173,10 @@ def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
             if not inside + outside:
                 mend = "right where nothing is to be found; such a case has no size and scores 1 or 0"
                 notes.append(DataError(f"{label} is empty", case=case.id, file=case.files[-1], mend=mend))
+            elif one.voxels and inside == one.voxels:
+                mend = "look whether the mask is inverted; the scores of such a case tell nothing"
+                problem = f"every voxel that counts is {label}"
+                notes.append(DataError(problem, case=case.id, file=case.files[-1], mend=mend))
             elif outside > _MUCH_OUTSIDE * (inside + outside):
                 problem = (
                     f"{outside} of {inside + outside} voxels of {label} lie outside the mask, and count for nothing"
@@ -183,6 +187,16 @@ def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
         if twin is not case:
             mend = "keep one of them, or put them in one group (--groups)"
             notes.append(DataError(f"the same image is case {twin.id}", case=case.id, file=case.files[0], mend=mend))
+    return notes
+
+
+def _label_notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
+    """Return the labels that no case has, where several cases have none."""
+    notes = []
+    for index, label in enumerate(cases[0].labels):
+        if len(cases) > 1 and not any(one.foreground[index] + one.outside[index] for one in summaries):
+            mend = "check that its numbers are those of the files (--values, --label)"
+            notes.append(DataError(f"{label} is empty in all {len(cases)} cases", mend=mend))
     return notes
 
 

@@ -14,6 +14,7 @@ COLOURS = ("red", "green", "blue")
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Formats that change values, or may: no number in them is sure.
 _JPEG = ("JPEG", "MPO")
+_NUMBER = "name the number that is meant (label=... of radiographs, values=... of a folder)"
 _LOSSY = (*_JPEG, "JPEG2000", "WEBP", "AVIF")
 # A picture of labels has few colours; one of soft edges in several colours has more.
 _MOST_LABELS = 64
@@ -120,7 +121,7 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
     pixels, half = picture.pixels, _half_of_range(picture.pixels)
     values = pixels.max(axis=2)
     if picture.indices is not None and _varies(picture.indices) and not _varies(pixels):
-        mend = "give each number a colour, save it as 0 and 255, or name the number that is meant (label=...)"
+        mend = f"give each number a colour, save it as 0 and 255, or {_NUMBER}"
         raise DataError("the mask's palette gives all its numbers one colour", file=path, mend=mend)
     if values.min() > half and np.ptp(pixels, axis=2).max() > half:
         raise DataError("the mask has colours but no black", file=path, mend="save it as white on black")
@@ -136,7 +137,7 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
     raise DataError(
         f"the mask has {levels.size} values up to {levels[-1]:g}, which is neither 0/1 nor 0/255",
         file=path,
-        mend="save it as 0 and 255 without loss, or name the label number that is meant (label=...)",
+        mend=f"save it as 0 and 255 without loss, or {_NUMBER}",
     )
 
 

@@ -164,7 +164,14 @@ def _own(name: str, settings: dict[str, Any]) -> keras.losses.Loss:
     if not hasattr(imported, attribute):
         raise ValueError(f"{name!r} cannot be found: module {module} has no {attribute!r}.")
     found = getattr(imported, attribute)
-    loss = found if isinstance(found, keras.losses.Loss) else found(**settings) if callable(found) else found
+    try:
+        loss = found if isinstance(found, keras.losses.Loss) else found(**settings) if callable(found) else found
+    except TypeError as error:
+        raise TypeError(
+            f"{name!r} cannot be called with {', '.join(settings) or 'no arguments'} ({error}): expected a "
+            "keras.losses.Loss, a class of one, or a function that returns one; a function of (y_true, y_pred) goes "
+            "into the call of such a class."
+        ) from error
     if not isinstance(loss, keras.losses.Loss):
         raise TypeError(f"{name!r} gives {type(loss).__name__}, expected a keras.losses.Loss or a class of one.")
     return loss

@@ -42,19 +42,57 @@ def _sensitive(findings: Findings) -> list[Answer]:
     for place, comparison in findings.headline:
         second = next((c for m, p, c in findings.of(findings.main) if p == place and m != comparison.metric), None)
         one = answer(comparison, place, second=second)
-        grouped = findings.grouped.get((place, comparison.metric))
-        if grouped is not None and undecidable(grouped.groups, grouped.settings["alpha"]):
-            said = f" They come from {count(grouped.groups, 'group')}, too few to tell with whole groups resampled."
-            one = Answer(one.head, one.text + said, one.tone)
-        elif grouped is not None and not findings.settings["by_group"] and sensitive(grouped):
-            better, worse = verdict(grouped)
-            total, groups = len(sensitive(grouped)), count(grouped.groups, "group")
-            said = (
-                f" With whole groups resampled ({groups}): {len(better)} of {total} better than CE, {len(worse)} worse."
-            )
-            one = Answer(one.head, one.text + said, one.tone)
-        found.append(one)
+        counted = {comparison.metric: sensitive(comparison)} if CROSS_ENTROPY in comparison.losses else {}
+        found.append(_grouped(one, findings, place, counted, CROSS_ENTROPY, numbers=True))
     return _summed(found, lambda yes, all_of: f"On {yes} of {all_of} every metric-sensitive loss beats cross-entropy.")
+
+
+def _grouped(
+    one: Answer,
+    findings: Findings,
+    place: Place,
+    losses: dict[str, list[str]],
+    reference: str,
+    *,
+    numbers: bool = False,
+) -> Answer:
+    """The answer with what whole groups resampled say of it, and a head that says where they do not bear it out.
+
+    Args:
+        one: what the comparisons of `findings` say.
+        findings: all comparisons.
+        place: data set and label.
+        losses: metric -> losses that are set against the reference.
+        reference: the loss that they are set against.
+        numbers: whether the losses of each verdict are counted.
+    """
+    known = {metric: findings.grouped[place, metric] for metric in losses if (place, metric) in findings.grouped}
+    if not known or not any(losses.values()):
+        return one
+    groups = min(found.groups for found in known.values())
+    if undecidable(groups, findings.settings["alpha"]):
+        said = f"They come from {count(groups, 'group')}, too few to tell with whole groups resampled."
+        verdicts = [_verdict(findings.single[place, metric], losses[metric], reference) for metric in known]
+        return _borne_out(one, said, place, doubted=any(better or worse for better, worse in verdicts))
+    if findings.settings["by_group"]:
+        return one
+    lost, parts = [], []
+    for metric, found in known.items():
+        alone = _verdict(findings.single[place, metric], losses[metric], reference)
+        together = better, worse = _verdict(found, losses[metric], reference)
+        for before, after in zip(alone, together, strict=True):
+            lost += [f"{loss_title(loss)} ({_short(metric)})" for loss in before if loss not in after]
+        parts.append(f"{len(better)} of {len(losses[metric])} better than CE, {len(worse)} worse")
+    said = f"With whole groups resampled ({count(groups, 'group')}): "
+    said += f"{'; '.join(parts)}." if numbers else f"no longer significant: {', '.join(lost) or 'none'}."
+    return _borne_out(one, said, place, doubted=bool(lost))
+
+
+def _borne_out(one: Answer, said: str, place: Place, *, doubted: bool) -> Answer:
+    if not doubted:
+        return Answer(one.head, f"{one.text} {said}", one.tone)
+    head = one.head.replace(f"{place.title}. ", f"{place.title}, case by case only. ", 1)
+    return Answer(head, f"{one.text} {said}", "open")
 
 
 def answer(comparison: Comparison, place: Place, *, second: Comparison | None = None) -> Answer:
@@ -131,7 +169,9 @@ def _measures(findings: Findings) -> list[Answer]:
         level = f"{1 - findings.settings['alpha']:.0%}"
         texts.append(f"In brackets: {level} interval, one-sided p of “better”.")
         tone = tones[0] if len(set(tones)) == 1 else "open"
-        found.append(Answer(" ".join([f"{place.title}.", *heads]), " ".join(texts), tone))
+        one = Answer(" ".join([f"{place.title}.", *heads]), " ".join(texts), tone)
+        others = {metric: [loss for loss in c.losses if loss != reference] for metric, c in compared.items()}
+        found.append(_grouped(one, findings, place, others, reference))
     return _summed(
         found, lambda yes, all_of: f"On {yes} of {all_of} there is a gain in some measure and no loss in any."
     )
@@ -161,7 +201,8 @@ def _weights(findings: Findings) -> list[Answer]:
         text = f"0.5/0.5, which is soft Dice, scores {number(even)}; the best mean is {number(means.iloc[0])}"
         text += f" at {column_title(top)}. " if top != EVEN_WEIGHTS else ", its own. "
         text += f"Significantly worse than 0.5/0.5: {_weightings(worse) or 'none'}."
-        found.append(Answer(f"{place.title}. {head}", text, "open" if better else "yes"))
+        one = Answer(f"{place.title}. {head}", text, "open" if better else "yes")
+        found.append(_grouped(one, findings, place, {comparison.metric: others}, EVEN_WEIGHTS))
     return _summed(
         found, lambda yes, all_of: f"On {yes} of {all_of} no weighting is significantly better than 0.5/0.5."
     )

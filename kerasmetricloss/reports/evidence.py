@@ -53,6 +53,7 @@ def pairs_table(comparison: Comparison, place: Place) -> Table:
         rows=tuple(rows),
         corner="better",
         legend=f"Grey: p < {level:g}.",
+        grey="significant",
     )
 
 

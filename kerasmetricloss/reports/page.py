@@ -19,7 +19,7 @@ from kerasmetricloss.reports.results import KEY, marks_legend, means_table, pape
 from kerasmetricloss.reports.sections import curves_section, table_sections, tests_section
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
 from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
-from kerasmetricloss.reports.words import lead
+from kerasmetricloss.reports.words import few_cases, lead
 
 TERMINAL = 100  # columns
 LONGEST_GIST = 180  # signs that the contents hold of a chapter's answer
@@ -89,7 +89,8 @@ def terminal_table(directory: str | Path, recipe: str | None = None, **settings:
         text = to_text(transposed(table))
     found = "\n\n".join(fill(f"{one.head} {one.text}", TERMINAL) for one in answers(findings))
     key = _key(findings).replace("Grey", "*").replace("Italic", "-")
-    return f"{text}\n{key}\n\n{found}\n"
+    few = "".join(f"\n{fill(note, TERMINAL)}\n" for note in few_cases(findings))
+    return f"{text}\n{key}\n\n{found}\n{few}"
 
 
 def _terminal_figure(study: StudyDirectory, chapter: Chapter, settings: dict) -> str:

@@ -27,6 +27,8 @@ from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.reports.words import method, notes, ranking, rates_table
 from kerasmetricloss.statistics import SizeCurve, size_curve
 
+DECILES = 10  # parts of Fig. 4
+
 COUNT = re.compile(r"\(\d+\)")  # as `mean_text` writes the cases that a mean leaves out
 MOST_BOXES = 20  # rows of boxes in one picture
 
@@ -69,7 +71,7 @@ def curves_section(curves: pd.DataFrame | None, name: str) -> Section:
             learning_curves(part),
             alt=f"Learning curves on {dataset_title(str(dataset))}: loss against epoch, by phase, loss and fold.",
             caption=f"{dataset_title(str(dataset))}: a line a fold; strong: validation on full images, faint: "
-            "training. Each loss has its own scale.",
+            "training, both with the penalty on the weights where the network has one. Each loss has its own scale.",
         )
         for dataset, part in parts
     )
@@ -175,9 +177,13 @@ def _size(findings: Findings, metric: str, place: Place, name: str) -> Picture:
         name,
         size_curves(curve, metric=title, size="object size (foreground voxels)"),
         alt=f"{title} against object size on {place.title}. In the smallest and the largest part: {ends}.",
-        caption=f"{place.title}: {title} averaged within every tenth percentile of the object size (dashed borders, "
-        f"{_range(curve.counts)} each), as in the paper's Fig. 4.",
+        caption=f"{place.title}: {title} averaged within {_parts(len(curve.counts))} of the object size (dashed "
+        f"borders, {_range(curve.counts)} each), as in the paper's Fig. 4.",
     )
+
+
+def _parts(parts: int) -> str:
+    return "every tenth percentile" if parts == DECILES else f"{count(parts, 'part')}, for want of ten sizes,"
 
 
 def _range(counts: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import html
 from dataclasses import dataclass
 from itertools import groupby
 
-MARK_WORDS = {"grey": "top-ranked", "italic": "worse than all others"}
+ITALIC_WORDS = "worse than all others"
 MARK_SIGNS = {"grey": "*", "italic": "-", "": " "}
 
 
@@ -42,6 +42,7 @@ class Table:
         corner: head of the column of names.
         legend: what the marks mean.
         alone: heads of the columns where no group can stand above them; those of `columns` where empty.
+        grey: what a grey mark says, where it is read out.
     """
 
     caption: str
@@ -51,6 +52,7 @@ class Table:
     corner: str = ""
     legend: str = ""
     alone: tuple[str, ...] = ()
+    grey: str = "top-ranked"
 
     def sections(self) -> list[tuple[str, list[Row]]]:
         """Rows by section, in order."""
@@ -77,6 +79,7 @@ def transposed(table: Table) -> Table:
             for index, (group, name) in enumerate(zip(groups, table.columns, strict=True))
         ),
         legend=table.legend,
+        grey=table.grey,
     )
 
 
@@ -141,7 +144,7 @@ def to_html(table: Table) -> str:
             first = ""
             if table.sectioned and index == 0:
                 first = f'<th scope="rowgroup" rowspan="{len(rows)}" class="section">{html.escape(section)}</th>'
-            cells = "".join(map(_html_cell, row.cells))
+            cells = "".join(_html_cell(cell, table.grey) for cell in row.cells)
             parts.append(f'<tr>{first}<th scope="row">{html.escape(row.name)}</th>{cells}</tr>')
         parts.append("</tbody>")
     legend = f"<figcaption>{html.escape(table.legend)}</figcaption>" if table.legend else ""
@@ -203,8 +206,9 @@ def _tex_cell(cell: Cell) -> str:
     return f"{text} {{\\scriptsize {_tex(cell.detail)}}}" if cell.detail else text
 
 
-def _html_cell(cell: Cell) -> str:
-    said = f'<span class="said"> ({MARK_WORDS[cell.mark]})</span>' if cell.mark else ""
+def _html_cell(cell: Cell, grey: str) -> str:
+    words = grey if cell.mark == "grey" else ITALIC_WORDS
+    said = f'<span class="said"> ({words})</span>' if cell.mark else ""
     style = f' class="{cell.mark}"' if cell.mark else ""
     detail = f"<small>{html.escape(cell.detail)}</small>" if cell.detail else ""
     return f"<td{style}>{html.escape(cell.text)}{said}{detail}</td>"

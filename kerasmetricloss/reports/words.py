@@ -61,14 +61,26 @@ def notes(findings: Findings) -> tuple[str, ...]:
     found = [*_told(study, _about_data), *_told(study, _about_folds), *_told(study, _about_selection)]
     found += _about_tests(findings)
     found += [f"{dataset_title(dataset)} is left out: {why}" for dataset, why in study.missing.items()]
+    return (*found, *_of_comparisons(findings, ""))
+
+
+def few_cases(findings: Findings) -> tuple[str, ...]:
+    """Of the notes those that the terminal must not lack: where there are too few cases to trust a p-value."""
+    return _of_comparisons(findings, "Only ")
+
+
+def _of_comparisons(findings: Findings, beginning: str) -> tuple[str, ...]:
+    """Notes of the comparisons that begin so, each with where it holds unless it does everywhere."""
     where: dict[str, list[tuple[Place, str]]] = {}
     for metric, place, comparison in findings.of(findings.main + findings.further):
         for note in comparison.notes:
-            where.setdefault(note, []).append((place, metric))
-    for note, those in where.items():
-        everywhere = len(those) == len(findings.comparisons)
-        found.append(note if everywhere else f"{', '.join(spots(those, list(findings.comparisons)))}: {note}")
-    return tuple(found)
+            if note.startswith(beginning):
+                where.setdefault(note, []).append((place, metric))
+    everywhere = len(findings.comparisons)
+    return tuple(
+        note if len(those) == everywhere else f"{', '.join(spots(those, list(findings.comparisons)))}: {note}"
+        for note, those in where.items()
+    )
 
 
 def data_notes(study: Chapter) -> tuple[str, ...]:

@@ -59,9 +59,10 @@ def read(
 
     Args:
         y_true: (batch, *space, classes) in [0, 1], or a label map of integers, (batch, *space) or (batch, *space, 1).
-            With a single class a label map is the mask of that class. Masks of integers that are NumPy arrays are
-            checked to hold 0, 1 and ``ignore_label`` only; the values of tensors are not looked at, nor can they be
-            inside a compiled step.
+            With a single class a label map is the mask of that class. Integers that are NumPy arrays are checked:
+            masks hold 0, 1 and ``ignore_label`` only, label maps of exclusive classes 0 to classes - 1 and it. (Of
+            independent classes, another number is a voxel of none of them.) The values of tensors are not looked at,
+            nor can they be inside a compiled step.
         y_pred: (batch, *space, classes), probabilities, or logits with ``layout.from_logits``.
         sample_weight: None; (batch,) an image; (batch, *space) or (batch, *space, 1) a voxel; or one a voxel and class.
         layout: how to read them. With channels first the class axis is the second everywhere.
@@ -158,7 +159,7 @@ def _check_classes(y_pred: Any, axis: int, layout: Layout) -> None:
 
 def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, Any]:
     """Return the truth as float and None, or 1 where it is known and 0 where it is to be ignored."""
-    shape, expected = _known_rank(y_true), tuple(y_pred.shape)
+    shape, expected = _known_rank(y_true, "y_true"), tuple(y_pred.shape)
     without = expected[:axis] + expected[axis + 1 :]
     single = (*expected[:axis], 1, *expected[axis + 1 :])
     dense = _fits(shape, expected)
@@ -188,12 +189,12 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
     return (ops.where(ops.equal(ops.shape(y_true)[axis], expected[axis]), truth, masks) if either else masks), known
 
 
-def _known_rank(y_true: Any) -> tuple:
+def _known_rank(array: Any, name: str) -> tuple:
     try:
-        return tuple(y_true.shape)
+        return tuple(array.shape)
     except ValueError as error:  # TensorFlow: a shape of unknown rank
         raise ValueError(
-            "y_true has a shape of unknown rank: the same compiled step was given truths of different ranks, such as "
+            f"{name} has a shape of unknown rank: the same compiled step was given some of different ranks, such as "
             "(batch, *space) and (batch, *space, 1). Give all of them one rank, or tell it with tf.ensure_shape."
         ) from error
 
@@ -223,19 +224,30 @@ def _wide(labels: Any) -> Any:
 
 
 def _check_masks(y_true: np.ndarray, y_pred: Any, axis: int, layout: Layout) -> None:
-    """Refuse masks of 0 and 255 and the like; a label map of several classes may hold any number."""
-    if y_pred.shape[axis] > 1 and y_true.shape != tuple(y_pred.shape):
+    """Refuse masks of 0 and 255 and the like, and numbers beyond the classes where a voxel has one of them."""
+    classes = y_pred.shape[axis]
+    label_map = classes > 1 and y_true.shape != tuple(y_pred.shape)
+    if label_map and layout.classes == "independent":
         return
-    if y_true.min() >= 0 and y_true.max() <= 1:
+    last = classes - 1 if label_map else 1
+    if y_true.min() >= 0 and y_true.max() <= last:
         return
-    outside = y_true[(y_true < 0) | (y_true > 1)]
+    outside = y_true[(y_true < 0) | (y_true > last)]
     others = np.unique(outside[outside != layout.ignore_label]).tolist()
-    if others:
+    if not others:
+        return
+    came = f"y_true, shape {y_true.shape}, holds {', '.join(map(str, others[:5]))}"
+    if label_map:
         raise ValueError(
-            f"y_true, shape {y_true.shape}, holds {', '.join(map(str, others[:5]))}: expected masks of 0 and 1"
-            f"{'' if layout.ignore_label is None else f', and {layout.ignore_label} for voxels to ignore'}. Give "
-            f"y_true > 0, or y_true / {others[-1]} for shares of a voxel, or ignore_label={others[-1]}."
+            f"{came}: expected a label map of 0 to {last}, one number for each of the {classes} classes of y_pred"
+            f"{'' if layout.ignore_label is None else f', and {layout.ignore_label} for voxels to ignore'}. Give a "
+            f"prediction with more classes, renumber the labels, or give ignore_label={others[-1]}."
         )
+    raise ValueError(
+        f"{came}: expected masks of 0 and 1"
+        f"{'' if layout.ignore_label is None else f', and {layout.ignore_label} for voxels to ignore'}. Give "
+        f"y_true > 0, or y_true / {others[-1]} for shares of a voxel, or ignore_label={others[-1]}."
+    )
 
 
 def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
@@ -243,7 +255,7 @@ def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
     if sample_weight is None:
         return None, None
     weight = ops.cast(ops.convert_to_tensor(sample_weight), y_pred.dtype)
-    shape, expected = tuple(weight.shape), tuple(y_pred.shape)
+    shape, expected = _known_rank(weight, "sample_weight"), tuple(y_pred.shape)
     without = expected[:axis] + expected[axis + 1 :]
     single = (*expected[:axis], 1, *expected[axis + 1 :])
     if _fits(shape, expected[:1]) or (_fits(shape, (expected[0], 1)) and not _voxels(shape, without)):

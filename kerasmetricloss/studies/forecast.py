@@ -83,7 +83,11 @@ def forecast(
         step_seconds, measured = _measure(setup, box, margin, channels, labels)
     voxels = math.prod(n + 2 * margin for n in box)
     predictions = sets * (1 + trained) * cases * math.prod(box) * labels
-    weights = cells * 4 * networks.build(setup.network, channels=channels, labels=labels).count_params()
+    weights = (
+        cells
+        * 4
+        * networks.build(networks.without_weights(setup.network), channels=channels, labels=labels).count_params()
+    )
     prepared = cases * (4 * voxels * channels + 2 * math.prod(box))
     return Forecast(sets, cells, steps, step_seconds, measured, (predictions + weights + prepared) / 1e9)
 
@@ -119,7 +123,7 @@ def _measure(setup: Setup, box: tuple[int, ...], margin: int, channels: int, lab
             break
         box = smaller
     timed = batch * math.prod(n + 2 * margin for n in box)
-    model = networks.build(setup.network, channels=channels, labels=labels)
+    model = networks.build(networks.without_weights(setup.network), channels=channels, labels=labels)
     jit: dict[str, Any] = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
     model.compile("sgd", losses.CrossEntropy(), **jit)
     rng = np.random.default_rng(0)

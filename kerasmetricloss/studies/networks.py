@@ -32,7 +32,10 @@ def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model
     settings.pop("dimension")
     try:
         return (models.deeplab_vgg16 if name == "deeplab" else models.deeplab_small)(**settings)
-    except OSError as error:
+    except Exception as error:
+        # Keras raises a plain Exception where a download fails.
+        if settings.get("weights") != IMAGENET or isinstance(error, ValueError):
+            raise
         raise StudyError(
             f"The weights of VGG16 cannot be fetched ({error}). Name a file of them with --weights, or 'none' to start "
             "from random ones."
@@ -93,6 +96,11 @@ def boxes(network: dict[str, Any], wanted: Sequence[int]) -> tuple[tuple[int, ..
         inputs = models.unet_input_size(wanted, levels=levels)
         outputs = models.unet_output_size(inputs, levels=levels)
     return outputs, (inputs[0] - outputs[0]) // 2
+
+
+def without_weights(network: dict[str, Any]) -> dict[str, Any]:
+    """The setting of a network of the same layers that starts from random weights, and so needs no file of them."""
+    return network | ({"weights": None} if network["name"] == "deeplab" else {})
 
 
 def identity(network: dict[str, Any]) -> dict[str, Any]:

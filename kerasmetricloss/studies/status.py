@@ -19,6 +19,7 @@ class Status:
 
     Attributes:
         recipes: Recipes whose tables stand.
+        folds: Data set -> the folds that they hold, where they were asked for one by one.
         planned: Trainings of the run that is going on or was stopped; 0 where none is.
         done: How many of them are finished.
         running: Title, epoch and epochs at most of each training in work.
@@ -28,6 +29,7 @@ class Status:
     """
 
     recipes: tuple[str, ...]
+    folds: dict[str, tuple[int, ...]]
     planned: int
     done: int
     running: tuple[dict[str, Any], ...]
@@ -53,6 +55,11 @@ def status(out: Path) -> Status:
     alive = _alive(out)
     return Status(
         recipes=tuple((finished or {}).get("recipes", {})),
+        folds={
+            name: tuple(one["folds"]["only"])
+            for name, one in (finished or {}).get("datasets", {}).items()
+            if "only" in one.get("folds", {})
+        },
         planned=len(planned),
         done=len(done),
         running=tuple(running) if alive else (),

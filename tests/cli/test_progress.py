@@ -1,5 +1,6 @@
 import pytest
 
+from kerasmetricloss import models
 from kerasmetricloss.cli import main
 from kerasmetricloss.studies import forecast, recipe, setup
 from kerasmetricloss.studies.errors import StudyError
@@ -37,7 +38,22 @@ def test_plan_prints_what_a_recipe_takes(capsys):
     main(["plan", "table2", "--scale", "small", "--cases", "40", "--step-seconds", "0.1", "--gpus", "16"])
     said = capsys.readouterr().out
     assert "po18: 30 trainings, 2,720 steps of 0.100 s (as given)" in said
-    assert "on 16 devices" in said
+    assert "0.0 hours on 16 devices" in said
+    main(["plan", "table2", "--scale", "small", "--cases", "40", "--step-seconds", "1000"])
+    assert "31.5 days on 1 device," in capsys.readouterr().out
+
+
+def test_a_plan_fetches_no_weights(monkeypatch):
+    asked = []
+    build = models.deeplab_vgg16
+
+    def noted(**settings):
+        asked.append(settings["weights"])
+        return build(**settings)
+
+    monkeypatch.setattr(models, "deeplab_vgg16", noted)
+    forecast(recipe("table2"), setup("po18", "paper"), folds=5, cases=40, epochs=1, step_seconds=1.0)
+    assert asked == [None]
 
 
 def test_a_folder_without_a_study_has_no_status(tmp_path, capsys):

@@ -90,6 +90,15 @@ def test_the_same_image_twice_and_an_empty_truth_are_noted(scans):
     ]
 
 
+def test_a_label_that_no_case_has_and_one_that_fills_its_case_are_noted(scans):
+    notes = inspect("folder", scans, values={"object": (1,), "other": (7,)}, **PATTERNS).notes
+    assert notes[0].problem == "other is empty in all 3 cases"
+    assert "--values" in notes[0].mend
+    write_nifti(scans / "s2" / "msk.nii.gz", np.ones((4, 5, 3), np.uint8), AFFINE)
+    (note,) = inspect("folder", scans, **PATTERNS).notes
+    assert (note.case, note.problem) == ("s2", "every voxel that counts is object")
+
+
 def test_foreground_outside_the_mask_and_an_empty_mask_are_noted(scans):
     notes = inspect("folder", scans, mask="adc>2000", **PATTERNS).notes
     assert [note.problem for note in notes if note.case == "s1"][:2] == [

@@ -69,6 +69,8 @@ def test_a_loss_of_ones_own():
     assert isinstance(from_name("keras.losses:Dice", axis=(1, 2)), keras.losses.Dice)
     with pytest.raises(TypeError, match=r"expected a keras\.losses\.Loss"):
         from_name("kerasmetricloss.losses:catalog")
+    with pytest.raises(TypeError, match=r"cannot be called with no arguments .*'y_true'.* of such a class"):
+        from_name("keras.losses:binary_crossentropy")
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,20 @@ def test_one_model_takes_one_hot_truths_and_label_maps(settings):
     # After the second shape Keras traces one graph for both, in which the last axis is open.
     for truth in (onehot, labels[..., None], labels[..., None], onehot):
         assert model.test_on_batch(onehot, truth) == pytest.approx([0.0, 1.0])
-    with pytest.raises(ValueError, match="unknown rank"):
+    with pytest.raises(ValueError, match="y_true has a shape of unknown rank"):
         model.test_on_batch(onehot, labels)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's graphs leave a rank open")
+def test_weights_of_an_unknown_rank_are_refused_by_name():
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(None), tf.TensorSpec((None, 4, 3))])
+    def value(weight, y_pred):
+        return SoftDice()(y_pred, y_pred, sample_weight=weight)
+
+    with pytest.raises(ValueError, match="sample_weight has a shape of unknown rank"):
+        value(tf.ones(2), tf.ones((2, 4, 3)))
 
 
 @pytest.mark.parametrize("loss", [SoftDice(), CrossEntropy(), LovaszSigmoid()], ids=repr)

@@ -6,6 +6,7 @@ import pytest
 
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.findings import find
+from kerasmetricloss.reports.page import terminal_table
 from kerasmetricloss.reports.words import method, notes, ranking, rates_table
 
 from .conftest import chapter, rows, settings, write
@@ -91,3 +92,49 @@ def test_few_groups_are_told_beside_many_cases(tmp_path):
     found = find(chapter(write(tmp_path, rows(["CE", "sDice"], cases=45, group=15), study)), resamples=100)
     (answer,) = answers(found)
     assert "They come from 3 groups, too few to tell with whole groups resampled." in answer.text
+    assert answer.head == "PO18, case by case only. Yes: sDice beats cross-entropy in Dice score."
+    assert answer.tone == "open"
+
+
+def in_nine_groups(reference, other, recipe="table2"):
+    """45 cases in nine groups: the other loss gains .1 in five of them and loses .06 in four.
+
+    Their mean difference is .029: over cases with a standard error of .08 / 45**.5 = .012, over groups of .08 / 3.
+    """
+    table = []
+    for row in rows([reference, other], cases=45, metrics=("dice",), group=5):
+        gain = 0.1 if int(row["group"][1:]) < 5 else -0.06
+        table.append(row | {"value": 0.5 + gain * (row["loss"] == other)})
+    losses = [reference, other]
+    return table, settings(recipe=recipe, losses=losses, data={"cases": 45, "groups": 9})
+
+
+def test_a_head_says_where_whole_groups_do_not_bear_it_out(tmp_path):
+    table, study = in_nine_groups("CE", "sDice")
+    (one,) = answers(find(chapter(write(tmp_path / "cases", table, study)), resamples=500))
+    assert one.head == "PO18, case by case only. Yes: sDice beats cross-entropy in Dice score."
+    assert "With whole groups resampled (9 groups): 0 of 1 better than CE, 0 worse." in one.text
+    assert one.tone == "open"
+    (one,) = answers(find(chapter(write(tmp_path / "groups", table, study)), resamples=500, by_group=True))
+    assert "No: no metric-sensitive loss beats cross-entropy" in one.head
+
+
+@pytest.mark.parametrize(
+    ("reference", "other", "recipe", "head"),
+    [
+        ("sDice-L2", "sDice-L1", "table1", "PO18, case by case only. sDice-L1 against sDice-L2: better in Dice."),
+        ("sTversky-0.5/0.5", "sTversky-0.3/0.7", "table3", "PO18, case by case only. 0.3/0.7 is significantly better"),
+    ],
+)
+def test_whole_groups_are_heard_on_each_question(tmp_path, reference, other, recipe, head):
+    found = find(chapter(write(tmp_path, *in_nine_groups(reference, other, recipe))), resamples=500)
+    (one,) = answers(found)
+    assert one.head.startswith(head)
+    assert "With whole groups resampled (9 groups): no longer significant: " in one.text
+    assert one.tone == "open"
+
+
+def test_the_terminal_warns_of_few_cases_too(tmp_path):
+    few, many = (write(tmp_path / str(n), rows(["CE", "sDice"], cases=n), settings()) for n in (12, 45))
+    assert "Only 12 cases. Below 40 the paired bootstrap is too bold" in terminal_table(few, resamples=100)
+    assert "Only" not in terminal_table(many, resamples=100)

@@ -14,7 +14,8 @@ from kerasmetricloss.reports.evidence import evidence_table, groups_table, pairs
 from kerasmetricloss.reports.exports import long_csv, pairs_csv
 from kerasmetricloss.reports.findings import Place, find
 from kerasmetricloss.reports.published import published_mean, published_tables
-from kerasmetricloss.reports.sections import boxes
+from kerasmetricloss.reports.sections import boxes, sizes
+from kerasmetricloss.reports.tables import to_html
 from kerasmetricloss.scores import ScoreTable
 
 from .conftest import chapter, rows, settings, write
@@ -124,6 +125,8 @@ def test_every_table_prints_a_p_value_of_zero_with_its_own_resolution(tmp_path, 
     assert [cell.text for cell in against.cells[3:]] == [one_sided, "1.000", two_sided]
     better = next(row for row in pairs_table(comparison, place).rows if row.name == "sDice")
     assert [cell.text for cell in better.cells] == [one_sided, one_sided, ""]
+    assert "(significant)" in to_html(pairs_table(comparison, place))
+    assert "top-ranked" not in to_html(pairs_table(comparison, place))
     assert [cell.text for cell in groups_table(found).rows[1].cells[1::2]] == [one_sided, one_sided]
     assert f"p {one_sided})" in answers(found)[0].text
 
@@ -151,3 +154,13 @@ def test_the_networks_before_have_their_counts_too(tmp_path):
     ScoreTable.from_rows(row for row in scores if row["loss"] == "CE").write(study / "pretraining.parquet")
     text = build_report(study, resamples=50).with_suffix(".md").read_text(encoding="utf-8")
     assert re.search(r"CE [\d.]+ \(1\) before; after training on with CE: [\d.]+ \(1\)\.", text)
+
+
+@pytest.mark.parametrize(
+    ("cases", "told"),
+    [(6, "within 6 parts, for want of ten sizes, of the"), (45, "within every tenth percentile of the")],
+)
+def test_fewer_sizes_than_ten_are_no_deciles(tmp_path, cases, told):
+    scores = rows(["CE", "sDice"], metrics=("dice", "foreground_voxels"), cases=cases)
+    (picture,) = sizes(find(chapter(write(tmp_path, scores)), resamples=50), "sizes")
+    assert told in picture.caption

@@ -122,7 +122,17 @@ def test_a_mask_of_0_and_255_is_an_error_that_names_the_value_and_the_mend(shape
     np.testing.assert_array_equal(numpy(ignored.weight)[0, :, 0], [1, 0, 0])
 
 
-def test_masks_of_several_classes_are_checked_and_label_maps_are_not():
+@pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1)], ids=str)
+def test_a_label_map_of_exclusive_classes_holds_none_beyond_them(shape):
+    labels = np.array([0, 2, 3, 255]).reshape(shape)
+    with pytest.raises(ValueError, match=r"holds 3, 255: expected a label map of 0 to 2, one number for each of the 3"):
+        read(labels, array(1, 4, 3), layout=Layout(classes="exclusive"))
+    with pytest.raises(ValueError, match=r"holds 3: expected a label map of 0 to 2, .* and 255 for voxels to ignore"):
+        read(labels, array(1, 4, 3), layout=Layout(classes="exclusive", ignore_label=255))
+    read(np.minimum(labels, 2), array(1, 4, 3), layout=Layout(classes="exclusive"))
+
+
+def test_masks_of_several_classes_are_checked_and_label_maps_of_independent_ones_are_not():
     with pytest.raises(ValueError, match="holds -1, 2, 255"):
         read(np.array([[[0, 255], [-1, 2], [1, 0]]]), array(1, 3, 2), layout=Layout())
     read(np.array([[0, 255, -1]]), array(1, 3, 2), layout=Layout())

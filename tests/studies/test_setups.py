@@ -65,6 +65,15 @@ def test_deeplab_takes_colours_alone():
         networks.build(studies.setup("po18", "paper").network | {"weights": None}, channels=1, labels=1)
 
 
+def test_a_failed_download_says_how_to_do_without(monkeypatch):
+    def offline(**settings):
+        raise Exception("URL fetch failure on https://x: None -- Name or service not known")
+
+    monkeypatch.setattr(networks.models, "deeplab_vgg16", offline)
+    with pytest.raises(StudyError, match=r"cannot be fetched .*URL fetch failure.* --weights"):
+        networks.build(studies.setup("po18", "paper").network, channels=3, labels=1)
+
+
 def test_several_labels_and_virtual_sets_are_for_the_data_that_have_them():
     multi = studies.setup("br18", "small", RECIPES["table6"])
     assert (multi.dataset, multi.reader, multi.labels) == ("br18-multi", "br18", ("WT", "TC", "ET"))

@@ -296,6 +296,8 @@ def test_one_fold_is_a_part_of_the_study_that_goes_on_from_it(uninterrupted, pic
     assert described["folds"].items() >= {"requested": 3, "used": 1, "by": "group", "only": [2]}.items()
     report = reports.build_report(tmp_path).read_text()
     assert "Fold 2 of 3 only" in report
+    assert studies.status(tmp_path).folds == {"po18": (2,)}
+    assert studies.status(uninterrupted).folds == {}
     # A loss of one fold beside a loss of three would not be one table.
     with pytest.raises(studies.StudyError, match="other folds of po18 for sDice"):
         studies.run(dataclasses.replace(request, losses=("CE",)))
