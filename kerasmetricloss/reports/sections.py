@@ -172,18 +172,19 @@ def sizes(findings: Findings, name: str) -> tuple[Picture, ...]:
 def _size(findings: Findings, metric: str, place: Place, name: str) -> Picture:
     curve = curve_of(findings, metric, place)
     title, means = metric_title(metric), curve.means
+    tenths = "" if len(curve.counts) == DECILES else ", which has ten"
     ends = "; ".join(f"{loss_title(loss)} {number(m.iloc[0])} and {number(m.iloc[-1])}" for loss, m in means.items())
     return _picture(
         name,
         size_curves(curve, metric=title, size="object size (foreground voxels)"),
         alt=f"{title} against object size on {place.title}. In the smallest and the largest part: {ends}.",
         caption=f"{place.title}: {title} averaged within {_parts(len(curve.counts))} of the object size (dashed "
-        f"borders, {_range(curve.counts)} each), as in the paper's Fig. 4.",
+        f"borders, {_range(curve.counts)} each), as in the paper's Fig. 4{tenths}.",
     )
 
 
 def _parts(parts: int) -> str:
-    return "every tenth percentile" if parts == DECILES else f"{count(parts, 'part')}, for want of ten sizes,"
+    return "every tenth percentile" if parts == DECILES else count(parts, "part")
 
 
 def _range(counts: np.ndarray) -> str:

@@ -158,7 +158,10 @@ def test_the_networks_before_have_their_counts_too(tmp_path):
 
 @pytest.mark.parametrize(
     ("cases", "told"),
-    [(6, "within 6 parts, for want of ten sizes, of the"), (45, "within every tenth percentile of the")],
+    [
+        (6, "within 6 parts of the object size (dashed borders, 1 case each), as in the paper's Fig. 4, which has"),
+        (45, "within every tenth percentile of the object size"),
+    ],
 )
 def test_fewer_sizes_than_ten_are_no_deciles(tmp_path, cases, told):
     scores = rows(["CE", "sDice"], metrics=("dice", "foreground_voxels"), cases=cases)
