@@ -143,6 +143,12 @@ def _add_training_arguments(run: argparse.ArgumentParser) -> None:
     training.add_argument("--epochs", type=int, help="epochs of each loss under study at most")
     training.add_argument("--rate", type=float, help="first learning rate of the pre-training")
     training.add_argument("--post-rate", type=float, help="first learning rate of each loss under study")
+    training.add_argument(
+        "--rate-patience", type=int, help="epochs without a better validation before the rate is divided by five"
+    )
+    training.add_argument(
+        "--stop-patience", type=int, help="epochs without a better validation before a training stops"
+    )
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -268,6 +274,8 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         post_epochs=options.epochs,
         rate=options.rate,
         post_rate=options.post_rate,
+        rate_patience=options.rate_patience,
+        stop_patience=options.stop_patience,
     )
 
 

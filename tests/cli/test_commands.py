@@ -41,12 +41,14 @@ def run_table2(root, out, *options):
 
 def test_run_goes_from_files_to_a_marked_table_and_report_rebuilds_it(frames, tmp_path, capsys):
     out = tmp_path / "study"
-    main(run_table2(frames, out, "--losses", "CE,SoftDice"))
+    main(run_table2(frames, out, "--losses", "CE,SoftDice", "--rate-patience", "7", "--stop-patience", "9"))
     printed = capsys.readouterr()
     assert f"The report is {out / 'report.html'}" in printed.out
     assert "sDice" in printed.out
     assert "6 trainings, 0 of them found finished" in printed.err
     assert json.loads((out / "study.json").read_text())["recipes"]["table2"]["losses"] == ["CE", "sDice"]
+    training = json.loads((out / "study.json").read_text())["datasets"]["po18"]["training"]
+    assert (training["rate_patience"], training["stop_patience"]) == (7, 9)
     page = (out / "report.html").read_bytes()
     shutil.rmtree(out / "cells")
     shutil.rmtree(out / "figures")
