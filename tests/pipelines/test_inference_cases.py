@@ -77,16 +77,25 @@ def test_a_case_is_predicted_on_its_own_grid(scan):
     assert row["truth_voxels"] == 6 * 4 * 3
 
 
-def test_the_network_sees_what_a_study_shows_it(scan):
+@pytest.mark.parametrize("box", [(10, 10, 10), (19, 28, 10)])
+def test_the_network_sees_what_a_study_shows_it(scan, box):
     case, *_ = scan
     calls = []
-    trained_on = trained()
+    trained_on = trained(preparation=Preparation(spacing_mm=2.0, output_size=box, margin=4))
     predict_case(case, bright(calls=calls), trained_on)
-    # 6 x 4 x 6 voxels of 2 mm fit into 10 x 10 x 10: one call, on the very box of `prepare`.
+    # 6 x 4 x 6 voxels of 2 mm fit into the box: one call, on the very box of `prepare`, also where 10 would do.
     shift, scale = np.array(trained_on.shift), np.array(trained_on.scale)
     expected = (prepare(case, trained_on.preparation).image - shift) / scale
     assert len(calls) == 1
     np.testing.assert_allclose(calls[0][0], expected, atol=1e-5)
+
+
+def test_a_box_that_no_study_had_is_no_larger_than_the_image_needs(scan):
+    case, *_ = scan
+    calls = []
+    box = Preparation(spacing_mm=2.0, output_size=(19, 28, 10), margin=4)
+    predict_case(case, bright(calls=calls), trained(preparation=box, boxed=False))
+    assert [call.shape for call in calls] == [(1, 18, 18, 18, 2)]
 
 
 def test_an_image_larger_than_the_box_is_predicted_in_tiles_and_not_cropped(scan):

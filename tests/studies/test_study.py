@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kerasmetricloss import reports, studies
+from kerasmetricloss import datasets, reports, studies
 from kerasmetricloss.datasets import DataError
 from kerasmetricloss.pipelines import inference
 from kerasmetricloss.scores import ScoreTable
@@ -158,6 +158,26 @@ def test_a_model_tells_which_images_it_has_seen(uninterrupted, pictures):
         seen = inference.read_trained_on(cell / "model.keras").seen
         tested = set(pd.read_parquet(cell / "scores.parquet")["case"])
         assert {images[digest] for digest in seen} == set(images.values()) - tested
+
+
+def test_a_model_predicts_outside_the_study_what_it_predicted_in_it(pictures, tmp_path, request_for):
+    request = request_for(pictures, tmp_path / "out", losses=("CE",), folds=2)
+    # On the pictures' own grid nothing is resampled; their box is larger than they need.
+    setup = dataclasses.replace(request.setup, picture_size=(30, 22), output_size=(41, 50))
+    studies.run(dataclasses.replace(request, setup=setup.with_training(epochs=4, rate=0.05)))
+    cases = {case.id: case for case in datasets.open_dataset("po18", pictures)}
+    found = []
+    for cell in (tmp_path / "out" / "cells").glob("*-pre-*"):
+        model, trained_on = inference.load_model(cell / "model.keras")
+        scores = (
+            pd.read_parquet(cell / "scores.parquet").query("metric == 'predicted_voxels'").set_index("case")["value"]
+        )
+        for name, voxels in scores.items():
+            prediction = inference.predict_case(cases[name], inference.Network.of(model), trained_on)
+            assert prediction.labels.sum() == voxels
+            found.append(voxels)
+    assert len(found) == 7
+    assert max(found) > 0
 
 
 @pytest.mark.parametrize("name", ["model.keras", "scores.parquet", "history.json", "predictions.npz", "result.json"])

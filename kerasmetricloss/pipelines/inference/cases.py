@@ -65,7 +65,7 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
         raise DataError(f"the image has {len(volume.space)} axes, the model takes {axes}", case=case.id)
     tiling = tiling or Tiling()
     if tiling.size is None:
-        tiling = replace(tiling, size=trained_on.preparation.output_size)
+        tiling = replace(tiling, size=trained_on.preparation.output_size, shrinks=not trained_on.boxed)
     image, mask = _prepared(case, volume, trained_on)
     shift, scale = _normalisation(case, image, mask, trained_on)
     image -= shift

@@ -128,7 +128,7 @@ class _Plan:
             raise PredictionError(f"the tile {tiling.size} has {len(tiling.size)} axes, but the image {len(space)}.")
         # Tiles begin at multiples of the step, so that one below it would leave gaps to the next.
         least = np.maximum(tiling.size or space, reach.step)
-        tile = reach.output_for(np.minimum(least, space).tolist())
+        tile = reach.output_for((np.minimum(least, space) if tiling.shrinks else least).tolist())
         axes = list(zip(space, tile, reach.step, strict=True))
         first = [starts(n, t, step=step or 1, overlap=tiling.overlap) for n, t, step in axes]
         share = [weights(s, t, blending=tiling.blending) for s, t in zip(first, tile, strict=True)]

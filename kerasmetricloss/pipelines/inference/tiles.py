@@ -26,6 +26,8 @@ class Tiling:
         overlap: Share of a tile that the next one predicts again, in [0, 1).
         blending: `"gaussian"` trusts the centre of a tile more than its border, `"constant"` all of it alike.
         batch: Tiles a call of the network.
+        shrinks: Whether a tile larger than the image becomes as small as covers it. Pooling and instance normalisation
+            see how an image lies in its box: what a study scores is predicted again in the study's own box only.
 
     Raises:
         PredictionError: For a setting that cannot be.
@@ -35,6 +37,7 @@ class Tiling:
     overlap: float = 0.5
     blending: str = "gaussian"
     batch: int = 1
+    shrinks: bool = True
 
     def __post_init__(self) -> None:
         if self.size is not None and (not self.size or min(self.size) < 1):

@@ -36,6 +36,8 @@ class TrainedOn:
         scale: Divides each channel after that; empty stands for that channel's standard deviation.
         seen: Digests (`file_digest`) of the first file of each case of training, and of a validation apart from the
             test, whose scores say nothing of new images; empty where that is not known.
+        boxed: Whether images were scored in the preparation's box, filled around smaller ones, and so are to be
+            predicted in it.
 
     Raises:
         PredictionError: Shift or scale do not fit the channels.
@@ -48,6 +50,7 @@ class TrainedOn:
     shift: tuple[float, ...]
     scale: tuple[float, ...]
     seen: tuple[str, ...] = ()
+    boxed: bool = True
 
     def __post_init__(self) -> None:
         for name, kind in (("channels", str), ("labels", str), ("shift", float), ("scale", float), ("seen", str)):
@@ -136,6 +139,7 @@ def described(
         preparation=preparation,
         shift=shift,
         scale=scale,
+        boxed=False,
     )
 
 
