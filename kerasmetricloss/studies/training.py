@@ -5,6 +5,7 @@ has its own `keras.Model` around the same layers, compiled once, and each cell s
 optimiser put back to the state it was built in.
 """
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +57,7 @@ class Trainer:
 
     def initial_weights(self, seed: int) -> Weights:
         """Fresh weights that depend on the seed alone."""
-        keras.utils.set_random_seed(seed)
+        random.seed(seed)  # initialisers without a seed of their own draw it here
         return self._build().get_weights()
 
     def train(
@@ -87,8 +88,8 @@ class Trainer:
             StudyError: The training or validation loss became NaN or infinite.
         """
         model, batches = self._fresh(loss, key, settings), self._filled(batches)
-        keras.utils.set_random_seed(seed)
         self.network.set_weights(weights)
+        seeded = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: self._seed_layers(seed))
         best = _KeepBest(on_epoch)
         plateau = keras.callbacks.ReduceLROnPlateau(
             monitor="val_loss", factor=0.2, patience=settings["rate_patience"], min_delta=settings["min_delta"]
@@ -103,7 +104,7 @@ class Trainer:
                     steps_per_epoch=batches.steps,
                     validation_data=batches.validation,
                     epochs=settings["epochs"],
-                    callbacks=[best, plateau, stop, *_tensorboard(log_dir)],
+                    callbacks=[seeded, best, plateau, stop, *_tensorboard(log_dir)],
                     shuffle=False,
                     verbose=0,
                 )
@@ -124,6 +125,18 @@ class Trainer:
         """Write the network with these weights as a `.keras` file."""
         self.network.set_weights(weights)
         self.network.save(path)
+
+    def _seed_layers(self, seed: int) -> None:
+        """Put the generators inside the network, such as dropout's, to a state that follows `seed` alone."""
+        if keras.backend.backend() == "torch":
+            keras.utils.set_random_seed(seed)  # dropout draws from PyTorch's own generator
+            return
+        # That call would have TensorFlow forget every optimised graph, which costs more than a small network trains.
+        kept = {id(variable) for variable in self.network.weights}  # Keras leaves generators out of these
+        states = [variable for variable in self.network.variables if id(variable) not in kept]
+        drawn = np.random.SeedSequence(seed).generate_state(len(states)) >> 1
+        for state, value in zip(states, drawn, strict=True):
+            state.assign(np.array([value, 0], dtype=state.dtype))
 
     def _filled(self, batches: Batches) -> Batches:
         if self._devices == 1:

@@ -1,0 +1,72 @@
+"""The trainer by itself: what one training leaves behind must not reach the next."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasmetricloss import SoftDice
+from kerasmetricloss.studies.training import Batches, Trainer
+
+SETTINGS = {"optimizer": "adam", "rate": 0.05, "rate_patience": 9, "stop_patience": 9, "min_delta": 0.0, "epochs": 2}
+
+
+def build():
+    image, mask = keras.Input((6, 4, 1)), keras.Input((6, 4, 1))
+    hidden = keras.layers.Dropout(0.5)(keras.layers.Conv2D(5, 3, padding="same", activation="relu")(image))
+    return keras.Model([image, mask], keras.layers.Conv2D(1, 1, activation="sigmoid")(hidden) * mask)
+
+
+class Pairs(keras.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+        values = np.random.default_rng(2)
+        self.images = values.normal(size=(3, 6, 4, 1)).astype("float32")
+        self.truth = (values.normal(size=(3, 6, 4, 1)) > 0.4).astype("float32")
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return (self.images, np.ones_like(self.images)), self.truth
+
+
+def train(trainer, *, seed=4):
+    pairs = Pairs()
+    return trainer.train(
+        SoftDice(),
+        key="sDice",
+        weights=trainer.initial_weights(seed),
+        settings=SETTINGS,
+        batches=Batches(pairs, len(pairs), pairs),
+        seed=seed,
+        on_epoch=lambda epoch, value: None,
+    )
+
+
+def test_dropout_follows_the_seed_whatever_was_trained_before():
+    trainer = Trainer(build)
+    first = train(trainer)
+    other = train(trainer, seed=5)
+    again = train(trainer)
+    assert again.history == first.history
+    assert again.history != other.history
+
+
+def test_initial_weights_follow_the_seed():
+    trainer = Trainer(build)
+    first, other, again = (trainer.initial_weights(seed) for seed in (1, 2, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends keep no graphs that a seed clears")
+def test_a_second_training_optimises_no_graph_again(monkeypatch):
+    from tensorflow.python.eager import context  # what tf.random.set_seed calls on, and nothing public tells of
+
+    cleared = []
+    monkeypatch.setattr(context.Context, "clear_kernel_cache", lambda self: cleared.append(1))
+    monkeypatch.setattr(context.Context, "_set_global_seed", lambda self, seed: cleared.append(seed))
+    trainer = Trainer(build)
+    train(trainer)
+    train(trainer)
+    assert not cleared
