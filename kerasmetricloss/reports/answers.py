@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+import pandas as pd
+
 from kerasmetricloss.reports.document import Answer
 from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, sensitive
 from kerasmetricloss.reports.style import (
@@ -72,6 +74,8 @@ def _grouped(
     groups = min(found.groups for found in known.values())
     if undecidable(groups, findings.settings["alpha"]):
         said = f"They come from {count(groups, 'group')}, too few to tell with whole groups resampled."
+        if findings.settings["by_group"]:
+            return Answer(one.head, f"{one.text} {said}", "open")
         verdicts = [_verdict(findings.single[place, metric], losses[metric], reference) for metric in known]
         return _borne_out(one, said, place, doubted=any(better or worse for better, worse in verdicts))
     if findings.settings["by_group"]:
@@ -109,7 +113,7 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
     better, worse = verdict(comparison)
     if comparison.superior.loc[rivals, CROSS_ENTROPY].isna().all():
         return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.")
-    if undecidable(int(comparison.units.loc[rivals, CROSS_ENTROPY].max()), comparison.settings["alpha"]):
+    if _undecidable(comparison, rivals, CROSS_ENTROPY):
         head, worse, second, tone = "Too few to tell.", [], None, "open"
     elif len(better) == len(rivals):
         every = {1: f"{loss_title(rivals[0])} beats", 2: "both metric-sensitive losses beat"}
@@ -149,14 +153,12 @@ def _measures(findings: Findings) -> list[Answer]:
         compared = {m: c for m, p, c in findings.of(findings.main) if p == place and reference in c.losses}
         heads, texts, tones = [], [], []
         for loss in findings.study.losses:
-            by_word: dict[str, list[str]] = {"better in": [], "worse in": [], "no significant difference in": []}
+            by_word: dict[str, list[str]] = {word: [] for word in _WORDS}
             numbers = []
             for metric, comparison in compared.items():
                 if loss == reference or loss not in comparison.losses:
                     continue
-                better, worse = _verdict(comparison, [loss], reference)
-                word = "better in" if better else "worse in" if worse else "no significant difference in"
-                by_word[word].append(_short(metric))
+                by_word[_word(comparison, loss, reference)].append(_short(metric))
                 numbers.append(f"{_short(metric)} {_difference(comparison, loss, reference)}")
             if numbers:
                 said = "; ".join(f"{word} {', '.join(metrics)}" for word, metrics in by_word.items() if metrics)
@@ -177,6 +179,24 @@ def _measures(findings: Findings) -> list[Answer]:
     )
 
 
+_WORDS = ("better in", "worse in", "no significant difference in", "too few cases to tell in", "not comparable in")
+
+
+def _word(comparison: Comparison, loss: str, reference: str) -> str:
+    if pd.isna(comparison.superior.loc[loss, reference]):
+        return "not comparable in"
+    if _undecidable(comparison, [loss], reference):
+        return "too few cases to tell in"
+    better, worse = _verdict(comparison, [loss], reference)
+    return "better in" if better else "worse in" if worse else "no significant difference in"
+
+
+def _undecidable(comparison: Comparison, losses: list[str], reference: str) -> bool:
+    """Whether no pair of a loss and the reference has cases enough to be significant."""
+    units = comparison.units.loc[losses, reference].max()
+    return pd.isna(units) or undecidable(int(units), comparison.settings["alpha"])
+
+
 def _tone(better: bool, worse: bool) -> str:
     return "yes" if better and not worse else "no" if worse and not better else "open"
 
@@ -190,22 +210,28 @@ def _weights(findings: Findings) -> list[Answer]:
         if EVEN_WEIGHTS not in comparison.losses or not others:
             found.append(_absent(place, "soft Tversky of 0.5/0.5 and of another weighting"))
             continue
+        if _undecidable(comparison, others, EVEN_WEIGHTS):
+            found.append(Answer(f"{place.title}. Too few to tell.", _even(comparison), "open"))
+            continue
         better, worse = _verdict(comparison, others, EVEN_WEIGHTS)
         if better:
             verb = "is" if len(better) == 1 else "are"
             head = f"{_weightings(better)} {verb} significantly better than 0.5/0.5 in {metric}."
         else:
             head = f"No weighting is significantly better than 0.5/0.5 in {metric}."
-        means = comparison.means.dropna().sort_values(ascending=comparison.lower, kind="stable")
-        top, even = means.index[0], comparison.means[EVEN_WEIGHTS]
-        text = f"0.5/0.5, which is soft Dice, scores {number(even)}; the best mean is {number(means.iloc[0])}"
-        text += f" at {column_title(top)}. " if top != EVEN_WEIGHTS else ", its own. "
-        text += f"Significantly worse than 0.5/0.5: {_weightings(worse) or 'none'}."
+        text = f"{_even(comparison)} Significantly worse than 0.5/0.5: {_weightings(worse) or 'none'}."
         one = Answer(f"{place.title}. {head}", text, "open" if better else "yes")
         found.append(_grouped(one, findings, place, {comparison.metric: others}, EVEN_WEIGHTS))
     return _summed(
         found, lambda yes, all_of: f"On {yes} of {all_of} no weighting is significantly better than 0.5/0.5."
     )
+
+
+def _even(comparison: Comparison) -> str:
+    means = comparison.means.dropna().sort_values(ascending=comparison.lower, kind="stable")
+    top, even = means.index[0], comparison.means[EVEN_WEIGHTS]
+    text = f"0.5/0.5, which is soft Dice, scores {number(even)}; the best mean is {number(means.iloc[0])}"
+    return text + (f" at {column_title(top)}." if top != EVEN_WEIGHTS else ", its own.")
 
 
 def _f_measures(findings: Findings) -> list[Answer]:

@@ -1,7 +1,9 @@
 """A chapter's sentences beside its answer: what was compared, what to know before believing it, how the tests work."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from kerasmetricloss.reports.answers import MOST_NAMED
@@ -43,16 +45,29 @@ def ranking(findings: Findings) -> list[str]:
         means = pd.concat([found.means for found in pair], axis=1, join="inner").dropna()
         if len(means) < 2:
             continue
-        dice, jaccard = (list(means.sort_values(k, ascending=False, kind="stable").index) for k in means)
-        if dice == jaccard:
-            order = f" ({' > '.join(map(loss_title, dice))})" if len(dice) <= 2 * MOST_NAMED else ""
-            alike.setdefault(order, []).append(place.title)
-        else:
-            swapped = sum(jaccard.index(a) > jaccard.index(b) for k, a in enumerate(dice) for b in dice[k + 1 :])
-            total = count(len(dice) * (len(dice) - 1) // 2, "pair")
+        signs = [_signs(means[column]) for column in means]
+        swapped = int((signs[0] * signs[1] < 0).sum()) // 2
+        if swapped:
+            total = count(len(means) * (len(means) - 1) // 2, "pair")
             sentences.append(f"{place.title}: Dice and Jaccard order {swapped} of {total} of losses differently.")
+        else:
+            order = f" ({_order(means.iloc[:, 0])})" if len(means) <= 2 * MOST_NAMED else ""
+            alike.setdefault(order, []).append(place.title)
     same = [f"{', '.join(names)}: Dice and Jaccard rank the losses alike{order}." for order, names in alike.items()]
     return same + sentences
+
+
+def _signs(means: pd.Series) -> np.ndarray:
+    """1, 0 or -1 for every two losses: which has the larger mean; means that differ by rounding alone are equal."""
+    values = means.to_numpy().round(12)
+    return np.sign(values[:, None] - values[None, :])
+
+
+def _order(means: pd.Series) -> str:
+    """The losses from the best on, with "=" between equal means."""
+    values = means.round(12).sort_values(ascending=False, kind="stable")
+    between = ["", *(" = " if a == b else " > " for a, b in pairwise(values))]
+    return "".join(f"{sign}{loss_title(loss)}" for sign, loss in zip(between, values.index, strict=True))
 
 
 def notes(findings: Findings) -> tuple[str, ...]:
@@ -244,7 +259,10 @@ def _about_tests(findings: Findings) -> Iterator[str]:
         else "Each network was trained once. The p-values speak of other cases, not of other trainings."
     )
     if findings.settings["correction"]:
-        yield "P-values are corrected for multiple comparisons within each data set and measure (Holm)."
+        yield (
+            "P-values are corrected for multiple comparisons within each data set and measure (Holm): the one-sided over "
+            "both directions of every pair, the two-sided over the pairs."
+        )
     else:
         yield "P-values are not corrected for multiple comparisons, as in the paper."
     coarsest, alpha = max(found.resolution() for found in findings.comparisons.values()), findings.settings["alpha"]

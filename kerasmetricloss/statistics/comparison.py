@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kerasmetricloss.scores import ScoreTable, ScoreTableError
-from kerasmetricloss.statistics.marking import lower_is_better, mark
+from kerasmetricloss.statistics.marking import decidable, direction, mark
 from kerasmetricloss.statistics.notes import describe, fewest
 from kerasmetricloss.statistics.pairs import column_statistics, holm
 
@@ -33,7 +33,7 @@ class Comparison:
         units: what is resampled of them, cases or whole groups; below two there is no p-value.
         superior: one-sided p of "a is better than b", in the metric's direction (corrected where asked for).
         two_sided: two-sided p of "a and b differ" (corrected where asked for).
-        marks: "grey", "italic" or "" a loss.
+        marks: "grey", "italic" or "" a loss; none rests on a pair of so few cases that no exact test could decide it.
         settings: method, resamples, seed, by_group, alpha, correction.
         notes: what a reader must know before believing the numbers.
     """
@@ -135,6 +135,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
     by_group: bool = False,
     alpha: float = 0.05,
     correction: str | None = None,
+    lower: bool | None = None,
 ) -> Comparison:
     """Compare losses in pairs on the same cases.
 
@@ -144,7 +145,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
     Args:
         table: the scores; those of several seeds are averaged first.
         dataset: name of the data set.
-        metric: name of the metric; its direction is `lower_is_better(metric)`.
+        metric: name of the metric.
         label: name of the label; may be left out where there is one, "All" averages a case over its labels.
         losses: which losses, in which order; all of them in the paper's order if None.
         method: "bootstrap" (resampled cases, the paper's) or "permutation" (swapped pairs). Intervals are always those
@@ -155,6 +156,8 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
         alpha: one-sided significance level of the marks; intervals cover 1 - alpha.
         correction: None as in the paper, or "holm": step-down over all one-sided comparisons of this table, and over
             all pairs for the two-sided p-values.
+        lower: True where a smaller value is better; None takes it from the metric's name (`lower_is_better`), and a
+            name that tells nothing counts as higher is better, with a note.
 
     Raises:
         ScoreTableError: no such scores, or a loss that the table does not have.
@@ -171,8 +174,13 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
     settings = _settings(method, resamples, seed, by_group, alpha, correction)
     values = _values(table, dataset, metric, label, losses)
     groups = table.groups(dataset).loc[values.index]
-    lower = lower_is_better(metric)
+    guessed = direction(metric) is None and lower is None
+    lower = direction(metric) == "lower" if lower is None else lower
     tables = _tables(values, groups.to_numpy() if by_group else None, settings, lower)
+    notes = describe(values, groups.nunique(), tables["units"], settings)
+    if guessed:
+        notes = (*notes, f"{metric} is no metric known here: a higher value was taken as the better one.")
+    supported = decidable(tables["superior"], tables["units"], alpha=alpha)
     return Comparison(
         dataset=dataset,
         metric=metric,
@@ -181,9 +189,9 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
         cases=len(values),
         groups=groups.nunique(),
         lower=lower,
-        marks=mark(tables["means"], tables["superior"], alpha=alpha, lower=lower),
+        marks=mark(tables["means"], supported, alpha=alpha, lower=lower),
         settings=settings,
-        notes=describe(values, groups.nunique(), tables["units"], settings),
+        notes=notes,
         **tables,
     )
 

@@ -1,8 +1,34 @@
 """The marks of the paper's tables: grey for top-ranked losses, italic for those inferior to all others."""
 
+import re
+
+import numpy as np
 import pandas as pd
 
-LOWER_IS_BETTER = frozenset({"hausdorff_mm", "avd_ml"})
+from kerasmetricloss.statistics.notes import undecidable
+
+_COST = re.compile(r"(^|_)(error|loss)$", re.IGNORECASE)
+_HIGHER = re.compile(
+    r"(^|_)(nsd|normali[sz]ed_surface_distance|dice|dsc|jaccard|iou|tversky|f\d+(\.\d+)?|fbeta|acc|accuracy|hamming|kappa|"
+    r"auc|precision|recall|sensitivity|specificity|similarity|score|index)(_|$)",
+    re.IGNORECASE,
+)
+_LOWER = re.compile(r"(^|_)(hd\d*|hausdorff\d*|assd|asd|masd|s?avd|distance|difference)(_|$)|_(mm|ml)$", re.IGNORECASE)
+
+
+def direction(metric: str) -> str | None:
+    """What the name of a metric tells: "lower" for distances, volume differences, errors and losses, or "higher".
+
+    Returns:
+        None where the name tells nothing.
+
+    Example:
+        >>> direction("hd95_mm"), direction("nsd_2mm"), direction("dice_loss"), direction("F0.5"), direction("zeal")
+        ('lower', 'higher', 'lower', 'higher', None)
+    """
+    if _COST.search(metric):
+        return "lower"
+    return "higher" if _HIGHER.search(metric) else "lower" if _LOWER.search(metric) else None
 
 
 def lower_is_better(metric: str) -> bool:
@@ -12,14 +38,29 @@ def lower_is_better(metric: str) -> bool:
         >>> lower_is_better("hausdorff_mm"), lower_is_better("dice")
         (True, False)
     """
-    return metric in LOWER_IS_BETTER
+    return direction(metric) == "lower"
+
+
+def decidable(superior: pd.DataFrame, units: pd.DataFrame, *, alpha: float) -> pd.DataFrame:
+    """The p-values that a mark may rest on: those of pairs whose signs could not all agree by chance at this level.
+
+    Args:
+        superior: one-sided p-values.
+        units: cases or groups that each rests on.
+        alpha: significance level.
+
+    Returns:
+        `superior` with NaN where an exact test of so few units can never be significant, whatever a bootstrap says.
+    """
+    enough = ~units.fillna(0).astype(int).map(lambda number: undecidable(number, alpha))
+    return superior.where(enough)
 
 
 def mark(means: pd.Series, superior: pd.DataFrame, *, alpha: float = 0.05, lower: bool = False) -> pd.Series:
     """Mark each loss as the paper does (Sec. III-C).
 
-    * Three losses or more: "grey" is not significantly inferior to the loss with the best mean; "italic" is
-      significantly inferior to every other loss.
+    * Three losses or more: "grey" is not significantly inferior to the loss with the best mean, and tested against it;
+      "italic" is significantly inferior to every other loss. The best itself is grey where it was tested at all.
     * Two losses (the paper's Tables I, IV and V): "grey" is significantly better than the other, "italic"
       significantly worse.
     * One loss has nothing to compare with and no mark. A loss without a mean has none either.
@@ -43,14 +84,17 @@ def mark(means: pd.Series, superior: pd.DataFrame, *, alpha: float = 0.05, lower
     valid = list(means.index[means.notna()])
     if len(valid) < 2:
         return marks
-    better = superior.loc[valid, valid] < alpha
+    p = superior.loc[valid, valid]
+    better, tested = p < alpha, p.notna() & ~np.eye(len(valid), dtype=bool)
     best = means[valid].idxmin() if lower else means[valid].idxmax()
     for loss in valid:
         others = [other for other in valid if other != loss]
         if len(valid) == 2:
             top = bool(better.loc[loss, others[0]])
         else:
-            top = loss == best or not better.loc[best, loss]
+            top = bool(
+                tested.loc[best].any() if loss == best else tested.loc[best, loss] and not better.loc[best, loss]
+            )
         if all(better.loc[other, loss] for other in others):
             marks[loss] = "italic"
         elif top:

@@ -32,7 +32,7 @@ def describe(values: pd.DataFrame, groups: int, units: pd.DataFrame, settings: d
             f"Cases without a score, missing or undefined, of {cases}: {', '.join(left_out)}. They are left out of "
             "that loss' mean and of its pairs."
         )
-    return tuple(notes)
+    return (*notes, *_never_met(units))
 
 
 def undecidable(number: int, alpha: float) -> bool:
@@ -71,7 +71,7 @@ def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str
         what = "their difference is not" if number < total else "nothing here is"
         return [
             f"{only}. No exact test of so few can give a p-value below {0.5**number:.2g}: {what} significant, whatever "
-            "the bootstrap marks."
+            "the bootstrap says, and nothing is marked on it."
         ]
     if settings["method"] == "bootstrap":
         return [
@@ -83,6 +83,15 @@ def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str
     least = 0.5**number if exact else 1 / (settings["resamples"] + 1)
     whose = "their p-values cannot" if number < total else "no p-value can"
     return [f"{only}: {whose} be below {least:.2g}, and the intervals are too short."]
+
+
+def _never_met(units: pd.DataFrame) -> list[str]:
+    """Pairs without a test beside others that have one."""
+    if fewest(units) is None:
+        return []
+    losses = list(units.index)
+    pairs = [f"{a} and {b}" for k, a in enumerate(losses) for b in losses[k + 1 :] if not units.loc[a, b] >= 2]
+    return [f"Not compared, since fewer than two cases have a score of both: {', '.join(pairs)}."] if pairs else []
 
 
 def _untested(total: int, name: str, units: pd.DataFrame) -> list[str]:

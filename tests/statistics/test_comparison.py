@@ -285,3 +285,33 @@ def test_against_a_loss_gathers_what_the_tables_say_of_each_pair():
 def test_against_a_loss_that_was_not_compared_is_refused():
     with pytest.raises(ScoreTableError, match="'Lovasz' was not compared; expected one of"):
         found({"CE": CE, "sDice": BETTER}).against("Lovasz")
+
+
+def test_pairs_that_share_no_case_are_told_and_give_no_mark():
+    half = len(CE) // 2
+    late = np.where(np.arange(45) >= half, CE + 0.2, np.nan)
+    early = np.where(np.arange(45) < half, CE - 0.3, np.nan)
+    result = found({"CE": CE, "sDice": late, "Lovasz": early}, resamples=2000)
+    assert math.isnan(result.superior.loc["sDice", "Lovasz"])
+    assert result.marks["Lovasz"] == ""
+    assert "Not compared, since fewer than two cases have a score of both: sDice and Lovasz." in result.notes
+
+
+def test_so_few_cases_that_nothing_can_be_significant_give_no_mark():
+    four, five = (found({"CE": [0.1] * n, "wCE": [0.2] * n, "sDice": [0.3] * n}, resamples=500) for n in (4, 5))
+    assert four.superior.loc["sDice", "CE"] == five.superior.loc["sDice", "CE"] == 0
+    assert set(four.marks) == {""}
+    assert five.marks.to_dict() == {"CE": "italic", "wCE": "", "sDice": "grey"}
+
+
+def test_one_case_gives_no_mark():
+    assert set(found({"CE": [0.1], "wCE": [0.2], "sDice": [0.3]}, resamples=100).marks) == {""}
+
+
+def test_the_direction_follows_the_name_may_be_said_and_is_told_where_it_is_guessed():
+    assert found({"CE": CE, "sDice": BETTER}, metric="hd95_mm", resamples=2000).marks["CE"] == "grey"
+    guessed = found({"CE": CE, "sDice": BETTER}, metric="zeal", resamples=2000)
+    assert guessed.marks["sDice"] == "grey"
+    assert guessed.notes == ("zeal is no metric known here: a higher value was taken as the better one.",)
+    said = found({"CE": CE, "sDice": BETTER}, metric="zeal", lower=True, resamples=2000)
+    assert (said.marks["CE"], said.lower, said.notes) == ("grey", True, ())

@@ -48,9 +48,14 @@ def test_the_level_itself_is_not_significant():
     assert marks([0.6, 0.7], [[1, 0.95], [0.05, 1]], alpha=0.051) == ["italic", "grey"]
 
 
-def test_without_a_test_nothing_is_inferior():
-    assert marks([0.1, 0.5, 0.9], np.full((3, 3), np.nan)) == ["grey"] * 3
+def test_without_a_test_there_is_no_mark():
+    assert marks([0.1, 0.5, 0.9], np.full((3, 3), np.nan)) == [""] * 3
     assert marks([0.1, 0.9], np.full((2, 2), np.nan)) == ["", ""]
+
+
+def test_a_loss_never_set_against_the_best_is_not_top_ranked():
+    p = [[1, 0.99, 0.01], [0.01, 1, np.nan], [0.99, np.nan, 1]]  # b beats a, a beats c; b and c share no case
+    assert marks([0.6, 0.8, 0.25], p) == ["", "grey", ""]
 
 
 def test_a_loss_without_a_mean_is_left_out():
@@ -63,11 +68,13 @@ def test_best_follows_the_direction():
     assert marks([3.0, 9.0, 8.0], p, lower=True) == ["grey", "", ""]
 
 
-@pytest.mark.parametrize("metric", ["hausdorff_mm", "avd_ml"])
+@pytest.mark.parametrize(
+    "metric", ["hausdorff_mm", "avd_ml", "hd95_mm", "HD95", "hausdorff95_mm", "assd_mm", "dice_loss"]
+)
 def test_distances_and_volume_differences_are_better_low(metric):
     assert lower_is_better(metric)
 
 
-@pytest.mark.parametrize("metric", ["dice", "jaccard", "accuracy", "F0.5", "F2.0"])
+@pytest.mark.parametrize("metric", ["dice", "jaccard", "accuracy", "F0.5", "F2.0", "nsd_2mm", "surface_dice_1_mm"])
 def test_similarities_are_better_high(metric):
     assert not lower_is_better(metric)
