@@ -260,8 +260,8 @@ def _about_tests(findings: Findings) -> Iterator[str]:
     )
     if findings.settings["correction"]:
         yield (
-            "P-values are corrected for multiple comparisons within each data set and measure (Holm): the one-sided over "
-            "both directions of every pair, the two-sided over the pairs."
+            "P-values are corrected for multiple comparisons within each data set and measure (Holm): the one-sided "
+            "over both directions of every pair, the two-sided over the pairs."
         )
     else:
         yield "P-values are not corrected for multiple comparisons, as in the paper."
