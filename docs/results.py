@@ -14,22 +14,32 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from kerasmetricloss import reports
 from kerasmetricloss.reports import directory, findings, results
-from kerasmetricloss.reports.answers import answers
-from kerasmetricloss.reports.style import count, dataset_title
+from kerasmetricloss.reports.answers import verdict
+from kerasmetricloss.reports.style import count, dataset_title, loss_title, number, p_value
 from kerasmetricloss.reports.tables import to_markdown
 from kerasmetricloss.scores import ScoreTable
+from kerasmetricloss.statistics import FEW_UNITS, Comparison, undecidable
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT, README = ROOT / "data", ROOT / "docs" / "results", ROOT / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
 RECIPE = "table2"
 ORDER = ("mo17", "po18-unet", "po18-deeplab", "br18", "wm17", "wm17dm")
+ABOUT = {
+    "mo17": "the lower-left third molar on panoramic radiographs, a picture around each",
+    "po18-unet": "polyps on colonoscopy frames (CVC-ClinicDB), a small U-Net",
+    "po18-deeplab": "the same frames, DeepLab on VGG16 with ImageNet weights",
+    "br18": "whole tumour on FLAIR and T1 (BRATS 2018)",
+    "wm17": "white matter hyperintensities on FLAIR and T1, a small U-Net in patches",
+    "wm17dm": "the same subjects, a small DeepMedic in patches",
+}
 MOVED = {"--root": "FOLDER", "--out": "STUDY", "--weights": "FILE"}  # paths of the machine that ran it
 
 
@@ -81,31 +91,69 @@ def thaw(folder: Path) -> None:
 
 
 def block(folder: Path) -> str:
-    """What the README says: Table II's rows, the answer for each data set, and how each was trained."""
+    """What the README says: Table II's rows, a line for each data set, and how each was trained."""
     found = findings.find(directory.read_study(folder).chapter(RECIPE))
-    table = results.means_table(found, found.main, caption="Mean over the cases that a network never saw in training")
-    notes = {place.title: " ".join(comparison.notes) for place, comparison in found.headline}
-    told = [
-        f"- **{one.head}** {one.text} {notes.get(one.head.partition('.')[0], '')}".rstrip() for one in answers(found)
-    ]
+    table = results.means_table(found, found.main, caption=_caption(found))
+    lines = [_line(found, place, comparison) for place, comparison in found.headline]
     trained = [f"| {dataset_title(name)} | {_trained(made)} |" for name, made in found.study.made.items()]
     head = ["| | cases | network and size | epochs, rates | minutes |", "|---|---|---|---|---|"]
-    return "\n".join([to_markdown(table), *told, "", *head, *trained, ""])
+    return "\n".join([to_markdown(table), *lines, "", *head, *trained, ""])
+
+
+def _caption(found: findings.Findings) -> str:
+    chosen = {made["selection"] for made in found.study.made.values()}
+    caption = "Means over cases outside the training folds."
+    if chosen == {"reported fold"}:
+        caption += " As in the paper the epoch was chosen on the same cases, so all scores are a little too high."
+    return caption
+
+
+def _line(found: findings.Findings, place: findings.Place, comparison: Comparison) -> str:
+    """One data set in a line: what it is, how many losses beat cross-entropy, by how much the best, how sure."""
+    name = comparison.dataset
+    told = f"- **{place.title}**: {ABOUT[name]}."
+    rivals = findings.sensitive(comparison)
+    against = comparison.against(findings.CROSS_ENTROPY)
+    if undecidable(comparison.fewest, comparison.settings["alpha"]):
+        return f"{told} {count(comparison.cases, 'case')}: too few to tell anything, so nothing is marked."
+    better, worse = verdict(comparison)
+    best = comparison.means[rivals].idxmax()
+    row = against.loc[best]
+    low, high = number(row["low"], signed=True), number(row["high"], signed=True)
+    p = p_value(row["superior"], resolution=comparison.resolution())
+    p = f"p {p}" if p[0] in "<≤" else f"p = {p}"
+    told += f" {len(better)} of {count(len(rivals), 'loss', 'losses')} made for overlap "
+    told += f"{'beats' if len(better) == 1 else 'beat'} CE, {len(worse)} {'is' if len(worse) == 1 else 'are'} worse. "
+    told += f"{loss_title(best)} minus CE: {number(row['difference'], signed=True)} ({low} to {high}, {p})."
+    return " ".join([told, *_doubts(found, place, comparison, rivals)])
+
+
+def _doubts(
+    found: findings.Findings, place: findings.Place, comparison: Comparison, rivals: list[str]
+) -> Iterator[str]:
+    together = found.grouped.get((place, comparison.metric))
+    if together is not None and undecidable(together.groups, together.settings["alpha"]):
+        yield f"The cases come from {count(together.groups, 'sequence')} only, too few to resample whole sequences."
+    elif together is not None:
+        better, worse = verdict(together)
+        yield f"With whole sequences resampled: {len(better)} of {len(rivals)} beat CE, {len(worse)} worse."
+    if comparison.fewest < FEW_UNITS:
+        yield f"With {count(comparison.fewest, 'case')} the bootstrap is too bold: doubt a p near 0.05."
 
 
 def _trained(made: dict) -> str:
     data, training, preparation = made["data"], made["training"], made["preparation"]
     cases = count(data["cases"], "case")
     if data["groups"] < data["cases"]:
-        cases += f", {count(data['groups'], 'group')}"
+        cases += f", {count(data['groups'], 'sequence')}"
     box = "×".join(map(str, (made.get("patch") or preparation)["output_size"]))
     grid = f" voxels of {preparation['spacing_mm']:g} mm" if preparation["spacing_mm"] else " pixels"
     network = f"{made['network']['name']} ({made['parameters']:,} parameters), output {box}{grid}"
-    epochs = f"{training['epochs']} of CE at {training['rate']:g}, then {training['post_epochs']} "
+    epochs = f"up to {training['epochs']} of CE at {training['rate']:g}, then up to {training['post_epochs']} "
     epochs += f"at {training['post_rate']:g}"
     folds = count(made["folds"]["used"], "fold")
     if "only" in made["folds"]:
-        folds = f"fold {', '.join(map(str, made['folds']['only']))} of {made['folds']['requested']}"
+        folds = f"fold {', '.join(map(str, made['folds']['only']))} of {made['folds']['requested']} scored"
     return f"{cases}, {folds} | {network} | {epochs} | {made['minutes']:.0f}"
 
 
