@@ -1,6 +1,8 @@
 """`status` and `plan`: how far a study is, and what one will take."""
 
 import argparse
+import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,11 @@ USUAL_EPOCHS = 200  # a guess at how long a training lasts before it stops early
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    status = commands.add_parser("status", help="how far a study is: done, running, failed, time left")
+    status = commands.add_parser(
+        "status",
+        help="how far a study is: done, running, failed, time left",
+        description="Say which tables of a study stand, what runs or failed, and how long the rest takes.",
+    )
     status.add_argument("directory", type=Path, help="directory of the study")
     status.set_defaults(handler=_status)
 
@@ -24,6 +30,7 @@ def add_commands(commands: Any) -> None:
     plan.add_argument("recipe", help="a table or figure, such as table3")
     plan.add_argument("--dataset", help="data set, or several separated by commas (default: the recipe's)")
     plan.add_argument("--scale", choices=("small", "paper"), default="paper", help="(default: paper)")
+    plan.add_argument("--losses", metavar="A,B", help="losses, a module:Name of your own too (default: the recipe's)")
     plan.add_argument("--folds", type=positive, default=5, help="folds (default: 5)")
     plan.add_argument("--cases", type=positive, help="cases (default: as many as the paper had)")
     plan.add_argument(
@@ -40,7 +47,7 @@ def _status(options: argparse.Namespace) -> None:
 
     found = studies.status(options.directory)
     if found.recipes:
-        print(f"tables stand for: {', '.join(found.recipes)}")
+        print(f"tables stand for: {', '.join(found.recipes)}; {found.finished} trainings are finished")
     for dataset, folds in found.folds.items():
         print(f"of {dataset} they hold fold{'s' * (len(folds) > 1)} {', '.join(map(str, folds))} only")
     if found.planned:
@@ -60,6 +67,9 @@ def _plan(options: argparse.Namespace) -> None:
     from kerasmetricloss import studies
 
     recipe = studies.recipe(options.recipe)
+    if options.losses:
+        sys.path.insert(0, str(Path.cwd()))  # a loss of the user's own is found where the command is typed
+        recipe = dataclasses.replace(recipe, losses=tuple(name.strip() for name in options.losses.split(",")))
     cells = hours = gigabytes = 0.0
     for dataset in (options.dataset or recipe.dataset).split(","):
         setup = studies.setup(dataset.strip(), options.scale, recipe)
@@ -81,6 +91,8 @@ def _plan(options: argparse.Namespace) -> None:
         f"{_lasting(hours / options.gpus)} on {options.gpus} device{'s' * (options.gpus > 1)}, "
         f"at most {gigabytes:.1f} GB. Assumed: {options.epochs} epochs a training, or as many as the scale allows."
     )
+    if options.gpus > 1 and options.step_seconds is None:
+        print("The step was timed on this machine. If the devices are others, time one there: --step-seconds.")
 
 
 def _lasting(hours: float) -> str:

@@ -33,7 +33,7 @@ def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
         "--images",
         action="append",
         metavar="PATTERN",
-        help="images below the root, as '*/pre/FLAIR.nii.gz' or 'frames/{id}.jpg'; once a channel",
+        help="images below the root, as '*/pre/FLAIR.nii.gz' or 'frames/{id}.jpg'; once per channel",
     )
     folder.add_argument(
         "--truth", action="append", metavar="PATTERN", help="truths below the root; once, or once a label"

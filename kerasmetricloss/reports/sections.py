@@ -231,7 +231,7 @@ def _groups(findings: Findings) -> tuple[Block, ...]:
     few = sorted({note for c in findings.grouped.values() for note in c.notes if note.startswith("Only")})
     why = (
         "Some cases share a group: frames of one sequence, slabs of one patient. They are alike, so they tell less "
-        "than as many independent cases, and p-values over single cases flatter."
+        "than as many independent cases, and p-values over single cases are too small."
     )
     return (Text(why), TableBlock(table), *map(Text, few))
 

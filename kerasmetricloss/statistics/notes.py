@@ -24,7 +24,7 @@ def describe(values: pd.DataFrame, groups: int, units: pd.DataFrame, settings: d
     elif groups < cases:
         notes.append(
             f"The {cases} cases come from {groups} groups and were resampled one by one. Cases of a group are alike, "
-            "so these p-values flatter; resample whole groups to see by how much."
+            "so these p-values are too small; resample whole groups to see by how much."
         )
     left_out = [f"{loss} {count}" for loss, count in values.isna().sum().items() if count]
     if left_out:

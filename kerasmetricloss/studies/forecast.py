@@ -13,7 +13,7 @@ from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.recipes import TRAINS, Recipe
-from kerasmetricloss.studies.request import trained_name
+from kerasmetricloss.studies.request import loss_configuration, trained_name
 from kerasmetricloss.studies.settings import Setup
 
 STEPS = 3  # timed, after one that compiles
@@ -64,10 +64,12 @@ def forecast(
         step_seconds: Seconds of a training step where it will run; measured here where None.
 
     Raises:
-        StudyError: The recipe trains nothing.
+        StudyError: The recipe trains nothing, or names a loss that there is not.
     """
     if recipe.kind != TRAINS:
         raise StudyError(f"{recipe.name} trains nothing; just run it.")
+    for name in recipe.losses:
+        loss_configuration(name, prior=[0.5])
     cases = cases or CATALOG[setup.reader].cases
     sets, trained = max(1, len(recipe.ratios)), len(dict.fromkeys(map(trained_name, recipe.losses)))
     cells = sets * folds * (1 + trained)

@@ -22,6 +22,7 @@ class Status:
         folds: Data set -> the folds that they hold, where they were asked for one by one.
         planned: Trainings of the run that is going on or was stopped; 0 where none is.
         done: How many of them are finished.
+        finished: Finished trainings of all runs.
         running: Title, epoch and epochs at most of each training in work.
         failed: Title and problem of each training that failed in the last run.
         seconds_left: What the rest takes on one device, from the mean of each phase; None before anything finished.
@@ -32,6 +33,7 @@ class Status:
     folds: dict[str, tuple[int, ...]]
     planned: int
     done: int
+    finished: int
     running: tuple[dict[str, Any], ...]
     failed: tuple[dict[str, Any], ...]
     seconds_left: float | None
@@ -62,6 +64,7 @@ def status(out: Path) -> Status:
         },
         planned=len(planned),
         done=len(done),
+        finished=sum((path / RESULT).is_file() for path in store.root.glob("*/")) if store.root.is_dir() else 0,
         running=tuple(running) if alive else (),
         failed=tuple(failed),
         seconds_left=_seconds_left(store, [cell["directory"] for cell in planned], left),

@@ -43,6 +43,19 @@ def test_plan_prints_what_a_recipe_takes(capsys):
     assert "31.5 days on 1 device," in capsys.readouterr().out
 
 
+def test_a_plan_counts_the_losses_asked_for_and_says_where_its_step_was_timed(capsys):
+    main(
+        ["plan", "table2", "--scale", "small", "--cases", "4", "--folds", "2", "--losses", "CE,sDice-L2", "--gpus", "3"]
+    )
+    said = capsys.readouterr().out
+    assert "po18: 6 trainings" in said  # two folds of one pre-training and two losses
+    assert "timed on this machine" in said
+    with pytest.raises(SystemExit) as stopped:
+        main(["plan", "table2", "--losses", "CE,Dise", "--step-seconds", "1"])
+    assert stopped.value.code == 2
+    assert "Dise" in capsys.readouterr().err
+
+
 def test_a_plan_fetches_no_weights(monkeypatch):
     asked = []
     build = models.deeplab_vgg16
