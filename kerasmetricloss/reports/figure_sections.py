@@ -1,5 +1,7 @@
 """The sections of a chapter on a figure made from scores: what it shows, the figure, the same in numbers."""
 
+import math
+
 import numpy as np
 
 from kerasmetricloss.reports.answers import answers
@@ -82,10 +84,11 @@ def _deciles(findings: Findings) -> list[Block]:
 
 def _decile_table(findings: Findings, metric: str, place: object) -> Table:
     curve = curve_of(findings, metric, place)
+    box = findings.study.made.get(place.dataset, {}).get("preparation", {}).get("output_size")
     rows = [
         Row(
             "",
-            f"{curve.borders[part]:,.0f} to {curve.borders[part + 1]:,.0f}",
+            _sizes(curve.borders[part], curve.borders[part + 1], math.prod(box) if box else None),
             (Cell(str(int(curve.counts[part]))), *(Cell(number(mean)) for mean in curve.means.iloc[part])),
         )
         for part in range(len(curve.counts))
@@ -94,8 +97,14 @@ def _decile_table(findings: Findings, metric: str, place: object) -> Table:
         caption=f"{place.title}: {metric_title(metric)} by object size",
         columns=("cases", *map(loss_title, curve.means.columns)),
         rows=tuple(rows),
-        corner="foreground voxels",
+        corner="foreground voxels, and % of the image" if box else "foreground voxels",
     )
+
+
+def _sizes(low: float, high: float, image: int | None) -> str:
+    """From size to size: in voxels, and in % of an image of so many as the paper's Fig. 4 has it."""
+    voxels = f"{low:,.0f} to {high:,.0f}"
+    return voxels if image is None else f"{voxels} ({100 * low / image:.2g} to {100 * high / image:.2g} %)"
 
 
 def _by_volume(findings: Findings) -> list[Answer]:
