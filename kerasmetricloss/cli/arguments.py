@@ -22,6 +22,11 @@ def fold_numbers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(positive(number.strip()) for number in text.split(",")))
 
 
+def seed_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers from 0 on, separated by commas."""
+    return tuple(dict.fromkeys(natural(number.strip()) for number in text.split(",")))
+
+
 def level(text: str) -> float:
     """A number between 0 and 1, such as a level of significance."""
     try:

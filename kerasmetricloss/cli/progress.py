@@ -36,6 +36,7 @@ def add_commands(commands: Any) -> None:
     plan.add_argument(
         "--epochs", type=positive, default=USUAL_EPOCHS, help=f"epochs a training (default: {USUAL_EPOCHS})"
     )
+    plan.add_argument("--seeds", type=positive, default=1, help="trainings of each network (default: 1)")
     plan.add_argument("--gpus", type=positive, default=1, help="devices that train at once (default: 1)")
     plan.add_argument("--step-seconds", type=float, metavar="S", help="seconds of a step (default: timed here)")
     plan.set_defaults(handler=_plan)
@@ -80,6 +81,7 @@ def _plan(options: argparse.Namespace) -> None:
             cases=options.cases,
             epochs=options.epochs,
             step_seconds=options.step_seconds,
+            seeds=options.seeds,
         )
         print(
             f"{setup.dataset}: {found.cells} trainings, {found.steps:,} steps of {found.step_seconds:.3f} s "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasmetricloss.cli.arguments import fold_numbers, natural, positive
+from kerasmetricloss.cli.arguments import fold_numbers, natural, positive, seed_numbers
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
@@ -94,6 +94,13 @@ def _add_run_arguments(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--seed", type=natural, default=0, help="seed of folds, weights, order and augmentation (default: 0)"
+    )
+    run.add_argument(
+        "--seeds",
+        type=seed_numbers,
+        default=(),
+        metavar="S,S",
+        help="train each network once with each of these seeds and take the mean of a case's scores (default: --seed)",
     )
     run.add_argument(
         "--cases",
@@ -217,6 +224,7 @@ def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
         inner_validation=options.inner_validation,
         splits=options.splits,
         seed=options.seed,
+        seeds=options.seeds,
         phantoms=0 if options.root else cases,
         command=options.command,
         tensorboard=options.tensorboard,

@@ -254,7 +254,8 @@ def _about_selection(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
 def _about_tests(findings: Findings) -> Iterator[str]:
     seeds = findings.study.scores.frame["seed"].nunique()
     yield (
-        f"Scores are means over {seeds} training seeds."
+        f"Each network was trained {seeds} times with other seeds, and a case's score is the mean of them. Curves and "
+        "examples are those of the first seed."
         if seeds > 1
         else "Each network was trained once. The p-values speak of other cases, not of other trainings."
     )

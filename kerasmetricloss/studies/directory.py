@@ -28,7 +28,19 @@ FINISHED = "study.json"
 RUNNING = "running.json"
 # Scores of a data set under different values of these do not belong into one table.
 # The seed decides the folds, so it is named before them.
-FIXED = ("network", "scale", "selection", "preparation", "reading", "patch", "training", "seed", "backend", "folds")
+FIXED = (
+    "network",
+    "scale",
+    "selection",
+    "preparation",
+    "reading",
+    "patch",
+    "training",
+    "seed",
+    "backend",
+    "folds",
+    "seeds",
+)
 Description = dict[str, Any]
 
 
@@ -52,6 +64,7 @@ def describe_data(request: Request, data: StudyData, cut: Sequence[Fold]) -> Des
         "patch": setup.patch,
         "training": asdict(setup.training),
         "seed": request.seed,
+        "seeds": list(request.training_seeds),
         "backend": keras.backend.backend(),
         "devices": request.devices,
         **provenance.made_with(),
@@ -199,13 +212,13 @@ def write_json(path: Path, value: Description) -> None:
 def _refuse_other_settings(out: Path, name: str, before: Description, new: Description) -> None:
     for key in FIXED:
         old, now = _comparable(key, before, new)
-        if key == "folds" and old != now and _same_cut(old, now):
+        if old != now and (key == "seeds" or (key == "folds" and _same_cut(old, now))):
             left = [loss for loss in before["losses"] if loss not in new["losses"]]
             if not left:
                 continue
             raise StudyError(
-                f"{out} holds other folds of {name} for {', '.join(left)}, which this run does not train: one table "
-                "needs the same folds for every loss. Name them too with --losses, or choose another --out."
+                f"{out} holds other {key} of {name} for {', '.join(left)}, which this run does not train: one table "
+                f"needs the same {key} for every loss. Name them too with --losses, or choose another --out."
             )
         if old != now:
             hint = " (the digest is of each case's fold and group: --splits, --groups)" if key == "folds" else ""
@@ -220,6 +233,8 @@ def _comparable(key: str, before: Description, new: Description) -> tuple[Any, A
     old, now = before.get(key), new[key]
     if key == "reading" and old is None:
         old = _reading_of(before.get("data", {}))
+    if key == "seeds" and old is None:
+        old = [before.get("seed")]
     if key == "folds" and old is not None and "digest" not in old:
         old = old | {"digest": now["digest"]}
     return old, now

@@ -51,7 +51,14 @@ class Forecast:
 
 
 def forecast(
-    recipe: Recipe, setup: Setup, *, folds: int, cases: int | None, epochs: int, step_seconds: float | None = None
+    recipe: Recipe,
+    setup: Setup,
+    *,
+    folds: int,
+    cases: int | None,
+    epochs: int,
+    step_seconds: float | None = None,
+    seeds: int = 1,
 ) -> Forecast:
     """Count a recipe's trainings and their cost.
 
@@ -62,6 +69,7 @@ def forecast(
         cases: Cases; the paper's number where None.
         epochs: Epochs that a training is assumed to last before it stops early; the setup's limits hold.
         step_seconds: Seconds of a training step where it will run; measured here where None.
+        seeds: How often each network is trained.
 
     Raises:
         StudyError: The recipe trains nothing, or names a loss that there is not.
@@ -72,11 +80,11 @@ def forecast(
         loss_configuration(name, prior=[0.5])
     cases = cases or CATALOG[setup.reader].cases
     sets, trained = max(1, len(recipe.ratios)), len(dict.fromkeys(map(trained_name, recipe.losses)))
-    cells = sets * folds * (1 + trained)
+    cells = seeds * sets * folds * (1 + trained)
     training_cases = cases - cases // folds
     limits = setup.training
     epochs_a_fold = min(epochs, limits.epochs) + trained * min(epochs, limits.post_epochs)
-    steps = sets * folds * epochs_a_fold * _steps(setup, training_cases)
+    steps = seeds * sets * folds * epochs_a_fold * _steps(setup, training_cases)
     channels = len(setup.channels or CATALOG[setup.reader].channels)
     labels = len(setup.labels or ("one",))
     box, margin = networks.boxes(setup.network, _box(setup))
@@ -84,7 +92,7 @@ def forecast(
     if step_seconds is None:
         step_seconds, measured = _measure(setup, box, margin, channels, labels)
     voxels = math.prod(n + 2 * margin for n in box)
-    predictions = sets * (1 + trained) * cases * math.prod(box) * labels
+    predictions = seeds * sets * (1 + trained) * cases * math.prod(box) * labels
     weights = (
         cells
         * 4

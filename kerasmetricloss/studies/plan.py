@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 import keras
@@ -35,26 +36,26 @@ def tasks(request: Request, data: StudyData, folds: Sequence[Fold], names: Seque
         names: The losses by the names of the tables; names of one loss share its training.
 
     Returns:
-        Fold by fold: the pre-training, then one task a loss.
+        Seed by seed, fold by fold: the pre-training, then one task a loss.
     """
     trained = dict.fromkeys(map(trained_name, names))
     planned = []
-    for fold in folds:
-        first = _cell(request, data, fold, "pre", PRETRAINING_LOSS)
+    for seed, fold in product(request.training_seeds, folds):
+        first = _cell(request, data, fold, seed, PRETRAINING_LOSS)
         planned.append(Task(first, fold, None))
-        planned += [Task(_cell(request, data, fold, "post", name, first), fold, first) for name in trained]
+        planned += [Task(_cell(request, data, fold, seed, name, first), fold, first) for name in trained]
     return planned
 
 
-def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, pretrained: Cell | None = None) -> Cell:
-    setup = request.setup
+def _cell(request: Request, data: StudyData, fold: Fold, seed: int, loss: str, pretrained: Cell | None = None) -> Cell:
+    setup, phase = request.setup, "pre" if pretrained is None else "post"
     training = setup.training.phase(phase)
     if training["augmentation"]:
         training["augmentation"] = asdict(pipelines.Augmentation())
     configuration: dict[str, Any] = {
         "data": fold_configuration(data, fold),
         "network": networks.identity(setup.network),
-        "seed": request.seed,
+        "seed": seed,
         "backend": keras.backend.backend(),
         "phase": phase,
         "loss": loss_configuration(loss, prior=data.prior),
@@ -63,4 +64,4 @@ def _cell(request: Request, data: StudyData, fold: Fold, phase: str, loss: str, 
     }
     if setup.patch is not None:
         configuration["patch"] = setup.patch
-    return Cell(data.dataset, setup.network["name"], loss, request.seed, fold.index, phase, configuration)
+    return Cell(data.dataset, setup.network["name"], loss, seed, fold.index, phase, configuration)

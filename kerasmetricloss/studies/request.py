@@ -32,6 +32,8 @@ class Request:
         only_folds: The folds to train, counted from 1; all where empty.
         splits: File of published folds, as `datasets.read_splits` takes it; None makes folds.
         seed: Seed of folds, weights, order and augmentation.
+        seeds: Seeds of the trainings where each network is trained more than once; the scores of a case are their mean.
+            `seed` alone where empty.
         phantoms: Number of phantoms to make at `root` first; 0 takes what is there.
         command: The command that was typed.
         tensorboard: Write the curves of each training for TensorBoard, below `out/tensorboard`.
@@ -51,6 +53,7 @@ class Request:
     inner_validation: float = 0.0
     splits: Path | None = None
     seed: int = 0
+    seeds: tuple[int, ...] = ()
     phantoms: int = 0
     command: str = ""
     tensorboard: bool = False
@@ -71,6 +74,11 @@ class Request:
     def names(self) -> tuple[str, ...]:
         """The losses by the names of the paper's table, in the order asked for."""
         return tuple(_paper_name(name) for name in self.losses or self.recipe.losses)
+
+    @property
+    def training_seeds(self) -> tuple[int, ...]:
+        """The seeds that every network is trained with, one after the other."""
+        return tuple(dict.fromkeys(self.seeds)) or (self.seed,)
 
     @property
     def selection(self) -> str:

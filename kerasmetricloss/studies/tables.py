@@ -64,14 +64,14 @@ def put_together(out: Path, store: CellStore, parts: Sequence[Part]) -> dict[str
     scores, before, curves, shown, facts = [], [], [], [], {}
     for part in parts:
         data, tasks, losses = part.data, part.tasks, part.losses
+        once = [task for task in tasks if task.cell.seed == tasks[0].cell.seed]  # what is drawn is of the first seed
         table = ScoreTable.concat(_scores(store, task.cell, loss) for loss, task in _posts(tasks, losses))
         scores.append(table)
         before += [_scores(store, task.cell, task.cell.loss) for task in tasks if task.cell.phase == "pre"]
-        curves += [
-            row for task in tasks if task.cell.phase == "pre" for row in _curve(store, task.cell, task.cell.loss)
-        ]
-        curves += [row for loss, task in _posts(tasks, losses) for row in _curve(store, task.cell, loss)]
-        shown += examples.collect(table, data, store, tasks, losses)
+        curves += [row for task in once if task.cell.phase == "pre" for row in _curve(store, task.cell, task.cell.loss)]
+        curves += [row for loss, task in _posts(once, losses) for row in _curve(store, task.cell, loss)]
+        drawn = ScoreTable.concat(_scores(store, task.cell, loss) for loss, task in _posts(once, losses))
+        shown += examples.collect(drawn, data, store, once, losses)
         facts[data.dataset] = _facts(store, tasks)
     kept_curves = _kept(out / CURVES, standing)
     _write_frame(out / CURVES, pd.concat([kept_curves, pd.DataFrame(curves)], ignore_index=True))
