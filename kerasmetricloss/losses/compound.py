@@ -98,6 +98,8 @@ class PartMetric(keras.metrics.Mean):
         dtype: dtype of the metric.
     """
 
+    _direction = "down"  # what mode="auto" of Keras' callbacks reads
+
     def __init__(self, *, loss: keras.losses.Loss, name: str | None = None, dtype: Any = None):
         super().__init__(name=name or _plain_name(loss), dtype=dtype)
         self.loss = loss

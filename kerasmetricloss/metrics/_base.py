@@ -48,12 +48,15 @@ class CaseMetric(keras.metrics.Metric):
 
     Subclasses compute `_values(batch)`. What differs from case to case (a spacing) is a further keyword argument of
     theirs, which `update_state` takes too and hands on by `_update`. All state is sums, so replicas add up exactly.
+    They set `_direction` to "up" or "down", as Keras' own metrics do: callbacks that watch a metric with mode="auto"
+    read it.
 
     Args:
         threshold: A voxel is foreground where its probability is above this; strict. Exclusive classes take the
             largest instead.
         per_class: False for one number. True, or one name a class, for a value a class beside it: `result()` is then
-            a dict, {"dice_score": mean, "dice_score_0": first class, ...}, and `fit` logs each entry.
+            a dict, {"dice_score": mean, "dice_score_0": first class, ...}, and `fit` logs each entry. A callback
+            that watches a class needs mode="min" or "max": Keras finds the direction of the mean alone.
         name: Name in the logs; None for the class' own.
         dtype: Type that `keras.metrics.Metric` stands for; the sums are float32, or float64 with "float64".
         **settings: The fields of `similarities.Layout`.

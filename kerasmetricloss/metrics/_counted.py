@@ -36,6 +36,8 @@ class CountMetric(CaseMetric):
         **settings: The fields of `similarities.Layout` and `similarities.Overlap`.
     """
 
+    _direction = "up"
+
     def __init__(
         self,
         *,

@@ -11,7 +11,8 @@ class ScoreAfterEpoch(keras.callbacks.Callback):
     """Predict given data after an epoch, score it, and add the results to the epoch's logs.
 
     For surface distances, which need concrete arrays, while training stays compiled. The results are in `History`,
-    and callbacks after this one in the list (`EarlyStopping`, `ModelCheckpoint`) can watch them.
+    and callbacks after this one in the list (`EarlyStopping`, `ModelCheckpoint`) can watch them, with mode="min" or
+    mode="max": Keras finds the direction of compiled metrics alone.
 
     Args:
         x: Inputs of the model: arrays (or a list, tuple or dict of them) with the cases first; or batches

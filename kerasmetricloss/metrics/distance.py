@@ -143,6 +143,7 @@ class HausdorffDistance(SurfaceMetric):
     """
 
     default_name = "hausdorff_distance"
+    _direction = "down"
 
     def __init__(
         self,
@@ -207,6 +208,7 @@ class NormalizedSurfaceDistance(SurfaceMetric):
     """
 
     default_name = "normalized_surface_distance"
+    _direction = "up"
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class AbsoluteVolumeDifference(CaseMetric):
     """
 
     default_name = "absolute_volume_difference"
+    _direction = "down"
 
     def __init__(self, *, voxel_volume_ml: float, **settings: Unpack[CaseSettings]) -> None:
         super().__init__(**settings)

@@ -175,6 +175,16 @@ def test_surface_metrics_work_in_a_model_that_runs_eagerly(tmp_path):
         assert found[ALL[name]().default_name] == pytest.approx(score(ALL[name](), TRUTH, predicted), rel=1e-5)
 
 
+@EACH
+def test_callbacks_that_watch_a_metric_know_which_way_is_better(name, tmp_path):
+    model = model_with(ALL[name](), run_eagerly=name not in COMPILED)
+    watched = f"val_{ALL[name]().default_name}"
+    best = keras.callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor=watched, save_best_only=True)
+    callbacks = [keras.callbacks.EarlyStopping(watched), keras.callbacks.ReduceLROnPlateau(watched), best]
+    model.fit(PREDICTION[..., :1], TRUTH, validation_split=0.34, callbacks=callbacks, verbose=0)
+    assert {callback.monitor_op for callback in callbacks} == {ops.less if name in BEST_IS_ZERO else ops.greater}
+
+
 def test_weighted_metrics_of_compile_get_the_sample_weights():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((5, 6, 2)), keras.layers.Activation("linear")])
