@@ -9,7 +9,7 @@ from keras import ops
 from kerasmetricloss.losses._base import SegmentationLoss, replicas
 from kerasmetricloss.losses.extension import binned_extension, sorted_extension
 from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, class_mean, total
-from kerasmetricloss.similarities.settings import choose
+from kerasmetricloss.similarities.checks import choose
 
 
 class LovaszLoss(SegmentationLoss):

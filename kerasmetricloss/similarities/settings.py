@@ -3,7 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, Literal, TypedDict
+
+from kerasmetricloss.similarities.checks import choose, flag, number, several, whole
 
 Classes = Literal["independent", "exclusive"]
 Pool = Literal["image", "batch"]
@@ -16,7 +19,7 @@ class LayoutSettings(TypedDict, total=False):
     from_logits: bool
     data_format: Literal["channels_last", "channels_first"] | None
     include: Sequence[int] | None
-    class_weights: Sequence[float] | None
+    class_weights: Sequence[float] | Mapping[int, float] | None
     ignore_label: int | None
     pool: Pool
 
@@ -31,12 +34,6 @@ class OverlapSettings(LayoutSettings, total=False):
     empty: float
 
 
-def choose(name: str, value: object, choices: tuple) -> None:
-    """Raise ValueError where ``value`` is none of the ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{name}={value!r}, expected one of {', '.join(map(repr, choices))}.")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """How arrays are read: what the classes mean, where they stand, which of them count.
@@ -47,7 +44,8 @@ class Layout:
         from_logits: y_pred holds logits rather than probabilities.
         data_format: "channels_last", "channels_first" or None for Keras' own setting.
         include: the classes that count, by index; None for all. Softmax and argmax see all classes first.
-        class_weights: w, one for each class that counts; the mean over classes is sum w l / sum w. None: equal.
+        class_weights: w, one for each class that counts, in their order, or {class index: w} of all of them; the mean
+            over classes is sum w l / sum w. None: equal.
         ignore_label: voxels whose truth has this value have weight 0.
         pool: "image" sums over each image, "batch" over the whole batch.
 
@@ -64,20 +62,22 @@ class Layout:
     pool: Pool = "image"
 
     def __post_init__(self) -> None:
-        """Check every field; sequences (lists after JSON) become tuples."""
+        """Check every field; sequences (lists after JSON) and mappings become tuples."""
         choose("classes", self.classes, ("independent", "exclusive"))
         choose("data_format", self.data_format, (None, "channels_last", "channels_first"))
         choose("pool", self.pool, ("image", "batch"))
+        object.__setattr__(self, "from_logits", flag("from_logits", self.from_logits))
         if self.include is not None:
-            object.__setattr__(self, "include", tuple(int(i) for i in self.include))
-            if not self.include or min(self.include) < 0 or len(set(self.include)) < len(self.include):
-                raise ValueError(f"include={self.include}, expected different class indices from 0 on.")
+            expected = "a sequence of different class indices from 0 on"
+            include = several("include", self.include, expected, whole, lambda i: i >= 0)
+            if len(set(include)) < len(include):
+                raise ValueError(f"include={include}, expected {expected}.")
+            object.__setattr__(self, "include", include)
         if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", tuple(float(w) for w in self.class_weights))
-            if not all(0 <= w < math.inf for w in self.class_weights) or not any(self.class_weights):
-                raise ValueError(f"class_weights={self.class_weights}, expected numbers >= 0, one of them > 0.")
-        if self.ignore_label is not None and not float(self.ignore_label).is_integer():
-            raise ValueError(f"ignore_label={self.ignore_label}, expected a whole number or None.")
+            object.__setattr__(self, "class_weights", _class_weights(self.class_weights, self.include))
+        if self.ignore_label is not None:
+            expected = "a whole number or None"
+            object.__setattr__(self, "ignore_label", whole("ignore_label", self.ignore_label, expected))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +107,14 @@ class Overlap:
     def __post_init__(self) -> None:
         """Check every field."""
         choose("intersection", self.intersection, ("product", "semimetric"))
-        if not 1 <= self.norm < math.inf:
-            raise ValueError(f"norm={self.norm}, expected a number >= 1.")
-        if not all(0 <= smooth < math.inf for smooth in (self.smooth_nr, self.smooth_dr)):
-            raise ValueError(f"smooth_nr={self.smooth_nr}, smooth_dr={self.smooth_dr}, expected numbers >= 0.")
-        if math.isinf(self.empty):
-            raise ValueError(f"empty={self.empty}, expected a number, or NaN for a metric to leave empty sets out.")
+        ranges = {
+            "norm": ("a number >= 1", lambda x: 1 <= x < math.inf),
+            "smooth_nr": ("a number >= 0", lambda x: 0 <= x < math.inf),
+            "smooth_dr": ("a number >= 0", lambda x: 0 <= x < math.inf),
+            "empty": ("a number, or NaN for a metric to leave empty sets out", lambda x: not math.isinf(x)),
+        }
+        for name, (expected, allowed) in ranges.items():
+            object.__setattr__(self, name, number(name, getattr(self, name), expected, allowed))
 
 
 def from_keywords(form: type, owner: str, keywords: Mapping[str, Any], *, no_overlap: str = "") -> Any:
@@ -135,3 +137,22 @@ def from_keywords(form: type, owner: str, keywords: Mapping[str, Any], *, no_ove
         reason = f": {no_overlap}" if no_overlap and name in Overlap.__dataclass_fields__ else ""
         raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{reason}")
     return form(**keywords)
+
+
+def _class_weights(weights: Any, include: tuple[int, ...] | None) -> tuple[float, ...]:
+    """Return one weight for each class that counts, in their order."""
+    if isinstance(weights, Mapping):
+        classes = include or tuple(range(len(weights)))
+        indices = all(isinstance(key, Integral) and not isinstance(key, bool) for key in weights)
+        if not indices or set(weights) != set(classes):
+            among = "from 0 on, none left out" if include is None else f"that count, those of include={include}"
+            raise ValueError(
+                f"class_weights={dict(weights)}, expected a weight for each of the class indices {among}; or a "
+                "sequence of weights in their order."
+            )
+        weights = [weights[index] for index in classes]
+    expected = "numbers >= 0, one of them > 0, one for each class that counts"
+    found = several("class_weights", weights, expected, number, lambda w: 0 <= w < math.inf)
+    if not any(found):
+        raise ValueError(f"class_weights={found}, expected {expected}.")
+    return tuple(map(float, found))

@@ -354,6 +354,16 @@ def test_config_pickle_and_repr_keep_every_argument(loss):
     assert keras.losses.deserialize(keras.losses.serialize(function)).get_config() == config
 
 
+@every_loss
+def test_weights_by_class_index_are_weights_in_their_order(loss):
+    by_index, in_order = (BUILD[loss](class_weights=w, name="l") for w in ({2: 5.0, 0: 1.0, 1: 3.0}, [1.0, 3.0, 5.0]))
+    assert by_index.get_config() == in_order.get_config()
+    y_true, y_pred = arrays(loss, 5, 6)
+    assert float(by_index(y_true, y_pred)) == float(in_order(y_true, y_pred))
+    with pytest.raises(ValueError, match=r"class_weights has 2 entries for 3 classes"):
+        BUILD[loss](class_weights={0: 1.0, 1: 2.0})(y_true, y_pred)
+
+
 def test_repr_shows_what_differs_from_the_defaults():
     assert repr(losses.SoftDice()) == "SoftDice()"
     assert repr(losses.SoftDice(norm=2, pool="batch", name="d")) == "SoftDice(name='d', pool='batch', norm=2)"

@@ -128,6 +128,13 @@ def test_every_argument_survives_json_pickle_and_repr(name):
 
 
 @EACH
+def test_weights_by_class_index_are_weights_in_their_order(name):
+    by_index, in_order = (ALL[name](class_weights=weights) for weights in ({1: 5.0, 0: 1.0}, [1.0, 5.0]))
+    assert by_index.get_config() == in_order.get_config()
+    assert score(by_index, TRUTH, PREDICTION) == score(in_order, TRUTH, PREDICTION)
+
+
+@EACH
 def test_defaults_are_not_shown(name):
     assert "threshold" not in repr(ALL[name]())
     assert "name" not in repr(ALL[name]())
