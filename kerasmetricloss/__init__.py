@@ -18,8 +18,26 @@ from kerasmetricloss._version import __version__ as __version__
 def _is_own_command() -> bool:
     program = Path(sys.argv[0]).name if getattr(sys, "argv", None) else ""
     if program == "-m":  # while Python looks for the module to run
-        return sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] == ["kerasmetricloss"]
+        program = _module_to_run(sys.orig_argv[1:])
     return program == "kerasmetricloss"
+
+
+def _module_to_run(arguments: list[str]) -> str:
+    """Return what follows -m among the arguments of Python itself: apart, joined to it, or behind other letters."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--check-hash-based-pycs":
+            next(words, "")
+            continue
+        letters = "" if word.startswith("--") else word[1:]
+        for place, letter in enumerate(letters, start=1):
+            # These three take the rest of the word, or else the next word.
+            if letter in "mWX":
+                value = word[place + 1 :] or next(words, "")
+                if letter == "m":
+                    return value
+                break
+    return ""
 
 
 _missing: ImportError | None = None

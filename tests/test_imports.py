@@ -1,9 +1,12 @@
 """What importing the package loads, each time in a fresh process."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+import kerasmetricloss
 
 BLOCKER = """
 import sys
@@ -51,6 +54,43 @@ except ImportError as error:
     message = run(code, blocked=("keras",))
     assert "kerasmetricloss.SoftDice needs Keras 3 and a backend" in message
     assert "pip install 'kerasmetricloss[tensorflow]'" in message
+
+
+def spelled(spelling: str, module: str) -> list[str]:
+    return f"{spelling}{module}".split()
+
+
+@pytest.mark.parametrize("spelling", ["-m ", "-m", "-Im ", "-Im", "-BXutf8 -m ", "-W ignore -X dev -Em"])
+def test_the_module_to_run_is_read_in_every_spelling_of_python(spelling):
+    words = [*spelled(spelling, "some.module"), "-m", "another"]
+    assert kerasmetricloss._module_to_run(words) == "some.module"
+    assert kerasmetricloss._module_to_run(["--check-hash-based-pycs", "-m", *words]) == "some.module"
+    assert kerasmetricloss._module_to_run(["script.py"]) == ""
+
+
+GROUPED = "-Bm "  # read as -Im is, which would look for an installed package
+
+
+@pytest.mark.parametrize("spelling", ["-m ", "-m", GROUPED])
+def test_the_command_starts_without_keras_in_every_spelling(spelling):
+    command = [sys.executable, "-X", "importtime", *spelled(spelling, "kerasmetricloss"), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout[:16]) == (0, "kerasmetricloss "), done.stderr
+    assert "kerasmetricloss.cli" in done.stderr
+    assert "keras.src" not in done.stderr
+
+
+@pytest.mark.parametrize("spelling", ["-m ", "-m", GROUPED])
+def test_another_module_that_imports_the_package_runs_in_every_spelling(spelling, tmp_path):
+    package = tmp_path / "mine"
+    package.mkdir()
+    # Python imports a package, and with it this one, while it still looks for the module to run.
+    (package / "__init__.py").write_text("import sys\nsys.modules['keras'] = None\nimport kerasmetricloss\n")
+    (package / "__main__.py").write_text("from mine import kerasmetricloss\nprint(kerasmetricloss._on_demand)\n")
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, *spelled(spelling, "mine")]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
 def test_an_unknown_name_is_an_attribute_error():
