@@ -1,6 +1,6 @@
 """Cross-entropy and weighted cross-entropy (Eq. 10), binary or categorical."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Unpack
 
 import keras
@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasmetricloss.losses._base import SegmentationLoss, sum_over_replicas
 from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, divide, total, voxels
+from kerasmetricloss.similarities.checks import is_number, number, several
 
 # The smallest normal float32 number: a probability below it is 0.
 _SMALLEST = float(np.finfo(np.float32).tiny)
@@ -64,10 +65,10 @@ class CrossEntropy(SegmentationLoss):
             entropy = -foreground * truth * _log(prediction) - background * (1 - truth) * _log_complement(prediction)
         pool, weight = self.layout.pool, batch.weight
         positive = weight if weight is None else ops.cast(weight > 0, prediction.dtype)
-        sums, number = total(entropy, weight, batch, pool=pool), voxels(batch._replace(weight=positive), pool=pool)
+        sums, counted = total(entropy, weight, batch, pool=pool), voxels(batch._replace(weight=positive), pool=pool)
         if pool == "batch":
-            sums, number = sum_over_replicas(sums), sum_over_replicas(number)
-        return divide(sums, number, 0.0)
+            sums, counted = sum_over_replicas(sums), sum_over_replicas(counted)
+        return divide(sums, counted, 0.0)
 
     def image_values(self, batch: Batch) -> Any:
         """Return the mean over independent classes, or the sum over exclusive ones: shape (batch,)."""
@@ -103,14 +104,14 @@ class WeightedCrossEntropy(CrossEntropy):
     the weight of class c is 1 / (C p_c). The mean is not divided by the weights.
 
     Args:
-        prior: p in (0, 1), one number or one a class.
-        foreground: w1, one number or one a class; instead of ``prior``.
+        prior: p in (0, 1), one number or one a class; exclusive classes take one a class.
+        foreground: w1, likewise; instead of ``prior``.
         background: w0, likewise. Exclusive classes have none.
         **settings: as for :class:`CrossEntropy`.
 
     Raises:
-        ValueError: neither ``prior`` nor weights, or both, a prior outside (0, 1), or a weight that is negative or
-            not finite.
+        ValueError: neither ``prior`` nor weights, or both; one number for exclusive classes; a prior outside (0, 1), or
+            a weight that is negative or not finite.
 
     Example:
         >>> import numpy as np
@@ -129,21 +130,29 @@ class WeightedCrossEntropy(CrossEntropy):
         **settings: Unpack[LayoutSettings],
     ):
         super().__init__(**settings)
-        self.prior, self.foreground, self.background = (_numbers(x) for x in (prior, foreground, background))
-        exclusive = self.layout.classes == "exclusive"
-        if exclusive and (self.background is not None or isinstance(self.prior, float)):
-            raise ValueError(
-                "exclusive classes take prior= or foreground= with one number a class, and no background=."
-            )
-        weights_given = self.foreground is not None and (exclusive or self.background is not None)
-        if (self.prior is None) != weights_given or (self.prior is not None and self.background is not None):
-            raise ValueError("give either prior=p, or both weights foreground=w1 and background=w0.")
-        if self.prior is not None and not all(0 < p < 1 for p in np.atleast_1d(self.prior)):
-            raise ValueError(f"prior={self.prior}, expected shares of the voxels, above 0 and below 1.")
-        for key in ("foreground", "background"):
-            weight = getattr(self, key)
-            if weight is not None and not all(0 <= w < np.inf for w in np.atleast_1d(weight)):
-                raise ValueError(f"{key}={weight}, expected weights of at least 0.")
+        given = {"prior": prior, "foreground": foreground, "background": background}
+        self._refuse(given)
+        self.prior = _numbers("prior", prior, "shares of the voxels, above 0 and below 1", lambda p: 0 < p < 1)
+        self.foreground, self.background = (
+            _numbers(key, given[key], "weights of at least 0", lambda w: 0 <= w < np.inf)
+            for key in ("foreground", "background")
+        )
+
+    def _refuse(self, given: dict[str, Any]) -> None:
+        """Refuse sets of arguments that do not go together."""
+        came = ", ".join(f"{key}={value!r}" for key, value in given.items() if value is not None) or "none of them"
+        if self.layout.classes == "exclusive":
+            one = any(is_number(value) for value in given.values())
+            if given["background"] is not None or (given["prior"] is None) == (given["foreground"] is None) or one:
+                raise ValueError(
+                    "exclusive classes take either prior= or foreground=, one number a class, and no background=; "
+                    f"came {came}."
+                )
+        elif [key for key, value in given.items() if value is not None] not in (
+            ["prior"],
+            ["foreground", "background"],
+        ):
+            raise ValueError(f"give either prior=p, or both weights foreground=w1 and background=w0; came {came}.")
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -153,7 +162,7 @@ class WeightedCrossEntropy(CrossEntropy):
     def voxel_weights(self, classes: int) -> tuple[Any, Any]:
         """Return w1 and w0: numbers, or lists with one a class."""
         if self.layout.classes == "exclusive":
-            return self.foreground or [1 / (classes * p) for p in self.prior], 1.0
+            return self.foreground if self.prior is None else [1 / (classes * p) for p in self.prior], 1.0
         if self.prior is None:
             return self.foreground, self.background
         if isinstance(self.prior, float):
@@ -161,10 +170,15 @@ class WeightedCrossEntropy(CrossEntropy):
         return [1 / (2 * p) for p in self.prior], [1 / (2 - 2 * p) for p in self.prior]
 
 
-def _numbers(x: float | Sequence[float] | None) -> float | list[float] | None:
-    if x is None or np.ndim(x) == 0:
-        return x if x is None else float(x)
-    return [float(number) for number in x]
+def _numbers(
+    name: str, value: float | Sequence[float] | None, expected: str, allowed: Callable[[float], bool]
+) -> float | list[float] | None:
+    """Return one number as a float, or one a class as a list."""
+    if value is None:
+        return None
+    if is_number(value):
+        return float(number(name, value, f"{expected}: one number, or one a class", allowed))
+    return [float(each) for each in several(name, value, f"{expected}: one number, or one a class", number, allowed)]
 
 
 def _log(probability: Any) -> Any:

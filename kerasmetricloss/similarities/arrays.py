@@ -172,6 +172,8 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
     if len(shape) < len(expected):
         y_true = ops.expand_dims(y_true, axis)
     label_map = not dense and expected[axis] > 1
+    if layout.ignore_label in (0, 1) and not label_map:
+        _refuse_to_ignore(shape, expected, axis, layout)
     # Inside a TensorFlow graph that was traced for both forms, only the run shows which it is.
     either = dense and expected[axis] > 1 and shape[axis] is None
     if label_map or either or layout.ignore_label is not None:
@@ -187,6 +189,19 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
     labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
     masks = ops.cast(ops.equal(y_true, labels), y_pred.dtype)
     return (ops.where(ops.equal(ops.shape(y_true)[axis], expected[axis]), truth, masks) if either else masks), known
+
+
+def _refuse_to_ignore(shape: tuple, expected: tuple, axis: int, layout: Layout) -> None:
+    """Raise for masks of which one side is to be ignored: all that is left has one truth, met by predicting it everywhere."""
+    came = f"ignore_label={layout.ignore_label}, but y_true of shape {shape} holds masks of 0 and 1"
+    without = expected[:axis] + expected[axis + 1 :]
+    if expected[axis] == 1:
+        mend = "Mark the voxels to ignore by another number, such as 255, or leave them out by sample_weight."
+    else:
+        mend = f"To ignore a class give a label map, of shape {without}; to ignore voxels another number, such as 255."
+    if layout.classes == "exclusive":
+        raise ValueError(f"{came}, and every voxel has both: all would be ignored. {mend}")
+    raise ValueError(f"{came}: without one of them any prediction of the other is perfect. {mend}")
 
 
 def _known_rank(array: Any, name: str) -> tuple:

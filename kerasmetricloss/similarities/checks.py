@@ -16,6 +16,11 @@ def choose(name: str, value: object, choices: tuple) -> None:
         raise ValueError(f"{name}={value!r}, expected one of {', '.join(map(repr, choices))}.")
 
 
+def is_number(value: Any) -> bool:
+    """Tell whether ``value`` is one number, as :func:`number` takes it."""
+    return _plain(value) is not None
+
+
 def flag(name: str, value: Any) -> bool:
     """Return True or False, and refuse what merely counts as one of them, such as "no".
 
@@ -87,7 +92,7 @@ def several(name: str, value: Any, expected: str, check: Callable[..., Any], *ar
         Traceback (most recent call last):
         ValueError: include=1, expected class indices, such as [1, 2].
     """
-    single = not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping) or _plain(value) is not None
+    single = not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping) or is_number(value)
     entries = () if single else tuple(value)
     if not entries:
         raise ValueError(f"{name}={value!r}, expected {expected}.")

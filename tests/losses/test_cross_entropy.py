@@ -52,12 +52,53 @@ def test_exclusive_classes_weigh_one_over_classes_and_prior():
         {"prior": [0.5, 1.0]},
         {"prior": 0.5, "classes": "exclusive"},
         {"prior": [0.5, 0.5], "background": 1, "classes": "exclusive"},
+        {"prior": 0.5, "foreground": 1},
+        {"prior": 0.5, "foreground": 0.0},
+        {"prior": 0.5, "background": 0.0},
+        {"prior": [0.5], "foreground": []},
+        {"classes": "exclusive"},
+        {"foreground": 0.0, "classes": "exclusive"},
+        {"foreground": 2.0, "classes": "exclusive"},
+        {"foreground": [1.0, 2.0], "background": 0.0, "classes": "exclusive"},
+        {"prior": [0.5, 0.5], "foreground": [1.0, 2.0], "classes": "exclusive"},
+        {"prior": [0.5, 0.5], "foreground": [], "classes": "exclusive"},
     ],
     ids=str,
 )
 def test_weights_that_make_no_sense_are_refused(arguments):
     with pytest.raises(ValueError, match=r"prior"):
         WeightedCrossEntropy(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"prior": []},
+            r"prior=\[\], expected shares of the voxels, above 0 and below 1: one number, or one a class\.",
+        ),
+        ({"prior": "a"}, "prior='a', expected shares"),
+        ({"prior": {0: 0.5}}, "prior={0: 0.5}, expected shares"),
+        ({"foreground": [], "background": 1.0}, r"foreground=\[\], expected weights of at least 0: one number, or one"),
+        ({"foreground": 1.0, "background": []}, r"background=\[\], expected weights"),
+        ({"foreground": [], "classes": "exclusive"}, r"foreground=\[\], expected weights"),
+        ({"foreground": [1.0, None], "background": 1.0}, r"foreground=\[1.0, None\], expected weights"),
+    ],
+    ids=str,
+)
+def test_what_is_no_number_or_no_number_a_class_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        WeightedCrossEntropy(**arguments)
+
+
+def test_a_weight_of_zero_leaves_out_its_side():
+    # The foreground alone: -3 log 0.8 / 3. The background alone: -(log 0.5 + log 0.9) / 3.
+    assert float(WeightedCrossEntropy(foreground=3.0, background=0.0)(Y, P)) == pytest.approx(-np.log(0.8), rel=1e-6)
+    background = WeightedCrossEntropy(foreground=0.0, background=1.0)
+    assert float(background(Y, P)) == pytest.approx(-(np.log(0.5) + np.log(0.9)) / 3, rel=1e-6)
+    labels, p = np.array([[0, 2]]), np.array([[[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]], dtype="float32")
+    exclusive = WeightedCrossEntropy(foreground=[0.0, 0.0, 4.0], classes="exclusive")
+    assert float(exclusive(labels, p)) == pytest.approx(-4 * np.log(0.6) / 2, rel=1e-6)
 
 
 def test_weights_for_another_number_of_classes_are_refused():

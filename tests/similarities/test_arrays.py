@@ -94,6 +94,54 @@ def test_ignored_voxels_have_weight_zero():
     np.testing.assert_array_equal(numpy(read(y_true, array(1, 2, 2), layout=exclusive).weight)[0], [[1], [0]])
 
 
+@pytest.mark.parametrize("ignore_label", [0, 1])
+@pytest.mark.parametrize("classes", ["independent", "exclusive"])
+def test_a_class_of_a_label_map_can_be_ignored(classes, ignore_label):
+    labels = np.array([[0, 2, 1, 0]])
+    batch = read(labels, array(1, 4, 3), layout=Layout(classes=classes, ignore_label=ignore_label))
+    np.testing.assert_array_equal(numpy(batch.weight)[0, :, 0], labels[0] != ignore_label)
+
+
+@pytest.mark.parametrize("ignore_label", [0, 1])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(
+    ("classes", "shape", "message"),
+    [
+        ("exclusive", (1, 4, 3), r"of shape \(1, 4, 3\) .*, and every voxel has both.*a label map, of shape \(1, 4\)"),
+        ("independent", (1, 4, 3), r"any prediction of the other is perfect\. .*a label map, of shape \(1, 4\)"),
+        ("independent", (1, 4, 1), r"any prediction of the other is perfect\. Mark .* such as 255"),
+        ("independent", (1, 4), r"any prediction of the other is perfect\. Mark .* such as 255"),
+    ],
+    ids=str,
+)
+def test_a_side_of_a_mask_cannot_be_ignored(classes, shape, message, dtype, ignore_label):
+    y_pred = array(1, 4, 3 if shape[-1] == 3 else 1)
+    with pytest.raises(ValueError, match=f"ignore_label={ignore_label}, but y_true .*{message}"):
+        read(np.ones(shape, dtype), y_pred, layout=Layout(classes=classes, ignore_label=ignore_label))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's graphs leave a shape open")
+@pytest.mark.parametrize("classes", ["independent", "exclusive"])
+def test_graphs_that_do_not_tell_masks_from_label_maps_ignore_no_side_of_a_mask(classes):
+    import tensorflow as tf
+
+    def weight(label, *shape):
+        layout = Layout(classes=classes, ignore_label=label)
+        signature = [tf.TensorSpec(shape, "uint8"), tf.TensorSpec((None, None, 3))]
+        return tf.function(lambda *x: read(*x, layout=layout).weight, input_signature=signature)
+
+    labels, y_pred = np.array([[0, 2, 1, 255]], "uint8"), array(1, 4, 3)
+    masks = np.eye(3, dtype="uint8")[np.minimum(labels, 2)]
+    masks[0, 3] = 255
+    for y_true in (labels[..., None], masks):
+        found = weight(255, None, None, None)(y_true, y_pred)
+        np.testing.assert_array_equal(np.min(found, axis=-1), [[1, 1, 1, 0]])
+    np.testing.assert_array_equal(weight(0, None, None)(labels, y_pred)[0, :, 0], [0, 1, 1, 1])
+    np.testing.assert_array_equal(weight(0, None, None, 1)(labels[..., None], y_pred)[0, :, 0], [0, 1, 1, 1])
+    with pytest.raises(ValueError, match=r"ignore_label=0, but y_true of shape \(None, None, None\).* a label map"):
+        weight(0, None, None, None)(labels[..., None], y_pred)
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int32", "float32"])
 @pytest.mark.parametrize("ignore_label", [255, -1])
 def test_a_label_that_the_dtype_cannot_hold_ignores_nothing(dtype, ignore_label):
