@@ -115,8 +115,8 @@ class SegmentationLoss(ArgumentsKept):
 
         Args:
             y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1). Masks are 0 and 1:
-                those of 0 and 255 are an error where they are NumPy arrays of integers, but in a tensor (so inside
-                ``fit``) nothing can see them.
+                those of 0 and 255 are an error where they are NumPy arrays, but in a tensor (so inside ``fit``) nothing
+                can see them.
             y_pred: (batch, *space, classes). Voxels that its implicit Keras mask leaves out have weight 0.
             sample_weight: (batch,) scales the loss of an image; (batch, *space), (batch, *space, 1) or
                 (batch, *space, classes) enters the sums over voxels.

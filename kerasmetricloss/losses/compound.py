@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerasmetricloss.losses._base import ArgumentsKept, replicas
+from kerasmetricloss.similarities.checks import number, several
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -47,8 +48,7 @@ class WeightedSum(ArgumentsKept):
     ):
         if not losses or len(losses) != len(weights):
             raise ValueError(f"{len(losses)} losses and {len(weights)} weights, expected one weight for each loss.")
-        if not all(map(math.isfinite, weights)):
-            raise ValueError(f"weights={list(weights)}, expected finite numbers.")
+        weights = several("weights", weights, "finite numbers, one a loss", number, math.isfinite)
         parts = [part for weight, loss in zip(weights, losses, strict=True) for part in _parts(weight, loss)]
         self.weights = [weight for weight, _ in parts]
         self.losses = [loss for _, loss in parts]

@@ -9,7 +9,7 @@ from keras import ops
 from kerasmetricloss.losses._base import SegmentationLoss, replicas
 from kerasmetricloss.losses.extension import binned_extension, sorted_extension
 from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, class_mean, total
-from kerasmetricloss.similarities.checks import choose
+from kerasmetricloss.similarities.checks import choose, number, whole
 
 
 class LovaszLoss(SegmentationLoss):
@@ -28,11 +28,8 @@ class LovaszLoss(SegmentationLoss):
 
     def __init__(self, *, bins: int | None = None, empty: float = 1.0, **settings: Unpack[LayoutSettings]):
         super().__init__(**settings)
-        if bins is not None and not (bins >= 2 and float(bins).is_integer()):
-            raise ValueError(f"bins={bins}, expected None or a whole number >= 2.")
-        if not math.isfinite(empty):
-            raise ValueError(f"empty={empty}, expected a number.")
-        self.bins, self.empty = bins if bins is None else int(bins), float(empty)
+        self.bins = None if bins is None else whole("bins", bins, "None or a whole number >= 2", lambda x: x >= 2)
+        self.empty = float(number("empty", empty, "a number", math.isfinite))
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

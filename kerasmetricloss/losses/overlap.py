@@ -19,6 +19,7 @@ from kerasmetricloss.similarities import (
     score_settings,
     spread_class_weights,
 )
+from kerasmetricloss.similarities.checks import number
 
 _OVERLAP = tuple(field.name for field in fields(Overlap))
 
@@ -85,9 +86,10 @@ class SoftTversky(OverlapLoss):
 
     def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapSettings]):
         super().__init__(**settings)
-        if not all(0 < weight < math.inf for weight in (alpha, beta)):
-            raise ValueError(f"alpha={alpha}, beta={beta}, expected numbers > 0.")
-        self.alpha, self.beta = float(alpha), float(beta)
+        self.alpha, self.beta = (
+            float(number(name, weight, "a number > 0", lambda x: 0 < x < math.inf))
+            for name, weight in (("alpha", alpha), ("beta", beta))
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -182,9 +184,7 @@ class FocalTversky(SoftTversky):
         self, *, gamma: float = 0.75, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapSettings]
     ):
         super().__init__(alpha=alpha, beta=beta, **settings)
-        if not 0 < gamma < math.inf:
-            raise ValueError(f"gamma={gamma}, expected a number > 0.")
-        self.gamma = float(gamma)
+        self.gamma = float(number("gamma", gamma, "a number > 0", lambda x: 0 < x < math.inf))
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

@@ -21,6 +21,7 @@ from kerasmetricloss.similarities import (
     read,
     spread_class_weights,
 )
+from kerasmetricloss.similarities.checks import number, several, text
 
 PerClass = bool | Sequence[str]
 
@@ -74,11 +75,10 @@ class CaseMetric(keras.metrics.Metric):
         **settings: Unpack[LayoutSettings],
     ) -> None:
         super().__init__(name=name or self.default_name, dtype=dtype)
-        if not 0 < threshold < 1:
-            raise ValueError(f"threshold={threshold}, expected a number between 0 and 1.")
         self.layout = from_keywords(Layout, type(self).__name__, settings)
-        self.threshold = float(threshold)
-        self.per_class = per_class if isinstance(per_class, bool) else tuple(per_class)
+        self.threshold = float(number("threshold", threshold, "a number between 0 and 1", lambda x: 0 < x < 1))
+        expected = "True, False or a sequence of names"
+        self.per_class = per_class if isinstance(per_class, bool) else several("per_class", per_class, expected, text)
         self._state_dtype = "float64" if self.dtype == "float64" else "float32"
         self._built = False
 
@@ -87,7 +87,7 @@ class CaseMetric(keras.metrics.Metric):
 
         Args:
             y_true: (batch, *space, classes) in [0, 1], or a label map (batch, *space) or (batch, *space, 1). Masks of
-                0 and 255 are an error where they are NumPy arrays of integers; values of tensors are not looked at.
+                0 and 255 are an error where they are NumPy arrays; the values of tensors are not looked at.
             y_pred: (batch, *space, classes): probabilities, or logits with `from_logits=True`. Voxels that its
                 implicit Keras mask leaves out have weight 0.
             sample_weight: None, (batch,) a case, (batch, *space) or (batch, *space, 1) a voxel.

@@ -15,6 +15,7 @@ from kerasmetricloss.metrics.surface import (
     normalized_surface_distance,
 )
 from kerasmetricloss.similarities import Batch
+from kerasmetricloss.similarities.checks import number, several
 
 
 class SurfaceMetric(CaseMetric):
@@ -34,9 +35,11 @@ class SurfaceMetric(CaseMetric):
     def __init__(self, *, spacing_mm: Sequence[float] | None = None, **settings: Unpack[CaseSettings]) -> None:
         super().__init__(**settings)
         check_pool(self.layout, type(self).__name__)
-        self.spacing_mm = None if spacing_mm is None else tuple(float(step) for step in spacing_mm)
-        if self.spacing_mm is not None and not all(0 < step < np.inf for step in self.spacing_mm):
-            raise ValueError(f"spacing_mm={self.spacing_mm}, expected positive numbers, one a space axis.")
+        self.spacing_mm = None
+        if spacing_mm is not None:
+            expected = "positive numbers, one a space axis"
+            steps = several("spacing_mm", spacing_mm, expected, number, lambda x: 0 < x < np.inf)
+            self.spacing_mm = tuple(map(float, steps))
 
     def update_state(
         self,
@@ -157,12 +160,12 @@ class HausdorffDistance(SurfaceMetric):
     ) -> None:
         super().__init__(spacing_mm=spacing_mm, **settings)
         check_definition(percentile, definition)
-        if missed not in (None, "diagonal") and (isinstance(missed, str) or not 0 <= missed < np.inf):
-            raise ValueError(f"missed={missed!r}, expected a number of mm, 'diagonal' or None.")
-        if empty < 0 or np.isinf(empty):
-            raise ValueError(f"empty={empty}, expected a number of mm, or NaN to leave empty masks out.")
         self.percentile, self.definition = float(percentile), definition
-        self.empty, self.missed = float(empty), missed
+        expected = "a number of mm, or NaN to leave empty masks out"
+        self.empty = float(number("empty", empty, expected, lambda x: not (x < 0 or np.isinf(x))))
+        named = missed is None or (isinstance(missed, str) and missed == "diagonal")
+        expected = "a number of mm, 'diagonal' or None"
+        self.missed = missed if named else number("missed", missed, expected, lambda x: 0 <= x < np.inf)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -219,11 +222,10 @@ class NormalizedSurfaceDistance(SurfaceMetric):
         **settings: Unpack[CaseSettings],
     ) -> None:
         super().__init__(spacing_mm=spacing_mm, **settings)
-        if not 0 <= tolerance_mm < np.inf:
-            raise ValueError(f"tolerance_mm={tolerance_mm}, expected a distance of at least 0.")
-        if np.isinf(empty):
-            raise ValueError(f"empty={empty}, expected a score, or NaN to leave empty masks out.")
-        self.tolerance_mm, self.empty = float(tolerance_mm), float(empty)
+        distance = number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: 0 <= x < np.inf)
+        expected = "a score, or NaN to leave empty masks out"
+        self.tolerance_mm = float(distance)
+        self.empty = float(number("empty", empty, expected, lambda x: not np.isinf(x)))
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

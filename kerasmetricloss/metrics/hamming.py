@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasmetricloss.metrics._counted import CountMetric, CountSettings
 from kerasmetricloss.similarities import divide, ratios
+from kerasmetricloss.similarities.checks import number
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -120,9 +121,7 @@ class WeightedHammingSimilarity(CountMetric):
 
     def __init__(self, *, gamma: float = 0.5, **settings: Unpack[CountSettings]) -> None:
         super().__init__(**settings)
-        if not 0 <= gamma <= 1:
-            raise ValueError(f"gamma={gamma}, expected a number from 0 to 1.")
-        self.gamma = float(gamma)
+        self.gamma = float(number("gamma", gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1))
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

@@ -7,6 +7,7 @@ import keras
 
 from kerasmetricloss.metrics._counted import CountMetric, CountSettings
 from kerasmetricloss.similarities import ratios
+from kerasmetricloss.similarities.checks import number
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -106,9 +107,10 @@ class TverskyIndex(CountMetric):
 
     def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[CountSettings]) -> None:
         super().__init__(**settings)
-        if not all(0 < weight < math.inf for weight in (alpha, beta)):
-            raise ValueError(f"alpha={alpha}, beta={beta}, expected weights above 0.")
-        self.alpha, self.beta = float(alpha), float(beta)
+        self.alpha, self.beta = (
+            float(number(name, weight, "a weight above 0", lambda x: 0 < x < math.inf))
+            for name, weight in (("alpha", alpha), ("beta", beta))
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -149,9 +151,7 @@ class FBetaScore(CountMetric):
 
     def __init__(self, *, beta: float = 1.0, **settings: Unpack[CountSettings]) -> None:
         super().__init__(**settings)
-        if not 0 < beta < math.inf:
-            raise ValueError(f"beta={beta}, expected a number above 0.")
-        self.beta = float(beta)
+        self.beta = float(number("beta", beta, "a number above 0", lambda x: 0 < x < math.inf))
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

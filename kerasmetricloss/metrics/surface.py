@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from kerasmetricloss.similarities.checks import choose, number
+
 Definition = Literal["larger", "pooled", "mean"]
 
 
@@ -163,8 +165,7 @@ def normalized_surface_distance(
         >>> round(normalized_surface_distance(truth, prediction, tolerance_mm=1.0), 3)
         0.667
     """
-    if not tolerance_mm >= 0:
-        raise ValueError(f"tolerance_mm is {tolerance_mm}: expected a distance of at least 0")
+    number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: x >= 0)
     distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
     if distances is None:
         return float(empty) if not np.any(y_true) and not np.any(y_pred) else 0.0
@@ -173,10 +174,8 @@ def normalized_surface_distance(
 
 def check_definition(percentile: float, definition: str) -> None:
     """Raise a ValueError unless the percentile is in (0, 100] and the definition is one of the named ones."""
-    if not 0 < percentile <= 100:
-        raise ValueError(f"percentile is {percentile}: expected a number above 0 and up to 100")
-    if definition not in ("larger", "pooled", "mean"):
-        raise ValueError(f"definition is {definition!r}: expected 'larger', 'pooled' or 'mean'")
+    number("percentile", percentile, "a number above 0 and up to 100", lambda x: 0 < x <= 100)
+    choose("definition", definition, ("larger", "pooled", "mean"))
 
 
 def _missed_value(missed: float | str | None, shape: tuple[int, ...], spacing_mm: Sequence[float] | None) -> float:

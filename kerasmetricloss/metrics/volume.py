@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasmetricloss.metrics._base import CaseMetric, CaseSettings, check_pool
 from kerasmetricloss.similarities import Batch, count
+from kerasmetricloss.similarities.checks import number
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -44,9 +45,8 @@ class AbsoluteVolumeDifference(CaseMetric):
     def __init__(self, *, voxel_volume_ml: float, **settings: Unpack[CaseSettings]) -> None:
         super().__init__(**settings)
         check_pool(self.layout, type(self).__name__)
-        if not 0 < voxel_volume_ml < math.inf:
-            raise ValueError(f"voxel_volume_ml={voxel_volume_ml}, expected a volume above 0.")
-        self.voxel_volume_ml = float(voxel_volume_ml)
+        positive = number("voxel_volume_ml", voxel_volume_ml, "a volume above 0", lambda x: 0 < x < math.inf)
+        self.voxel_volume_ml = float(positive)
 
     def update_state(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from kerasmetricloss.similarities.settings import Layout
+from kerasmetricloss.similarities.values import check_truth, check_weight
 
 
 class Batch(NamedTuple):
@@ -59,12 +60,13 @@ def read(
 
     Args:
         y_true: (batch, *space, classes) in [0, 1], or a label map of integers, (batch, *space) or (batch, *space, 1).
-            With a single class a label map is the mask of that class. Integers that are NumPy arrays are checked:
-            masks hold 0, 1 and ``ignore_label`` only, label maps of exclusive classes 0 to classes - 1 and it. (Of
-            independent classes, another number is a voxel of none of them.) The values of tensors are not looked at,
-            nor can they be inside a compiled step.
+            With a single class a label map is the mask of that class. The values of NumPy arrays are checked: masks
+            hold 0, 1 and ``ignore_label`` only (those of floats anything between 0 and 1), label maps of exclusive
+            classes 0 to classes - 1 and it. (Of independent classes, another number is a voxel of none of them.) The
+            values of tensors are not looked at, nor can they be inside a compiled step.
         y_pred: (batch, *space, classes), probabilities, or logits with ``layout.from_logits``.
         sample_weight: None; (batch,) an image; (batch, *space) or (batch, *space, 1) a voxel; or one a voxel and class.
+            Those of NumPy arrays are checked to be at least 0.
         layout: how to read them. With channels first the class axis is the second everywhere.
         activation: maps (y_pred, class axis, layout) to what is compared with the truth, before ``include``.
         mask: None, or what :func:`keras_mask` gives: (batch, *space), the first axes of it, or with a class axis too.
@@ -74,7 +76,7 @@ def read(
         The batch in float32, or in float64 where y_pred is float64.
 
     Raises:
-        ValueError: shapes that do not fit, or masks such as those of 0 and 255; the message names them.
+        ValueError: shapes that do not fit, masks such as those of 0 and 255, or weights below 0, all of them named.
     """
     given, y_pred, y_true = y_true, _float(y_pred), ops.convert_to_tensor(y_true)
     rank = len(y_pred.shape)
@@ -85,8 +87,11 @@ def read(
     space = tuple(a for a in range(1, rank) if a != axis)
     _check_classes(y_pred, axis, layout)
     truth, known = _truth(y_true, y_pred, axis, layout)
-    if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.size:
-        _check_masks(given, y_pred, axis, layout)
+    if isinstance(given, np.ndarray):
+        label_map = y_pred.shape[axis] > 1 and not _fits(given.shape, tuple(y_pred.shape))
+        check_truth(given, y_pred.shape[axis], layout, label_map=label_map)
+    if isinstance(sample_weight, np.ndarray):
+        check_weight(sample_weight)
     weight, image_weight = _weights(sample_weight, y_pred, axis)
     kept = None if mask is None else _mask_weight(mask, y_pred, axis)
     for factor in (known, kept):
@@ -192,7 +197,7 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
 
 
 def _refuse_to_ignore(shape: tuple, expected: tuple, axis: int, layout: Layout) -> None:
-    """Raise for masks of which one side is to be ignored: all that is left has one truth, met by predicting it everywhere."""
+    """Raise for masks of which one side is to be ignored: all that is left has one truth."""
     came = f"ignore_label={layout.ignore_label}, but y_true of shape {shape} holds masks of 0 and 1"
     without = expected[:axis] + expected[axis + 1 :]
     if expected[axis] == 1:
@@ -236,33 +241,6 @@ def _wide(labels: Any) -> Any:
     """Return booleans and small integers as int32, which holds every label: 255 is True, and -1 is no uint8."""
     small = ("bool", "uint8", "int8", "uint16", "int16")
     return ops.cast(labels, "int32") if keras.backend.standardize_dtype(labels.dtype) in small else labels
-
-
-def _check_masks(y_true: np.ndarray, y_pred: Any, axis: int, layout: Layout) -> None:
-    """Refuse masks of 0 and 255 and the like, and numbers beyond the classes where a voxel has one of them."""
-    classes = y_pred.shape[axis]
-    label_map = classes > 1 and y_true.shape != tuple(y_pred.shape)
-    if label_map and layout.classes == "independent":
-        return
-    last = classes - 1 if label_map else 1
-    if y_true.min() >= 0 and y_true.max() <= last:
-        return
-    outside = y_true[(y_true < 0) | (y_true > last)]
-    others = np.unique(outside[outside != layout.ignore_label]).tolist()
-    if not others:
-        return
-    came = f"y_true, shape {y_true.shape}, holds {', '.join(map(str, others[:5]))}"
-    if label_map:
-        raise ValueError(
-            f"{came}: expected a label map of 0 to {last}, one number for each of the {classes} classes of y_pred"
-            f"{'' if layout.ignore_label is None else f', and {layout.ignore_label} for voxels to ignore'}. Give a "
-            f"prediction with more classes, renumber the labels, or give ignore_label={others[-1]}."
-        )
-    raise ValueError(
-        f"{came}: expected masks of 0 and 1"
-        f"{'' if layout.ignore_label is None else f', and {layout.ignore_label} for voxels to ignore'}. Give "
-        f"y_true > 0, or y_true / {others[-1]} for shares of a voxel, or ignore_label={others[-1]}."
-    )
 
 
 def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:

@@ -70,6 +70,17 @@ def whole(name: str, value: Any, expected: str, allowed: Callable[[float], bool]
     return int(number(name, value, expected, lambda x: float(x).is_integer() and allowed(x)))
 
 
+def text(name: str, value: Any, expected: str) -> str:
+    """Return a text.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name}={value!r}, expected {expected}.")
+    return value
+
+
 def several(name: str, value: Any, expected: str, check: Callable[..., Any], *arguments: Any) -> tuple:
     """Return a tuple of the entries of a sequence, each through ``check(name, entry, expected, *arguments)``.
 
@@ -79,7 +90,7 @@ def several(name: str, value: Any, expected: str, check: Callable[..., Any], *ar
         name: the argument, for the error.
         value: what came. Text, mappings and single numbers are no sequences.
         expected: what should have come, such as "class indices, such as [1, 2]".
-        check: :func:`number` or :func:`whole`.
+        check: :func:`number`, :func:`whole` or :func:`text`.
         *arguments: further ones of it.
 
     Raises:

@@ -1,11 +1,13 @@
 """The similarities of Eqs. 2-6 between arrays: a value an image and class."""
 
+import math
 from typing import Any, Unpack
 
 import numpy as np
 
 from kerasmetricloss.similarities import ratios
 from kerasmetricloss.similarities.arrays import Batch, read
+from kerasmetricloss.similarities.checks import number
 from kerasmetricloss.similarities.counts import Counts, count, divide, voxels
 from kerasmetricloss.similarities.settings import Layout, LayoutSettings, Overlap, OverlapSettings, from_keywords
 
@@ -17,7 +19,7 @@ def dice(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **settings: Unp
 
     Args:
         y_true: (batch, *space, classes), or a label map (batch, *space) or (batch, *space, 1). Masks that are NumPy
-            arrays of integers are checked to hold 0 and 1 only; the values of tensors are not looked at.
+            arrays are checked to lie in [0, 1]; the values of tensors are not looked at.
         y_pred: (batch, *space, classes), in [0, 1]; logits with from_logits=True.
         sample_weight: None, or weights a voxel: (batch, *space), (batch, *space, 1) or (batch, *space, classes).
             Weights an image, (batch,), need pool="batch".
@@ -72,6 +74,8 @@ def tversky(
         >>> round(float(tversky(y_true, y_pred, alpha=0.3, beta=0.7)[0, 0]), 3)  # 1 / (1 + 0.7)
         0.588
     """
+    for name, weight in (("alpha", alpha), ("beta", beta)):
+        number(name, weight, "a number >= 0", lambda x: 0 <= x < math.inf)
     counts, rule = _counts("tversky", y_true, y_pred, sample_weight, settings)
     return ratios.tversky(*counts, alpha=alpha, beta=beta, **rule)
 
@@ -88,6 +92,7 @@ def f_beta(
         >>> round(float(f_beta(y_true, y_pred, beta=2.0)[0, 0]), 3)  # 5 * 1 / (1 + 4 * 2)
         0.556
     """
+    number("beta", beta, "a number >= 0", lambda x: 0 <= x < math.inf)
     counts, rule = _counts("f_beta", y_true, y_pred, sample_weight, settings)
     return ratios.f_beta(*counts, beta=beta, **rule)
 
@@ -120,6 +125,7 @@ def weighted_hamming(
         >>> round(float(weighted_hamming(y_true, y_pred, gamma=0.4)[0, 0]), 3)  # 1 - 0.4 / 2
         0.8
     """
+    number("gamma", gamma, "a number from 0 to 1", lambda x: 0 <= x <= 1)
     counts, every = _all_counts("weighted_hamming", y_true, y_pred, sample_weight, layout)
     return ratios.weighted_hamming(*counts, every, gamma=gamma, divide=divide)
 

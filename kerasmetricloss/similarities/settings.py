@@ -46,8 +46,8 @@ class Layout:
         include: the classes that count, by index; None for all. Softmax and argmax see all classes first.
         class_weights: w, one for each class that counts, in their order, or {class index: w} of all of them; the mean
             over classes is sum w l / sum w. None: equal.
-        ignore_label: voxels whose truth has this value have weight 0. 0 and 1 are refused where the truth is masks, which
-            hold nothing else: mark what they leave out by another number, such as 255.
+        ignore_label: voxels whose truth has this value have weight 0. 0 and 1 are refused where the truth is masks,
+            which hold nothing else: mark what they leave out by another number, such as 255.
         pool: "image" sums over each image, "batch" over the whole batch.
 
     Raises:

@@ -149,7 +149,7 @@ def test_generalized_dice_of_a_truth_without_classes_is_that_of_empty_sets():
 
 @pytest.mark.parametrize("arguments", [{"alpha": 0}, {"beta": -1}, {"alpha": float("nan")}], ids=str)
 def test_tversky_weights_must_be_positive(arguments):
-    with pytest.raises(ValueError, match="expected numbers > 0"):
+    with pytest.raises(ValueError, match="expected a number > 0"):
         SoftTversky(**arguments)
 
 
