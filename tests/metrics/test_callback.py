@@ -113,6 +113,68 @@ def test_inputs_in_a_dictionary_are_cut_into_batches():
     assert logs == {"val_dice_score": 1.0, "val_dice_score_left_out": 0.0}
 
 
-def test_arrays_without_truths_are_refused():
+@pytest.mark.parametrize(
+    "x", [IMAGES, [IMAGES, IMAGES], (IMAGES, TRUTH), {"image": IMAGES}], ids=["array", "list", "tuple", "dict"]
+)
+def test_arrays_without_truths_are_refused(x):
     with pytest.raises(ValueError, match=r"x is arrays but y is None"):
-        ScoreAfterEpoch(IMAGES, metrics=[DiceScore()])
+        ScoreAfterEpoch(x, metrics=[DiceScore()])
+
+
+@pytest.mark.parametrize("name", ["every", "batch_size"])
+@pytest.mark.parametrize("number", [0, -1, 1.5, None, "2"])
+def test_numbers_of_epochs_and_cases_are_at_least_one(name, number):
+    with pytest.raises(ValueError, match=rf"{name}={number!r}, expected a whole number >= 1"):
+        ScoreAfterEpoch(IMAGES, TRUTH, metrics=[DiceScore()], **{name: number})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": TRUTH[:3]}, r"y has 3, x\[0\] has 5; expected one entry a case"),
+        ({"sample_weight": np.ones(4)}, "sample_weight has 4"),
+        ({"per_case": {"spacing_mm": SPACING[:2]}}, r"per_case\['spacing_mm'\] has 2"),
+        (
+            {"per_case": {"spacing": SPACING}},
+            r"per_case has 'spacing', which none of the metrics \[Hausdorff.*remove it",
+        ),
+        ({"y": {"mask": TRUTH}}, "y is a dict of 1, expected one array: ScoreAfterEpoch scores models of one output"),
+        ({"y": [TRUTH, TRUTH]}, "y is a list of 2, expected one array"),
+    ],
+    ids=str,
+)
+def test_data_that_does_not_belong_together_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ScoreAfterEpoch(**{"x": IMAGES, "y": TRUTH, "metrics": [HausdorffDistance()], **arguments})
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        ([(IMAGES,)], r"a batch of type tuple and length 1, expected \(x, y\)"),
+        ([3], r"a batch of type int, expected \(x, y\)"),
+        ([(IMAGES, {"mask": TRUTH})], "a batch holds truths of a dict of 1, expected one array"),
+        ([(IMAGES[:2], TRUTH[:2]), (IMAGES, TRUTH)], r"per_case\['spacing_mm'\] has 5 entries, but case 7 came"),
+    ],
+    ids=["one", "number", "dict", "too many"],
+)
+def test_batches_that_do_not_fit_are_refused(batches, message):
+    metric = HausdorffDistance(missed="diagonal")
+    with pytest.raises(ValueError, match=message):
+        trained([ScoreAfterEpoch(batches, metrics=[metric], per_case={"spacing_mm": SPACING})], epochs=1)
+
+
+@pytest.mark.parametrize("form", [dict, list])
+def test_a_model_of_several_outputs_is_refused(form):
+    image = keras.Input((4, 6, 1))
+    outputs = [keras.layers.Conv2D(1, 1, name=name)(image) for name in "ab"]
+    model = keras.Model(image, outputs if form is list else dict(zip("ab", outputs, strict=True)))
+    scores = ScoreAfterEpoch(IMAGES, TRUTH, metrics=[DiceScore()])
+    scores.set_model(model)
+    with pytest.raises(ValueError, match=f"the model predicts a {form.__name__} of 2, expected one array"):
+        scores.on_epoch_end(0, {})
+
+
+def test_one_metric_may_stand_alone():
+    _, history = trained([ScoreAfterEpoch(IMAGES, TRUTH, metrics=DiceScore())], epochs=1)
+    assert "val_dice_score" in history
