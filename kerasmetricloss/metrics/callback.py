@@ -21,8 +21,8 @@ class ScoreAfterEpoch(keras.callbacks.Callback):
             (x, y) or (x, y, sample_weight) that can be iterated again each time: a dataset, a loader, a list.
         y: Truths, with the cases first; None where `x` holds batches.
         sample_weight: Weights as `update_state` takes them, with the cases first; None where `x` holds batches.
-        metrics: One metric or several to score with. They are reset each time. Beside each result, `NAME_left_out` is logged for
-            metrics that count the cases left out, and with `per_class` `NAME_CLASS_left_out` for each class.
+        metrics: One metric or several to score with. They are reset each time. Beside each result, `NAME_left_out` is
+            logged for metrics that count the cases left out, and with `per_class` `NAME_CLASS_left_out` for each class.
         batch_size: Cases predicted at a time where `x` is arrays.
         prefix: Put before each name in the logs.
         every: Score after every so many epochs; the first to be scored is epoch `every`.

@@ -77,6 +77,12 @@ def test_division_by_zero_is_what_otherwise_says():
     np.testing.assert_allclose(numpy(found), [0.7, 0.75, 1.0], rtol=1e-6)
 
 
+def test_a_sum_below_the_smallest_normal_number_is_zero_on_hardware_that_keeps_it_too():
+    # 2^-126 is the smallest normal number of float32, 2^-130 one below it.
+    sums = ops.convert_to_tensor(np.array([2.0**-130, 2.0**-126], "float32"))
+    np.testing.assert_array_equal(numpy(divide(sums, sums, 0.7)), np.array([0.7, 1.0], "float32"))
+
+
 def test_the_mean_over_classes_is_weighted_and_leaves_absent_classes_out():
     values = ops.convert_to_tensor([[0.2, 0.4, 0.9], [0.1, 0.3, 0.5]])
     np.testing.assert_allclose(numpy(class_mean(values)), [0.5, 0.3], rtol=1e-6)

@@ -56,6 +56,15 @@ def test_cross_entropy_predicts_no_more_than_the_best_set(posterior):
     assert not (cross_entropy_set(posterior) & ~best_ratio_set(posterior).mask).any()
 
 
+def test_of_two_best_sets_the_smaller_one_is_given():
+    # |y| = 1 + 8/4 = 3. The first voxel alone: 2 * 1 / (3 + 1). Each of the others: (2 + 1/2 k) / (4 + k), the same.
+    posterior = np.array([1.0, *[0.25] * 8])
+    best = best_ratio_set(posterior)
+    assert (best.score, best.threshold) == (0.5, 0.25)
+    np.testing.assert_array_equal(best.mask, posterior == 1)
+    assert ratio_of_expectations(posterior, np.ones(9)) == 0.5
+
+
 def test_cross_entropy_misses_the_whole_of_an_object_that_is_never_likely():
     posterior = np.full((3, 4), 0.4)  # D = 2 * 0.4 * 12 / (0.4 * 12 + 12) = 4/7, threshold 2/7
     best = best_ratio_set(posterior)
