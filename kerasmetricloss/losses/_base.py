@@ -1,5 +1,6 @@
 """What every loss does: read a batch, take the mean over classes, reduce over images, keep its arguments."""
 
+import math
 from dataclasses import asdict, fields
 from typing import Any, ClassVar, Self, Unpack
 
@@ -22,7 +23,7 @@ _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
 class ArgumentsKept(keras.losses.Loss):
-    """A Keras loss that keeps its dtype in its config, shows its arguments, pickles, adds and multiplies."""
+    """A Keras loss that keeps its dtype in its config, shows its arguments, pickles, adds, multiplies and divides."""
 
     def __init__(self, *, name: str | None = None, reduction: str | None = _MEANS[0], dtype: Any = None):
         self._policy = keras.dtype_policies.get(dtype or keras.config.floatx())
@@ -55,6 +56,11 @@ class ArgumentsKept(keras.losses.Loss):
         return _weighted_sum([(factor, self)])
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> keras.losses.Loss:
+        if not isinstance(divisor, int | float):
+            return NotImplemented
+        return _weighted_sum([(1 / divisor if divisor else math.inf, self)])
 
 
 class SegmentationLoss(ArgumentsKept):

@@ -11,8 +11,8 @@ from kerasmetricloss.losses.cross_entropy import CrossEntropy, WeightedCrossEntr
 from kerasmetricloss.losses.lovasz import LovaszHinge, LovaszSigmoid, LovaszSoftmax
 from kerasmetricloss.losses.overlap import FocalTversky, GeneralizedDice, SoftDice, SoftJaccard, SoftTversky
 
-_TVERSKY = re.compile(r"sTversky-(\d*\.?\d+)/(\d*\.?\d+)")
-_BINNED = re.compile(r"Lov[aá]sz-bins(\d+)")
+_TVERSKY = re.compile(r"sTversky-(\d*\.?\d+)/(\d*\.?\d+)", re.IGNORECASE)
+_BINNED = re.compile(r"Lov[aá]sz-bins(\d+)", re.IGNORECASE)
 
 
 class Entry(NamedTuple):
@@ -40,6 +40,12 @@ _CATALOG = (
         "Scored by weighted accuracy; does not stand in for Dice.",
     ),
     Entry("sDice", SoftDice, "1 - 2<y,p> / (|y| + |p|)", "Scored by Dice or Jaccard: the first choice."),
+    Entry(
+        "sDice-L2",
+        SoftDice,
+        "1 - 2<y,p> / (<y,y> + <p,p>)",
+        "As sDice, with sums of squares below (Eq. 12): SoftDice(norm=2).",
+    ),
     Entry("sJaccard", SoftJaccard, "1 - <y,p> / (|y| + |p| - <y,p>)", "Scored by Dice or Jaccard."),
     Entry(
         "Lovasz",
@@ -81,8 +87,8 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
     Args:
         name: "CE", "wCE", "sDice" (or "sDice-L1"), "sDice-L2", "sJaccard", "Lovasz" (or "Lovász"), "Lovasz-bins1000"
             (a histogram of that many bins for the sort), "sTversky-A/B" where A weighs false positives and B false
-            negatives; a class name such as "SoftDice"; or "package.module:Name" for a loss of your own, a class or
-            an object.
+            negatives; a class name such as "SoftDice"; in upper or lower case. Or "package.module:Name", as it is
+            spelled, for a loss of your own, a class or an object.
         prior: share of the foreground; weighted cross-entropy needs it, the others do not look at it.
         **settings: further arguments of the class.
 
@@ -106,9 +112,10 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
         return SoftTversky(alpha=float(match[1]), beta=float(match[2]), **settings)
     if match := _BINNED.fullmatch(name):
         return LovaszSigmoid(bins=int(match[1]), **settings)
-    if name == "sDice-L2":
+    word = name.lower()
+    if word == "sdice-l2":
         return SoftDice(norm=2, **settings)
-    loss = _classes().get({"sDice-L1": "sDice", "Lovász": "Lovasz"}.get(name, name))
+    loss = _classes().get({"sdice-l1": "sdice", "lovász": "lovasz"}.get(word, word))
     if loss is None:
         known = ", ".join(entry.name or entry.loss.__name__ for entry in catalog())
         raise ValueError(f"there is no loss {name!r}: expected one of {known}, a class name, or package.module:Name.")
@@ -142,13 +149,15 @@ def paper_name(loss: str | keras.losses.Loss) -> str:
         return f"sDice-L{loss.overlap.norm:g}"
     if type(loss) is LovaszSigmoid and loss.bins is not None:
         return f"Lovasz-bins{loss.bins}"
-    names = {entry.loss: entry.name for entry in catalog()}
-    return names.get(type(loss)) or type(loss).__name__
+    # The first name of a class is the one without further settings.
+    names = [entry.name for entry in catalog() if entry.loss is type(loss) and entry.name]
+    return names[0] if names else type(loss).__name__
 
 
 def _classes() -> dict[str, type[keras.losses.Loss]]:
-    by_name = {entry.name: entry.loss for entry in catalog() if entry.name}
-    return by_name | {entry.loss.__name__: entry.loss for entry in catalog()}
+    """Return the classes by both names in lower case."""
+    by_name = {entry.name.lower(): entry.loss for entry in catalog() if entry.name}
+    return by_name | {entry.loss.__name__.lower(): entry.loss for entry in catalog()}
 
 
 def _own(name: str, settings: dict[str, Any]) -> keras.losses.Loss:

@@ -60,6 +60,7 @@ class CaseMetric(keras.metrics.Metric):
             that watches a class needs mode="min" or "max": Keras finds the direction of the mean alone.
         name: Name in the logs; None for the class' own.
         dtype: Type that `keras.metrics.Metric` stands for; the sums are float32, or float64 with "float64".
+            JAX has no float64 unless its x64 mode is on: they are then float32.
         **settings: The fields of `similarities.Layout`.
     """
 

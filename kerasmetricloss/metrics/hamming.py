@@ -21,7 +21,7 @@ class HammingSimilarity(CountMetric):
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: As in `DiceScore`.
 
     Raises:
@@ -54,7 +54,7 @@ class Accuracy(HammingSimilarity):
         per_class: False for a scalar result; True or names of classes for a value a class beside it (independent
             classes only).
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: As in `DiceScore`.
 
     Raises:
@@ -103,7 +103,7 @@ class WeightedHammingSimilarity(CountMetric):
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: As in `DiceScore`.
 
     Raises:

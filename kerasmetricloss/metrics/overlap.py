@@ -22,7 +22,7 @@ class DiceScore(CountMetric):
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: `classes`, `from_logits`, `data_format`, `include`, `class_weights`, `ignore_label`, `pool`,
             `norm`, `intersection`, `smooth_nr`, `smooth_dr` and `empty`, as the losses have them
             (`similarities.Layout` and `similarities.Overlap` explain each).
@@ -56,7 +56,7 @@ class JaccardIndex(CountMetric):
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: As in `DiceScore`.
 
     Raises:
@@ -89,7 +89,7 @@ class TverskyIndex(CountMetric):
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: As in `DiceScore`.
 
     Raises:
@@ -133,7 +133,7 @@ class FBetaScore(CountMetric):
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: As in `DiceScore`.
 
     Raises:

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from kerasmetricloss.metrics._base import CaseMetric, CaseSettings, check_pool
-from kerasmetricloss.similarities import Batch, count
+from kerasmetricloss.similarities import Batch, total
 from kerasmetricloss.similarities.checks import number
 
 
@@ -19,12 +19,16 @@ class AbsoluteVolumeDifference(CaseMetric):
     The paper's AVD (Table IV). A voxel of 2 x 2 x 2 mm has 0.008 ml. All four cases of empty masks have a value: the
     volume of the other mask, which is 0 where both are empty. Compiled steps can compute it.
 
+    Differences are summed voxel by voxel, so that large volumes that differ little keep what they differ by. What a
+    single-precision sum rounds stays inexact: a difference of more than 2^24 voxels on the way, weights that are no
+    whole numbers, and the sum over cases; dtype="float64" mends all three.
+
     Args:
         voxel_volume_ml: Volume of a voxel in ml, above 0.
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
-        dtype: Sums are float32, or float64 with "float64".
+        dtype: Sums are float32, or float64 with "float64"; on JAX only in its x64 mode.
         **settings: `classes`, `from_logits`, `data_format`, `include`, `class_weights` and `ignore_label`, as the
             losses have them (`similarities.Layout`).
 
@@ -71,12 +75,12 @@ class AbsoluteVolumeDifference(CaseMetric):
         return {**super().get_config(), "voxel_volume_ml": self.voxel_volume_ml}
 
     def _values(self, batch: Batch, *, voxel_volume_ml: Any = None) -> Any:
-        _, predicted, true = count(batch)
+        difference = total(batch.prediction - batch.truth, batch.weight, batch)
         volume = self.voxel_volume_ml if voxel_volume_ml is None else voxel_volume_ml
-        volume = ops.reshape(ops.convert_to_tensor(volume, dtype=predicted.dtype), (-1, 1))
-        cases, volumes = predicted.shape[0], volume.shape[0]
+        volume = ops.reshape(ops.convert_to_tensor(volume, dtype=difference.dtype), (-1, 1))
+        cases, volumes = difference.shape[0], volume.shape[0]
         if None not in (cases, volumes) and volumes not in (1, cases):
             raise ValueError(
                 f"voxel_volume_ml has {volumes} entries for {cases} cases: give one number, or one a case."
             )
-        return ops.abs(predicted - true) * volume
+        return ops.abs(difference) * volume

@@ -44,6 +44,15 @@ def test_a_loss_of_keras_can_be_a_part():
     assert mixed.part_metrics()[1].name == "binary_focal_crossentropy"
 
 
+def test_a_loss_can_be_divided_by_a_number():
+    assert repr(COMPOUND / 2) == "0.25 * SoftDice() + 1.0 * CrossEntropy()"
+    assert float((SoftDice() / 4)(Y, P)) == pytest.approx(float(SoftDice()(Y, P)) / 4, rel=1e-6)
+    with pytest.raises(ValueError, match=r"weights=\[inf\], expected finite numbers"):
+        SoftDice() / 0
+    with pytest.raises(TypeError, match="unsupported operand"):
+        SoftDice() / SoftDice()
+
+
 def test_what_is_not_a_loss_cannot_be_added():
     with pytest.raises(TypeError):
         SoftDice() + 1

@@ -27,6 +27,12 @@ TABLES = Path(__file__).parents[2] / "data" / "paper" / "tables.csv"
         ("sTversky-0.3/0.7", "SoftTversky(alpha=0.3, beta=0.7)"),
         ("sTversky-1.0/1", "SoftTversky(alpha=1.0, beta=1.0)"),
         ("SoftJaccard", "SoftJaccard()"),
+        ("ce", "CrossEntropy()"),
+        ("sdice", "SoftDice()"),
+        ("SDICE-l2", "SoftDice(norm=2)"),
+        ("lovász-BINS10", "LovaszSigmoid(bins=10)"),
+        ("stversky-0.3/0.7", "SoftTversky(alpha=0.3, beta=0.7)"),
+        ("softdice", "SoftDice()"),
         ("LovaszHinge", "LovaszHinge(from_logits=True)"),
         ("kerasmetricloss.losses:GeneralizedDice", "GeneralizedDice()"),
     ],
@@ -65,6 +71,15 @@ def test_names_of_losses_the_paper_does_not_have():
     assert paper_name(losses.SoftDice(norm=3)) == "sDice-L3"
 
 
+def test_one_class_of_two_names_has_each_of_them():
+    assert (paper_name("sdice"), paper_name("SDICE-L2"), paper_name(losses.SoftDice())) == (
+        "sDice",
+        "sDice-L2",
+        "sDice",
+    )
+    assert {"sDice", "sDice-L2"} <= {entry.name for entry in catalog()}
+
+
 def test_a_loss_of_ones_own():
     assert isinstance(from_name("keras.losses:Dice", axis=(1, 2)), keras.losses.Dice)
     with pytest.raises(TypeError, match=r"expected a keras\.losses\.Loss"):
@@ -76,7 +91,7 @@ def test_a_loss_of_ones_own():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("dice", "there is no loss 'dice': expected one of CE, wCE, sDice, sJaccard, Lovasz, sTversky-A/B"),
+        ("dice", "there is no loss 'dice': expected one of CE, wCE, sDice, sDice-L2, sJaccard, Lovasz, sTversky-A/B"),
         ("sTversky-0.3", "there is no loss"),
         ("wCE", "wCE needs the share of the foreground: pass prior="),
         ("no.such:Loss", r"'no.such:Loss' cannot be imported \(ModuleNotFoundError: No module named 'no'\)"),

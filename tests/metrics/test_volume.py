@@ -26,6 +26,22 @@ def test_cases_of_different_voxels_have_their_own_volumes():
     assert float(metric.result()) == pytest.approx((1.0 + 0.008 + 2.0 + 2.0) / 4)
 
 
+def test_volumes_beyond_what_single_precision_counts_keep_what_they_differ_by():
+    # 2^24 + 1 is no number of float32: as a sum of ones it would be 2^24.
+    y_true = np.ones((1, 2**24 + 1, 1), "float32")
+    y_pred = y_true.copy()
+    y_pred[0, 0] = 0
+    metric = AbsoluteVolumeDifference(voxel_volume_ml=1.0)
+    metric.update_state(y_true, y_pred)
+    assert float(metric.result()) == 1.0
+
+
+def test_a_weight_a_voxel_scales_its_volume():
+    metric = AbsoluteVolumeDifference(voxel_volume_ml=0.5)
+    metric.update_state(masks(2), masks(5), np.full((1, 3, 4), 0.25))
+    assert float(metric.result()) == pytest.approx(3 * 0.25 * 0.5)
+
+
 def test_overlap_does_not_matter():
     metric = AbsoluteVolumeDifference(voxel_volume_ml=1.0)
     metric.update_state(masks(4), 1 - masks(8))
