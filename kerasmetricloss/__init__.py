@@ -9,6 +9,7 @@ its backend is missing, `scores`, `statistics`, `reports` and `theory` still wor
 missing.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -83,8 +84,10 @@ def __getattr__(name: str) -> object:
             if hasattr(module, name):
                 return getattr(module, name)
     if _missing is not None and name[:1].isupper():
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        install = "'.[tensorflow]', in a clone of this package" if backend == "tensorflow" else f"keras {backend}"
         raise ImportError(
-            f"kerasmetricloss.{name} needs Keras 3 and a backend, and importing them failed: {_missing}. Install one, "
-            "as in pip install 'kerasmetricloss[tensorflow]', or set KERAS_BACKEND to one that is installed."
+            f"kerasmetricloss.{name} needs Keras 3 and a backend, and importing them failed: {_missing}. Install them "
+            f"by pip install {install}; or set KERAS_BACKEND to a backend that is installed."
         ) from _missing
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

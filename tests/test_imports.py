@@ -1,12 +1,16 @@
 """What importing the package loads, each time in a fresh process."""
 
+import configparser
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import kerasmetricloss
+from kerasmetricloss.cli import EXTRAS
 
 BLOCKER = """
 import sys
@@ -43,7 +47,12 @@ def test_works_without_keras(module):
     assert run(f"import kerasmetricloss.{module}; print('ok')", blocked=backends) == "ok"
 
 
-def test_asking_for_a_loss_without_a_backend_says_what_is_missing():
+@pytest.mark.parametrize(
+    ("backend", "install"),
+    [("tensorflow", "'.[tensorflow]', in a clone of this package"), ("torch", "keras torch"), ("jax", "keras jax")],
+)
+def test_asking_for_a_loss_without_a_backend_says_what_is_missing(backend, install, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
     code = """
 import kerasmetricloss
 try:
@@ -53,7 +62,7 @@ except ImportError as error:
 """
     message = run(code, blocked=("keras",))
     assert "kerasmetricloss.SoftDice needs Keras 3 and a backend" in message
-    assert "pip install 'kerasmetricloss[tensorflow]'" in message
+    assert f"pip install {install}; or set KERAS_BACKEND" in message
 
 
 def spelled(spelling: str, module: str) -> list[str]:
@@ -91,6 +100,40 @@ def test_another_module_that_imports_the_package_runs_in_every_spelling(spelling
     command = [sys.executable, *spelled(spelling, "mine")]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "mend"),
+    [
+        ("pandas", "No module named 'pandas'. This command needs more .*: pip install '.[study]', in a clone"),
+        ("tensorflow", "No module named 'tensorflow'. This .*: pip install '.[tensorflow]', in a clone"),
+        ("torch", "No module named 'torch'. This .*: pip install torch."),
+    ],
+)
+def test_a_command_names_the_extra_that_is_missing_and_no_other(missing, mend, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", missing if missing == "tensorflow" else "torch")
+    code = f"""
+import sys
+from kerasmetricloss.cli import main
+sys.stderr = sys.stdout
+try:
+    main({["losses"] if missing != "pandas" else ["report", "."]!r})
+except SystemExit as stop:
+    print(stop.code)
+"""
+    message, status = run(code, blocked=(missing,)).splitlines()[-2:]
+    assert re.match(f"kerasmetricloss: {re.escape(mend)}".replace(re.escape(".*"), ".*"), message), message
+    assert status == "2"
+
+
+def test_every_extra_that_a_command_can_miss_is_known():
+    parser = configparser.ConfigParser()
+    parser.read(Path(__file__).parents[1] / "setup.cfg")
+    extras = parser["options.extras_require"]
+    names = {"pillow": "PIL", "scikit-image": "skimage"}
+    for extra, modules in EXTRAS.items():
+        brought = {line.partition(">=")[0] for line in extras[extra].split()}
+        assert {names.get(module, module) for module in brought} == modules
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -13,6 +13,23 @@ from collections.abc import Sequence
 from kerasmetricloss._version import __version__
 from kerasmetricloss.cli import data, inspect, predict, prepare, progress, report, study, theory
 
+# What each extra of this package brings, by the names under which Python imports it.
+EXTRAS = {
+    "tensorflow": {"tensorflow"},
+    "study": {
+        "filelock",
+        "matplotlib",
+        "nibabel",
+        "pandas",
+        "PIL",
+        "pyarrow",
+        "rich",
+        "scipy",
+        "skimage",
+        "statsmodels",
+    },
+    "ray": {"ray"},
+}
 STOPPED = 130
 # Of a program that the system ends for writing where nobody reads: 128 and the number of that signal.
 UNREAD = 141
@@ -47,7 +64,7 @@ def _follow(arguments: list[str]) -> None:
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "kerasmetricloss":
             raise
-        _say(f"{error}. This command needs more than the base install: pip install 'kerasmetricloss[tensorflow,study]'")
+        _say(f"{str(error).rstrip('.')}.{_mend(error)}")
         sys.exit(2)
     except ValueError as error:
         if not type(error).__module__.startswith("kerasmetricloss."):
@@ -67,6 +84,15 @@ def parser() -> argparse.ArgumentParser:
     for module in (study, report, predict, data, inspect, prepare, theory, progress):
         module.add_commands(commands)
     return top
+
+
+def _mend(error: ImportError) -> str:
+    """How to install what is missing, and nothing beside it; empty where the error says so itself."""
+    module = (error.name or "").partition(".")[0]
+    if not module or "pip install" in str(error):
+        return ""
+    wanted = [f"'.[{extra}]', in a clone of this package" for extra, modules in EXTRAS.items() if module in modules]
+    return f" This command needs more than what is installed: pip install {wanted[0] if wanted else module}."
 
 
 def _say(message: str) -> None:

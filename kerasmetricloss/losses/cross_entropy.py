@@ -10,9 +10,7 @@ from keras import ops
 from kerasmetricloss.losses._base import SegmentationLoss, sum_over_replicas
 from kerasmetricloss.similarities import Batch, Layout, LayoutSettings, divide, total, voxels
 from kerasmetricloss.similarities.checks import is_number, number, several
-
-# The smallest normal float32 number: a probability below it is 0.
-_SMALLEST = float(np.finfo(np.float32).tiny)
+from kerasmetricloss.similarities.counts import SMALLEST
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -22,13 +20,19 @@ class CrossEntropy(SegmentationLoss):
     The first form is for classes="independent", one value a class; the second for classes="exclusive". Weights a
     voxel multiply the sum and do not enter the mean's denominator, which counts the voxels of weight > 0.
 
-    Probabilities are not clipped: log 0 is replaced by the logarithm of the smallest float32 step, -87.3 for p = 0
-    and -17.3 for 1 - p = 0, with gradient 0. An output that a mask sets to 0 therefore gets no gradient.
+    Probabilities are not clipped, but where log 0 would stand there is a floor, with gradient 0. For log p it is the
+    logarithm of the smallest normal float32 number, -87.3, for float64 as well. For log(1 - p), where 1 - p is a
+    multiple of the step below 1, it is that of half this step: -17.3 in float32, -37.4 in float64. An output that a
+    mask sets to 0 therefore gets no gradient.
 
     Args:
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
             ``class_weights`` are normalised to the mean 1. There is no smoothing and no rule for empty sets: the
             loss is no ratio of sums.
+
+    Raises:
+        TypeError: an argument that the loss does not have, such as ``smooth_nr``.
+        ValueError: a setting is out of its range.
 
     Example:
         >>> import numpy as np
@@ -110,6 +114,7 @@ class WeightedCrossEntropy(CrossEntropy):
         **settings: as for :class:`CrossEntropy`.
 
     Raises:
+        TypeError: an argument that the loss does not have, such as ``smooth_nr``.
         ValueError: neither ``prior`` nor weights, or both; one number for exclusive classes; a prior outside (0, 1), or
             a weight that is negative or not finite.
 
@@ -182,7 +187,7 @@ def _numbers(
 
 
 def _log(probability: Any) -> Any:
-    return ops.log(ops.maximum(probability, _SMALLEST))
+    return ops.log(ops.maximum(probability, SMALLEST))
 
 
 def _log_complement(probability: Any) -> Any:

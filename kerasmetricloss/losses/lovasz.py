@@ -77,6 +77,10 @@ class LovaszSigmoid(LovaszLoss):
         empty: the score of two empty sets: of an empty truth where every p is 0.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range, or classes="exclusive".
+
     Example:
         >>> import numpy as np
         >>> y_true = np.array([[[1.0], [1.0], [0.0]]])
@@ -103,6 +107,10 @@ class LovaszSoftmax(LovaszLoss):
         bins: as for :class:`LovaszSigmoid`.
         empty: as for :class:`LovaszSigmoid`; it matters with classes_in_mean="all" only.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range, or classes="independent".
 
     Example:
         >>> import numpy as np
@@ -147,6 +155,10 @@ class LovaszHinge(LovaszLoss):
     Args:
         empty: the score of two empty sets: of an empty truth where every z is at most -1.
         **settings: the fields of :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range, from_logits=False, or classes="exclusive".
 
     Example:
         >>> import numpy as np

@@ -1,7 +1,7 @@
 """Soft Dice, soft Jaccard and soft Tversky: one minus the ratio of soft counts (Eqs. 11-14)."""
 
 import math
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any, Unpack
 
 import keras
@@ -11,17 +11,15 @@ from kerasmetricloss.losses._base import SegmentationLoss, sum_over_replicas
 from kerasmetricloss.similarities import (
     Batch,
     Counts,
-    Overlap,
     OverlapSettings,
     count,
     divide,
     ratios,
     score_settings,
     spread_class_weights,
+    take_overlap,
 )
 from kerasmetricloss.similarities.checks import number
-
-_OVERLAP = tuple(field.name for field in fields(Overlap))
 
 
 class OverlapLoss(SegmentationLoss):
@@ -33,8 +31,9 @@ class OverlapLoss(SegmentationLoss):
     """
 
     def __init__(self, **settings: Unpack[OverlapSettings]):
-        super().__init__(**{key: value for key, value in settings.items() if key not in _OVERLAP})
-        self.overlap = Overlap(**{key: value for key, value in settings.items() if key in _OVERLAP})
+        others, overlap = take_overlap(settings)
+        super().__init__(**others)
+        self.overlap = overlap
         if math.isnan(self.overlap.empty):
             raise ValueError("empty=nan, expected a number: a loss that is NaN for one image is NaN for its batch.")
 
@@ -74,7 +73,8 @@ class SoftTversky(OverlapLoss):
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Raises:
-        ValueError: alpha or beta is not above 0 and finite.
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: alpha or beta is not above 0 and finite, a setting is out of its range, or ``empty`` is NaN.
 
     Example:
         >>> import numpy as np
@@ -115,6 +115,10 @@ class SoftDice(OverlapLoss):
         **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range, or ``empty`` is NaN.
+
     Example:
         >>> import numpy as np
         >>> y_true = np.array([[[1.0], [1.0], [0.0]]])
@@ -140,6 +144,10 @@ class SoftJaccard(OverlapLoss):
     Args:
         **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range, or ``empty`` is NaN.
 
     Example:
         >>> import numpy as np
@@ -168,7 +176,8 @@ class FocalTversky(SoftTversky):
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
 
     Raises:
-        ValueError: gamma, alpha or beta is not above 0 and finite.
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: gamma, alpha or beta is not above 0 and finite, a setting is out of its range, or ``empty`` is NaN.
 
     Source: Abraham and Khan, ISBI 2019, https://arxiv.org/abs/1810.07842.
 
@@ -207,6 +216,10 @@ class GeneralizedDice(OverlapLoss):
     Args:
         **settings: the fields of :class:`kerasmetricloss.similarities.Overlap` and
             :class:`kerasmetricloss.similarities.Layout`; ``name``, ``reduction`` and ``dtype``.
+
+    Raises:
+        TypeError: an argument that the loss does not have; the message names the loss.
+        ValueError: a setting is out of its range, or ``empty`` is NaN.
 
     Source: Sudre et al., DLMIA 2017, https://arxiv.org/abs/1707.03237.
 

@@ -6,7 +6,16 @@ from typing import Any, Unpack
 from keras import ops
 
 from kerasmetricloss.metrics._base import CaseMetric, PerClass, field_defaults
-from kerasmetricloss.similarities import Batch, Overlap, OverlapSettings, class_mean, count, score_settings, voxels
+from kerasmetricloss.similarities import (
+    Batch,
+    Overlap,
+    OverlapSettings,
+    class_mean,
+    count,
+    score_settings,
+    take_overlap,
+    voxels,
+)
 
 
 class CountSettings(OverlapSettings, total=False):
@@ -47,10 +56,9 @@ class CountMetric(CaseMetric):
         dtype: str | None = None,
         **settings: Unpack[OverlapSettings],
     ) -> None:
-        own = set(field_defaults(Overlap))
-        layout = {key: value for key, value in settings.items() if key not in own}
+        layout, overlap = take_overlap(settings)
         super().__init__(threshold=threshold, per_class=per_class, name=name, dtype=dtype, **layout)
-        self.overlap = Overlap(**{key: value for key, value in settings.items() if key in own})
+        self.overlap = overlap
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the cases of a batch; the arguments are those of `CaseMetric.update_state`."""

@@ -134,6 +134,7 @@ class HausdorffDistance(SurfaceMetric):
             `class_weights` and `ignore_label`, as in `AbsoluteVolumeDifference`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:
@@ -199,6 +200,7 @@ class NormalizedSurfaceDistance(SurfaceMetric):
         **settings: As in `HausdorffDistance`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:

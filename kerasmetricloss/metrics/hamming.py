@@ -25,6 +25,7 @@ class HammingSimilarity(CountMetric):
         **settings: As in `DiceScore`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:
@@ -58,6 +59,7 @@ class Accuracy(HammingSimilarity):
         **settings: As in `DiceScore`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:
@@ -107,6 +109,7 @@ class WeightedHammingSimilarity(CountMetric):
         **settings: As in `DiceScore`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:

@@ -28,6 +28,7 @@ class DiceScore(CountMetric):
             (`similarities.Layout` and `similarities.Overlap` explain each).
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:
@@ -60,6 +61,7 @@ class JaccardIndex(CountMetric):
         **settings: As in `DiceScore`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:
@@ -93,6 +95,7 @@ class TverskyIndex(CountMetric):
         **settings: As in `DiceScore`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:
@@ -137,6 +140,7 @@ class FBetaScore(CountMetric):
         **settings: As in `DiceScore`.
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:

@@ -242,7 +242,9 @@ def _directed(surface: np.ndarray, other: np.ndarray, spacing: np.ndarray) -> np
     try:
         from scipy.spatial import cKDTree
     except ImportError as error:
-        raise ImportError("surface distances need SciPy: pip install 'kerasmetricloss[study]'") from error
+        raise ImportError(
+            "surface distances need SciPy: pip install '.[study]', in a clone of this package", name="scipy"
+        ) from error
     apart = _points(surface & ~other, spacing)
     distances = np.zeros(np.count_nonzero(surface))
     if len(apart):

@@ -33,6 +33,7 @@ class AbsoluteVolumeDifference(CaseMetric):
             losses have them (`similarities.Layout`).
 
     Raises:
+        TypeError: If the metric does not have an argument; the message names the metric.
         ValueError: If a setting is out of range, or arrays do not fit; the message names their shapes.
 
     Example:

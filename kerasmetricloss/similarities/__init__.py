@@ -15,6 +15,7 @@ from kerasmetricloss.similarities.settings import LayoutSettings as LayoutSettin
 from kerasmetricloss.similarities.settings import Overlap as Overlap
 from kerasmetricloss.similarities.settings import OverlapSettings as OverlapSettings
 from kerasmetricloss.similarities.settings import from_keywords as from_keywords
+from kerasmetricloss.similarities.settings import take_overlap as take_overlap
 
 _WITH_KERAS = {
     "Batch": "arrays",

@@ -32,14 +32,48 @@ class Batch(NamedTuple):
 
 
 def probabilities(y_pred: Any, class_axis: int, layout: Layout) -> Any:
-    """Return y_pred as probabilities: sigmoid or softmax where it holds logits."""
+    """Return y_pred as probabilities: sigmoid or softmax where it holds logits, else as it is.
+
+    Args:
+        y_pred: tensor, (batch, *space, classes) or (batch, classes, *space).
+        class_axis: where the classes stand.
+        layout: its ``classes`` and ``from_logits`` are read.
+
+    Returns:
+        Probabilities of the shape of ``y_pred``.
+
+    Example:
+        >>> logits = ops.convert_to_tensor([[[0.0, 1.0986123]]])  # log 1 and log 3
+        >>> found = probabilities(logits, 2, Layout(classes="exclusive", from_logits=True))
+        >>> [round(float(p), 3) for p in found[0, 0]]
+        [0.25, 0.75]
+    """
     if not layout.from_logits:
         return y_pred
     return ops.softmax(y_pred, axis=class_axis) if layout.classes == "exclusive" else ops.sigmoid(y_pred)
 
 
 def decisions(y_pred: Any, class_axis: int, layout: Layout) -> Any:
-    """Return y_pred as hard masks of 0 and 1: probability > 0.5 (strict), or the class of the largest value."""
+    """Return y_pred as hard masks of 0 and 1: probability > 0.5 (strict), or the class of the largest value.
+
+    Of exclusive classes of one value the first is chosen.
+
+    Args:
+        y_pred: tensor, (batch, *space, classes) or (batch, classes, *space): probabilities, or logits with
+            ``layout.from_logits``.
+        class_axis: where the classes stand.
+        layout: its ``classes`` and ``from_logits`` are read.
+
+    Returns:
+        Masks of the shape and dtype of ``y_pred``.
+
+    Example:
+        >>> y_pred = ops.convert_to_tensor([[[0.5, 0.7, 0.8]]])
+        >>> [int(s) for s in decisions(y_pred, 2, Layout())[0, 0]]
+        [0, 1, 1]
+        >>> [int(s) for s in decisions(y_pred, 2, Layout(classes="exclusive"))[0, 0]]
+        [0, 0, 1]
+    """
     if layout.classes == "exclusive":
         classes = _along(ops.arange(y_pred.shape[class_axis]), class_axis, len(y_pred.shape))
         largest = ops.expand_dims(ops.argmax(y_pred, axis=class_axis), class_axis)

@@ -9,9 +9,14 @@ from kerasmetricloss.similarities import ratios
 from kerasmetricloss.similarities.arrays import Batch, read
 from kerasmetricloss.similarities.checks import number
 from kerasmetricloss.similarities.counts import Counts, count, divide, voxels
-from kerasmetricloss.similarities.settings import Layout, LayoutSettings, Overlap, OverlapSettings, from_keywords
-
-_OVERLAP = tuple(Overlap.__dataclass_fields__)
+from kerasmetricloss.similarities.settings import (
+    Layout,
+    LayoutSettings,
+    Overlap,
+    OverlapSettings,
+    from_keywords,
+    take_overlap,
+)
 
 
 def dice(y_true: Any, y_pred: Any, *, sample_weight: Any = None, **settings: Unpack[OverlapSettings]) -> Any:
@@ -132,8 +137,8 @@ def weighted_hamming(
 
 def _counts(name: str, y_true: Any, y_pred: Any, sample_weight: Any, settings: dict) -> tuple[Counts, dict]:
     """Return the counts and the keyword arguments of the ratios; errors name the function ``name``."""
-    layout = from_keywords(Layout, name, {key: value for key, value in settings.items() if key not in _OVERLAP})
-    overlap = Overlap(**{key: value for key, value in settings.items() if key in _OVERLAP})
+    others, overlap = take_overlap(settings)
+    layout = from_keywords(Layout, name, others)
     batch = _read(y_true, y_pred, sample_weight, layout)
     return count(batch, overlap, pool=layout.pool), score_settings(overlap)
 

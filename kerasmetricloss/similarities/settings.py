@@ -140,6 +140,26 @@ def from_keywords(form: type, owner: str, keywords: Mapping[str, Any], *, no_ove
     return form(**keywords)
 
 
+def take_overlap(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], Overlap]:
+    """Take the fields of :class:`Overlap` out of the keyword arguments of a public class or function.
+
+    Args:
+        keywords: the arguments.
+
+    Returns:
+        The other arguments, and the overlap.
+
+    Raises:
+        ValueError: a setting is out of its range.
+
+    Example:
+        >>> take_overlap({"pool": "batch", "norm": 2})
+        ({'pool': 'batch'}, Overlap(norm=2, intersection='product', smooth_nr=0.0, smooth_dr=0.0, empty=1.0))
+    """
+    own = {name: value for name, value in keywords.items() if name in Overlap.__dataclass_fields__}
+    return {name: value for name, value in keywords.items() if name not in own}, Overlap(**own)
+
+
 def _class_weights(weights: Any, include: tuple[int, ...] | None) -> tuple[float, ...]:
     """Return one weight for each class that counts, in their order."""
     if isinstance(weights, Mapping):

@@ -1,5 +1,6 @@
 """Cross-entropy and Eq. 10, by hand and against NumPy."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -130,6 +131,15 @@ def test_certain_errors_cost_what_float32_can_tell():
     one, zero = np.ones((1, 1, 1), dtype="float32"), np.zeros((1, 1, 1), dtype="float32")
     assert float(CrossEntropy()(zero, one)) == pytest.approx(25 * np.log(2), rel=1e-5)
     assert float(CrossEntropy()(one, zero)) == pytest.approx(126 * np.log(2), rel=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 unless its x64 mode is on")
+def test_certain_errors_in_double_precision_cost_more_where_it_tells_more():
+    # Half the step of float64 below 1 is 2^-54; the floor of p is that of float32.
+    one, zero = np.ones((1, 1, 1)), np.zeros((1, 1, 1))
+    loss = CrossEntropy(dtype="float64")
+    assert float(loss(zero, one)) == pytest.approx(54 * np.log(2), rel=1e-9)
+    assert float(loss(one, zero)) == pytest.approx(126 * np.log(2), rel=1e-9)
 
 
 def test_gradient_equals_minus_the_reciprocal_probability(gradient):
