@@ -4,7 +4,8 @@
     open_dataset("folder", root, images=("frames/{group}/{id}.jpg",), truth=("masks/{group}/{id}.png",))
     open_dataset("folder", root, images=("*/*_flair.nii",), truth=("*/*_seg.nii",), values={"TC": (1, 4), "ET": (4,)})
 
-:mod:`~kerasmetricloss.datasets.patterns` says what a pattern may hold, and how a case gets its id and its group.
+:mod:`~kerasmetricloss.datasets.patterns` says what a pattern may hold and how a case gets its id and its group,
+:mod:`~kerasmetricloss.datasets.pairing` which files make a case.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
 from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
-from kerasmetricloss.datasets.patterns import match_files, name_of
+from kerasmetricloss.datasets.pairing import pair_files
+from kerasmetricloss.datasets.patterns import name_of
 from kerasmetricloss.datasets.picture_files import COLOURS, read_image, read_mask, read_numbers
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
 from kerasmetricloss.datasets.pictures import check_mask_size
@@ -73,19 +75,17 @@ def open_folder(
         problems: Collects complaints about single cases, which are then left out.
 
     Returns:
-        One case an id, in natural order.
+        One case an id, in natural order; an id that is there in several groups is a case in each, named
+        ``group_id``.
 
     Raises:
-        DataError: A pattern is missing or matches nothing, an id lacks an image or its truth, a file is neither a scan
-            nor a picture, or the settings contradict each other.
+        DataError: A pattern is missing or matches nothing, an id lacks an image or its truth or has two, its image and
+            truth are of two groups, a file is neither a scan nor a picture, or the settings contradict each other.
     """
     images, truth = _patterns(root, "images", images), _patterns(root, "truth", truth)
-    found = {pattern: match_files(root, pattern, problems=problems) for pattern in (*images, *truth)}
-    ids = sorted({name for files in found.values() for name in files}, key=natural_key)
-    whole = [name for name in ids if _complete(name, found, root, problems)]
-    paths = {name: tuple(found[pattern][name][0] for pattern in (*images, *truth)) for name in whole}
-    pictures = bool(whole) and paths[whole[0]][0].suffix.casefold() in PICTURE_SUFFIXES
-    whole = [name for name in whole if _one_kind(name, paths[name], pictures, problems)]
+    pairs = pair_files(root, (*images, *truth), problems=problems)
+    pictures = bool(pairs) and pairs[0].files[0].suffix.casefold() in PICTURE_SUFFIXES
+    pairs = [pair for pair in pairs if _one_kind(pair.id, pair.files, pictures, problems)]
     names, rule = _labels(root, truth, labels, dict(values or {}))
     channels = _channels(root, images, channels, pictures)
     reader = partial(_read_picture if pictures else _read_scan, truths=len(truth), rule=rule)
@@ -93,14 +93,14 @@ def open_folder(
     return [
         Case(
             dataset="folder",
-            id=name,
-            group=next((group for files in found.values() if (group := files[name][1])), name),
+            id=pair.id,
+            group=pair.group,
             channels=channels,
             labels=names,
-            files=paths[name],
+            files=pair.files,
             reader=partial(reader, mask=limit) if pictures else partial(reader, mask=limit, fill=fill),
         )
-        for name in whole
+        for pair in pairs
     ]
 
 
@@ -112,15 +112,6 @@ def _patterns(root: Path, what: str, patterns: Sequence[str]) -> tuple[str, ...]
             f"no pattern for the {what} is given, and a folder has no layout of its own", file=root, mend=mend
         )
     return patterns
-
-
-def _complete(name: str, found: Mapping[str, Mapping], root: Path, problems: list[DataError] | None) -> bool:
-    lacking = [pattern for pattern, files in found.items() if name not in files]
-    if lacking:
-        there = next(files[name][0] for files in found.values() if name in files)
-        problem = f"no file of this case matches {lacking[0]!r}, but {there.relative_to(root)} is there"
-        complain(DataError(problem, case=name, file=root, mend="add the file, or mend the pattern"), problems)
-    return not lacking
 
 
 def _one_kind(name: str, paths: Sequence[Path], pictures: bool, problems: list[DataError] | None) -> bool:

@@ -6,10 +6,12 @@ are text within a name that becomes the id and the group of the case. The case o
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kerasmetricloss.datasets.case import DataError, children, complain
+from kerasmetricloss.datasets.case import DataError, children
 from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
 
@@ -18,42 +20,74 @@ _NAMES = ("{id}", "{group}")
 _HOW = "* is any text in a name, ** any folders, {id} the id of the case"
 
 
-def match_files(
-    root: Path, pattern: str, *, problems: list[DataError] | None = None
-) -> dict[str, tuple[Path, str | None]]:
+@dataclass(frozen=True, kw_only=True)
+class Matches:
+    """What matches a pattern.
+
+    Args:
+        files: (id, group, or None without ``{group}``) -> the files that have it, in the order of the paths.
+        faults: Files that match but for a name that stands for two texts, where neither text is an id of ``files``; the
+            case of each is the first text.
+    """
+
+    files: Mapping[tuple[str, str | None], Sequence[Path]]
+    faults: Sequence[DataError] = ()
+
+
+def match_files(root: Path, pattern: str, *, problems: list[DataError] | None = None) -> Matches:
     """Return the files below a folder that match a pattern.
+
+    The id is what ``{id}`` stands for, or else the texts of the wildcards joined by underscores, equal neighbours once,
+    without the file's suffix.
 
     Args:
         root: The folder.
         pattern: Relative to it, with slashes.
-        problems: Collects complaints about single files and folders, which are then left out.
-
-    Returns:
-        Id -> (file, group, or None without ``{group}``), in the order of the paths. The id is what ``{id}`` stands for,
-        or else the texts of the wildcards joined by underscores, equal neighbours once, without the file's suffix.
+        problems: Collects complaints about single folders, which are then left out.
 
     Raises:
-        DataError: The pattern is none, matches nothing, or two files of one id; or a folder may not be listed.
+        DataError: The pattern is none, or matches nothing; or a folder may not be listed.
     """
     parts = _parts(pattern, root)
     whole = re.compile(_regex("/".join(parts), named=True), re.IGNORECASE)
-    found: dict[str, tuple[Path, str | None]] = {}
+    found: dict[tuple[str, str | None], list[Path]] = {}
+    others = []
     for path in dict.fromkeys(_walk(root, parts, (root.resolve(),), problems)):
-        relative = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-        match = whole.fullmatch(relative)
+        match = whole.fullmatch(_relative(path, root))
         if match is None:
-            continue  # {id} is there twice and stands for two texts
-        name, group = _id(match, path), match.groupdict().get("group")
-        if name in found:
-            other = found[name][0].relative_to(root)
-            mend = "tell them apart by {id} or another wildcard, or take one out"
-            problem = f"{other} and {path.relative_to(root)} are both case {name}"
-            complain(DataError(problem, case=name, file=root, mend=mend), problems)
-            continue
-        found[name] = (path, group)
+            others.append(path)
+        else:
+            found.setdefault((_id(match, path), match.groupdict().get("group")), []).append(path)
+    faults = _faults(root, "/".join(parts), others, {name for name, _ in found})
     if not found:
-        raise DataError(f"no file matches {pattern!r}", file=root, mend=f"patterns start at that folder; {_HOW}")
-    return found
+        mend = f"patterns start at that folder; {_HOW}"
+        raise faults[0] if faults else DataError(f"no file matches {pattern!r}", file=root, mend=mend)
+    return Matches(files=found, faults=faults)
+
+
+def _faults(root: Path, pattern: str, paths: Sequence[Path], ids: Set[str]) -> list[DataError]:
+    """Return a complaint for each file of a scan or a picture whose ``{id}`` or ``{group}`` stands for two texts."""
+    loose = re.compile(_regex(pattern, named=True, agree=False), re.IGNORECASE)
+    faults = []
+    for path in paths:
+        match = loose.fullmatch(_relative(path, root))
+        if match is None or without_suffix(path.name) == path.name:
+            continue
+        texts = {key: without_suffix(text) for key, text in match.groupdict().items()}
+        # A file of another case beside that of its own folder is a copy, and * matches much that is not meant.
+        if ids & {text for key, text in texts.items() if key.startswith("id")}:
+            continue
+        pairs = [(key.partition("_")[0], text) for key, text in texts.items()]
+        apart = [(key, text) for key, text in pairs if text.casefold() != texts[key].casefold()]
+        if apart:
+            (key, second), case = apart[0], texts.get("id")
+            problem = f"{{{key}}} stands for {texts[key]} and for {second}"
+            faults.append(DataError(problem, case=case, file=path, mend="rename one of them as the other"))
+    return faults
+
+
+def _relative(path: Path, root: Path) -> str:
+    return unicodedata.normalize("NFC", path.relative_to(root).as_posix())
 
 
 def name_of(pattern: str) -> str:
@@ -93,9 +127,12 @@ def _parts(pattern: str, root: Path) -> list[str]:
     return parts
 
 
-def _regex(pattern: str, *, named: bool) -> str:
-    """Return the regular expression; named, a second ``{id}`` must repeat the first, and wildcards are caught."""
-    out, seen = [], set()
+def _regex(pattern: str, *, named: bool, agree: bool = True) -> str:
+    """Return the regular expression.
+
+    Named, wildcards are caught, and a second ``{id}`` must repeat the first; unless they agree, it is ``id_2``.
+    """
+    out, seen = [], Counter()
     for token in _TOKEN.split(pattern):
         if token == "**/":
             piece = "((?:[^/]+/)*)"
@@ -106,13 +143,18 @@ def _regex(pattern: str, *, named: bool) -> str:
         elif token.startswith("["):
             piece = _one_of(token[1:-1])
         elif token in _NAMES:
-            name = token[1:-1]
-            piece = f"(?P={name})" if named and name in seen else f"(?P<{name}>[^/]+)" if named else "[^/]+"
-            seen.add(name)
+            seen[token] += 1
+            piece = _named(token[1:-1], seen[token], agree=agree) if named else "[^/]+"
         else:
             piece = re.escape(unicodedata.normalize("NFC", token))
         out.append(piece)
     return "".join(out)
+
+
+def _named(name: str, time: int, *, agree: bool) -> str:
+    if time == 1:
+        return f"(?P<{name}>[^/]+)"
+    return f"(?P={name})" if agree else f"(?P<{name}_{time}>[^/]+?)"
 
 
 def _one_of(characters: str) -> str:

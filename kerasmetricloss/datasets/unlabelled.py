@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, natural_key
+from kerasmetricloss.datasets.case import Case, DataError, Volume
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
-from kerasmetricloss.datasets.patterns import match_files
+from kerasmetricloss.datasets.pairing import pair_files
 from kerasmetricloss.datasets.picture_files import SUFFIXES, read_image
 
 
@@ -45,7 +45,8 @@ def open_unlabelled(
         fill: What replaces NaN and infinite voxels of scans; by default they are an error.
 
     Returns:
-        One case an id, in natural order. Their volumes have an empty truth, ignored everywhere.
+        One case an id (of ``folder``: group and id, where groups share it), in natural order. Their volumes have an
+        empty truth, ignored everywhere.
 
     Raises:
         DataError: A pattern matches nothing, a case lacks one of its images, or patterns and channels do not fit.
@@ -63,14 +64,8 @@ def open_unlabelled(
     root, channels = Path(root), tuple(channels)
     if not root.is_dir():
         raise DataError("the data folder does not exist", file=root, mend="name the folder that holds the images")
-    found = [match_files(root, pattern) for pattern in images]
-    ids = sorted({name for files in found for name in files}, key=natural_key)
-    for name in ids:
-        for pattern, files in zip(images, found, strict=True):
-            if name not in files:
-                mend = "add the file, or mend the pattern"
-                raise DataError(f"no file of this case matches {pattern!r}", case=name, file=root, mend=mend)
-    pictures = found[0][ids[0]][0].suffix.casefold() in SUFFIXES
+    pairs = pair_files(root, images)
+    pictures = pairs[0].files[0].suffix.casefold() in SUFFIXES
     if len(images) != (1 if pictures else len(channels)):
         problem = f"{len(images)} patterns of images for the channels {', '.join(channels)}"
         raise DataError(problem, file=root, mend="give one pattern a channel; for pictures, one")
@@ -80,14 +75,14 @@ def open_unlabelled(
     return [
         Case(
             dataset="folder",
-            id=name,
-            group=found[0][name][1] or name,
+            id=pair.id,
+            group=pair.group,
             channels=channels,
             labels=tuple(labels),
-            files=tuple(files[name][0] for files in found),
+            files=pair.files,
             reader=partial(_read_picture, mask=limit) if pictures else partial(_read_scans, mask=limit, fill=fill),
         )
-        for name in ids
+        for pair in pairs
     ]
 
 

@@ -19,13 +19,13 @@ def tree(tmp_path):
 
 
 def ids(root, pattern):
-    return {name: group for name, (_, group) in match_files(root, pattern).items()}
+    return dict(match_files(root, pattern).files.keys())
 
 
 def test_the_id_is_what_the_wildcards_stand_for(tree):
     root = tree("s1/pre/FLAIR.nii.gz", "s2/pre/FLAIR.nii.gz", "s2/pre/T1.nii.gz")
     assert ids(root, "*/pre/FLAIR.nii.gz") == {"s1": None, "s2": None}
-    assert match_files(root, "s2/pre/*")["T1"] == (root / "s2/pre/T1.nii.gz", None)
+    assert match_files(root, "s2/pre/*").files["T1", None] == [root / "s2/pre/T1.nii.gz"]
 
 
 def test_wildcards_that_say_the_same_count_once(tree):
@@ -38,7 +38,23 @@ def test_wildcards_that_say_the_same_count_once(tree):
 def test_a_named_id_stands_for_one_text_everywhere(tree):
     root = tree("a/a_t1.nii", "a/b_t1.nii", "b/b_t1.nii")
     assert ids(root, "{id}/{id}_t1.nii") == {"a": None, "b": None}
-    assert match_files(root, "{id}/{id}_t1.nii")["b"][0] == root / "b/b_t1.nii"
+    assert match_files(root, "{id}/{id}_t1.nii").files["b", None] == [root / "b/b_t1.nii"]
+    assert not match_files(root, "{id}/{id}_t1.nii").faults  # b is a case of its own: a/b_t1.nii is a copy
+
+
+def test_a_named_id_that_stands_for_two_texts_is_a_fault_where_neither_is_a_case(tree):
+    root = tree("p1/p1_t1.nii", "p2/p02_t1.nii", "p3/notes.txt")
+    (fault,) = match_files(root, "{id}/{id}_t1.nii").faults
+    assert (fault.case, fault.file) == ("p2", root / "p2/p02_t1.nii")
+    assert (fault.problem, fault.mend) == ("{id} stands for p2 and for p02", "rename one of them as the other")
+    assert [fault.case for fault in match_files(root, "{id}/{id}*").faults] == ["p2"]
+    with pytest.raises(DataError, match=r"case p2: .*{id} stands for p2 and for p0; rename"):
+        match_files(root, "{id}/{id}2_t1.nii")
+
+
+def test_a_star_that_matches_other_files_of_a_case_is_no_fault(tree):
+    root = tree("p1/p1_t1.nii", "p1/mean_t1.nii", "p1/t1.png")
+    assert not match_files(root, "{id}/{id}_*").faults
 
 
 def test_a_named_group_is_the_group(tree):
