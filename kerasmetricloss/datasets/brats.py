@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, children
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain
 from kerasmetricloss.datasets.catalog import BR18, MaskRule
-from kerasmetricloss.datasets.nifti import Scan, find_scan
+from kerasmetricloss.datasets.nifti import SUFFIXES, Scan, find_scan
 from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
 from kerasmetricloss.datasets.scans import (
     TRUTH,
@@ -68,15 +68,26 @@ def open_brats(
 
 
 def _case_folders(root: Path, problems: list[DataError] | None) -> dict[str, Path]:
-    grades = [child for child in children(root) if child.is_dir() and child.name.casefold() in _GRADES]
+    grades = _grades(root)
     if not grades:
-        below = [child for child in children(root) if child.is_dir() and (child / "HGG").is_dir()]
+        below = [child for child in children(root) if child.is_dir() and _grades(child)]
         mend = f"name {below[0]} instead" if below else "name the folder that holds HGG and LGG"
         raise DataError("neither HGG nor LGG is here", file=root, mend=mend)
-    folders = [child for grade in grades for child in children(grade, problems) if child.is_dir()]
+    inside = {grade: children(grade, problems) for grade in grades}
+    folders = [child for below in inside.values() for child in below if child.is_dir()]
+    mend = "expected a folder a case, e.g. HGG/Brats18_X_1"
     if not folders:
-        raise DataError("no case is here", file=grades[0], mend="expected a folder a case, e.g. HGG/Brats18_X_1")
+        raise DataError("no case is here", file=grades[0], mend=mend)
+    for grade, below in inside.items():
+        scans = [child.name for child in below if child.is_file() and child.name.casefold().endswith(SUFFIXES)]
+        if scans:
+            problem = f"{len(scans)} scans, such as {scans[0]}, lie beside the folders of the cases, and are not read"
+            complain(DataError(problem, file=grade, mend=mend), problems)
     return once_by_name(folders, root, problems)
+
+
+def _grades(root: Path) -> list[Path]:
+    return [child for child in children(root, []) if child.is_dir() and child.name.casefold() in _GRADES]
 
 
 def _files(folder: Path) -> dict[str, Path]:

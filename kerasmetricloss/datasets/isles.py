@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, children
+from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain
 from kerasmetricloss.datasets.catalog import IS17, IS18, DataSet, MaskRule
 from kerasmetricloss.datasets.nifti import SUFFIXES, Scan
 from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
@@ -116,26 +116,37 @@ def _open(root: Path, dataset: DataSet, label: str, wishes: Wishes) -> list[Case
         expected=partial(_expected, dataset.name),
         read=_read,
     )
-    folders = once_by_name(_case_folders(root, dataset.name), root, wishes.problems)
+    folders = once_by_name(_case_folders(root, dataset, wishes.problems), root, wishes.problems)
     subjects = find_subjects(folders, partial(_volumes, dataset), wishes.problems)
     return scan_cases(subjects, scans, wishes, root=root)
 
 
-def _case_folders(root: Path, name: str) -> list[Path]:
-    found = _cases_in(root, name)
-    if found:
-        return found
-    below = [child for child in children(root) if child.is_dir() and _cases_in(child, name)]
-    where = f"{_FOLDER}/{_CASE_PREFIX[name]}N"
-    mend = f"name {below[0]} instead" if below else f"name the folder that holds {where}"
-    raise DataError(f"no {where} is here", file=root, mend=mend)
+def _case_folders(root: Path, dataset: DataSet, problems: list[DataError] | None) -> list[Path]:
+    prefix = _CASE_PREFIX[dataset.name]
+    folders = _folders_in(root)
+    found = [folder for folder in folders if folder.name.casefold().startswith(prefix)]
+    if not found:
+        below = [child for child in children(root) if child.is_dir() and _holds_cases(child, prefix)]
+        where = f"{_FOLDER}/{prefix}N"
+        mend = f"name {below[0]} instead" if below else f"name the folder that holds {where}"
+        raise DataError(f"no {where} is here", file=root, mend=mend)
+    words = [word.casefold() for word in _words(dataset).values()]
+    for folder in folders:
+        if folder not in found and any(_word(place) in words for place in children(folder, problems)):
+            problem = "the volumes in this folder are not read, it is no case by its name"
+            mend = f"expected {prefix}N: rename it, or take it out"
+            complain(DataError(problem, case=folder.name, file=folder, mend=mend), problems)
+    return found
 
 
-def _cases_in(root: Path, name: str) -> list[Path]:
-    """Return the folders of the cases in a folder and in the one named training below it."""
+def _holds_cases(folder: Path, prefix: str) -> bool:
+    return any(child.name.casefold().startswith(prefix) for child in _folders_in(folder))
+
+
+def _folders_in(root: Path) -> list[Path]:
+    """Return the folders in a folder and in the one named training below it."""
     training = [child for child in children(root, []) if child.name.casefold() == _FOLDER and child.is_dir()]
-    below = [child for folder in (root, *training) for child in children(folder, [])]
-    return [child for child in below if child.is_dir() and child.name.casefold().startswith(_CASE_PREFIX[name])]
+    return [child for folder in (root, *training) for child in children(folder, []) if child.is_dir()]
 
 
 def _volumes(dataset: DataSet, folder: Path) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """One picture or one mask picture: any suffix, 1 to 16 bits, grey, colour, palette or transparency; never a guess."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,9 @@ _NUMBER = "name the number that is meant (label=... of radiographs, values=... o
 _LOSSY = (*_JPEG, "JPEG2000", "WEBP", "AVIF")
 # A picture of labels has few colours; one of soft edges in several colours has more.
 _MOST_LABELS = 64
+# So have grey numbers; soft edges and what JPEG left have more, or few pixels.
+_MOST_NUMBERS = 8
+_FEW = 0.05
 
 
 def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
@@ -57,7 +61,8 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
     * Labels in colour, beside black: in a palette that is not all grey, or up to 64 colours of several hues without
       loss: every colour but black, however dark. (The pale border of unknown pixels in VOC's palette is one of them.)
     * Lossless and at most one value beside 0 (0/1, 0/255, one colour on black): that value.
-    * JPEG, or shades between: the brightest of the channels is above half of the type's range (127 of 255).
+    * JPEG, or shades between: the brightest of the channels is above half of the type's range (127 of 255). Without
+      loss, an object of its own below that, as where 0, 1 and 255 are numbers, is an error.
 
     Args:
         path: The file.
@@ -130,7 +135,7 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
         return values != 0
     if levels[0] == 0 and _colours_are_labels(picture):
         return values != 0
-    if levels[-1] > half:
+    if levels[-1] > half and (picture.form in _LOSSY or not _loses_an_object(values, levels, half)):
         return values > half
     if levels[-1] == 0:
         return np.zeros(values.shape, dtype=bool)
@@ -139,6 +144,20 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
         file=path,
         mend=f"save it as 0 and 255 without loss, or {_NUMBER}",
     )
+
+
+def _loses_an_object(values: np.ndarray, levels: np.ndarray, half: float) -> bool:
+    """Whether what is not above half is an object of its own, such as the 1 of 0/1/255, and not a soft edge."""
+    bright = values > half
+    dark = (values > levels[0]) & ~bright
+    if levels.size - 1 > _MOST_NUMBERS or not dark.any():
+        return False
+    wide = np.pad(bright, 1)
+    rows, columns = values.shape
+    for down, right in itertools.product(range(3), repeat=2):
+        # An edge is beside what it is the edge of.
+        dark &= ~wide[down : down + rows, right : right + columns]
+    return bool(np.count_nonzero(dark) > _FEW * np.count_nonzero(bright))
 
 
 def _colours_are_labels(picture: Picture) -> bool:

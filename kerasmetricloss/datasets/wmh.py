@@ -2,20 +2,20 @@
 
 ``{Utrecht,Singapore}/<id>/`` and ``Amsterdam/GE3T/<id>/``, each with ``pre/{FLAIR,T1}.nii.gz`` (bias-corrected, on the
 grid of FLAIR), ``orig/`` (not read) and ``wmh.nii.gz``. A case is any folder with ``pre`` in it, at any depth below the
-root, so that one site, cases without the folders of the sites, or folders around them all, are read as well. The
-numbers of the truth are 1 (white matter hyperintensity) and 2 (other pathology), which is ignored: left out of training
-and of scoring.
+root, so that one site, cases without the folders of the sites, or folders around them all, are read as well. One that
+holds another part of a case, or nothing, is complained of. The numbers of the truth are 1 (white matter hyperintensity)
+and 2 (other pathology), which is ignored: left out of training and of scoring.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain
 from kerasmetricloss.datasets.catalog import WM17, MaskRule
-from kerasmetricloss.datasets.nifti import Scan, find_scan
+from kerasmetricloss.datasets.nifti import SUFFIXES, Scan, find_scan
 from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
 from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, find_subjects, scan_cases
 
@@ -56,26 +56,44 @@ def open_wmh(
     wishes = Wishes(
         channels=channels, labels=labels, mask=mask, fill=fill, problems=problems, truth_needed=truth_needed
     )
-    folders = list(_case_folders(root, set(root.resolve().parents), problems))
+    folders, without = _case_folders(root, set(root.resolve().parents), problems)
     if not folders:
         mend = "name the folder of the data set, of one site or of the cases"
         raise DataError(f"no case is here, expected <id>/{_IMAGES}/FLAIR.nii.gz", file=root, mend=mend)
+    for folder in without:
+        mend = f"expected {_IMAGES}/FLAIR.nii.gz there; add it, or take the folder out"
+        complain(DataError(f"{_IMAGES} is missing", case=folder.name, file=folder, mend=mend), problems)
     subjects = find_subjects(_ids(root, folders, problems), _files, problems)
     return scan_cases(subjects, _SCANS, wishes, root=root)
 
 
-def _case_folders(folder: Path, seen: set[Path], problems: list[DataError] | None) -> Iterator[Path]:
-    """Yield the folders of the cases; a link to a folder that was seen, or that holds the root, is not followed."""
-    place = folder.resolve()
+def _case_folders(folder: Path, seen: set[Path], problems: list[DataError] | None) -> tuple[list[Path], list[Path]]:
+    """Return the folders of the cases, and those that look like one but for its images.
+
+    A link to a folder that was seen, or that holds the root, is not followed.
+    """
+    place, told = folder.resolve(), len(problems or ())
     if place in seen:
-        return
+        return [], []
     seen.add(place)
-    below = [child for child in children(folder, problems) if child.is_dir()]
+    inside = children(folder, problems)
+    if len(problems or ()) > told:
+        return [], []
+    below = [child for child in inside if child.is_dir()]
     if any(child.name.casefold() == _IMAGES for child in below):
-        yield folder
-    else:
-        for child in below:
-            yield from _case_folders(child, seen, problems)
+        return [folder], []
+    found = [_case_folders(child, seen, problems) for child in below]
+    folders, without = ([one for pair in found for one in pair[part]] for part in (0, 1))
+    # What lies below a case is a part of it.
+    return folders, [folder] if not folders and _is_like_a_case(inside) else without
+
+
+def _is_like_a_case(inside: Sequence[Path]) -> bool:
+    """Whether a folder that holds this, and no images of a case, was to be one: it is empty, or holds a part."""
+    known = (_IMAGES, *(f"{name}{suffix}".casefold() for name in ("wmh", *WM17.channels) for suffix in SUFFIXES))
+    return not inside or any(
+        child.name.casefold() in known or (child.name.casefold() == "orig" and child.is_dir()) for child in inside
+    )
 
 
 def _ids(root: Path, folders: list[Path], problems: list[DataError] | None) -> dict[str, Path]:

@@ -300,3 +300,50 @@ def test_a_nan_in_a_picture_is_refused(tmp_path):
     pixels[0, 0] = np.nan
     with pytest.raises(DataError, match="NaN or infinite"):
         read_image(save(tmp_path / "a.tiff", pixels))
+
+
+def disc(radius):
+    rows, columns = np.mgrid[:40, :50]
+    return np.hypot(rows - 20, columns - 24) <= radius
+
+
+@pytest.mark.parametrize(("dark", "bright"), [(1, 255), (100, 200), (38, 200)])
+@pytest.mark.parametrize("form", ["png", "tif", "bmp"])
+def test_an_object_below_half_beside_brighter_numbers_is_not_lost_without_a_word(tmp_path, form, dark, bright):
+    numbers = np.where(disc(8), dark, 0).astype(np.uint8)
+    numbers[:2] = bright  # as the pale border of unknown pixels
+    path = save(tmp_path / f"m.{form}", numbers)
+    message = rf"the mask has 3 values up to {bright}, which is neither 0/1 nor 0/255; .* name the number"
+    with pytest.raises(DataError, match=message):
+        read_mask(path)
+    np.testing.assert_array_equal(read_mask(path, label=dark), disc(8))
+
+
+def test_an_object_inside_a_brighter_border_is_not_lost_either(tmp_path):
+    numbers = np.where(disc(8), 1, np.where(disc(10), 255, 0)).astype(np.uint8)
+    with pytest.raises(DataError, match="neither 0/1 nor 0/255"):
+        read_mask(save(tmp_path / "m.png", numbers))
+
+
+@pytest.mark.parametrize("radius", [2, 4, 12])
+def test_a_soft_edge_of_few_shades_is_cut_at_half(tmp_path, radius):
+    coarse = Image.fromarray(disc(radius).astype(np.uint8) * 255)
+    soft = np.asarray(coarse.resize((100, 80), Image.Resampling.BILINEAR))
+    few = soft // 64 * 85  # 0, 85, 170 and 255
+    assert np.count_nonzero((few > 0) & (few < 127)) > 0
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", few)), few > 127)
+
+
+def test_the_remnants_of_a_jpeg_saved_without_loss_are_cut_at_half(tmp_path):
+    mask = disc(10).astype(np.uint8) * 255
+    remnants = np.asarray(Image.open(save(tmp_path / "m.jpg", mask)))
+    assert np.unique(remnants).size > 9
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", remnants)), remnants > 127)
+    speckled = mask.copy()
+    speckled[::13, ::17] |= 3  # few pixels
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "n.png", speckled)), mask > 127)
+
+
+def test_a_background_that_is_not_quite_black_is_no_object(tmp_path):
+    pale = np.where(disc(8), 240, 12).astype(np.uint8)
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", pale)), disc(8))
