@@ -66,6 +66,11 @@ def _follow(arguments: list[str]) -> None:
             raise
         _say(f"{str(error).rstrip('.')}.{_mend(error)}")
         sys.exit(2)
+    except MemoryError as error:
+        # NumPy says how much it wanted, Python nothing.
+        reason = f" ({error})" if str(error) else ""
+        _say(f"the memory is full{reason}. Choose a smaller box, batch or picture, or a machine with more.")
+        sys.exit(2)
     except ValueError as error:
         if not type(error).__module__.startswith("kerasmetricloss."):
             raise

@@ -53,6 +53,8 @@ def _prepare(options: argparse.Namespace) -> None:
     made = len(_entries(options.cache) - before)
     box = "x".join(map(str, preparation.output_size))
     print(f"{len(prepared)} cases of {box} voxels in {options.cache}: {made} made, {len(prepared) - made} found there")
+    for line in datasets.left_out(cases) if options.channels is None else ():
+        print(line)
     for line in _statistics(options.dataset, cases[0], prepared):
         print(line)
     if options.prune:

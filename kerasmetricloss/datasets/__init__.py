@@ -1,5 +1,6 @@
 """Data sets as their owners distribute them: readers, the paper's sets as data, and phantoms in the same layouts."""
 
+from kerasmetricloss.datasets.absent import left_out as left_out
 from kerasmetricloss.datasets.case import Case as Case
 from kerasmetricloss.datasets.case import DataError as DataError
 from kerasmetricloss.datasets.case import Volume as Volume

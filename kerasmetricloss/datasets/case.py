@@ -149,6 +149,7 @@ class Case:
             what the mask is made from, where that is no channel.
         reader: Decodes the files of the case into a :class:`Volume`.
         absent: Channels of the data set that were left out because some case lacks them.
+        lacks: Those of them that this one lacks.
     """
 
     dataset: str
@@ -159,6 +160,7 @@ class Case:
     files: tuple[Path, ...]
     reader: Callable[["Case"], Volume] = field(repr=False, compare=False)
     absent: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     def read(self) -> Volume:
         """Decode the files of this case.

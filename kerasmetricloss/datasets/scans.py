@@ -149,6 +149,7 @@ def scan_cases(subjects: Sequence[Subject], scans: ScanSet, wishes: Wishes, *, r
             files=tuple(subject.files[name] for name in (*files, TRUTH) if name in subject.files),
             reader=partial(scans.read, mask=mask, fill=wishes.fill),
             absent=absent,
+            lacks=tuple(channel for channel in absent if channel not in subject.files),
         )
         for subject in whole
     ]

@@ -1,5 +1,6 @@
 """From a case on disk to the arrays that a network takes: one grid, one box."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class Preparation:
         picture_size: (width, height) that pictures are resized to; None leaves them.
 
     Raises:
-        ValueError: For a size, margin or spacing that cannot be.
+        ValueError: For a size, margin or spacing that cannot be, or a box of more than 2**31 voxels.
 
     Example:
         >>> Preparation(spacing_mm=2.0, output_size=(136, 136, 82), margin=13).input_size
@@ -44,6 +45,10 @@ class Preparation:
             raise ValueError(f"output_size is {self.output_size}; it needs 2 or 3 whole numbers of at least 1.")
         if self.margin < 0:
             raise ValueError(f"margin is {self.margin}; it cannot be negative.")
+        for name, size in (("output_size and margin", self.input_size), ("picture_size", self.picture_size or ())):
+            if math.prod(size) > _MOST_VOXELS:
+                came = "x".join(map(str, size))
+                raise ValueError(f"{name}: a box of {came} has more than 2**31 voxels; choose a smaller one.")
         if self.spacing_mm is not None and not 0 < self.spacing_mm < np.inf:
             raise ValueError(f"spacing_mm is {self.spacing_mm}; it must be a positive length.")
         if self.picture_size is not None and (len(self.picture_size) != 2 or min(self.picture_size) < 1):

@@ -87,7 +87,7 @@ class Checked:
         cases: The cases, in natural order of their ids.
         box: Voxels an axis that cover every case on the grid of the study.
         present: For each case, whether each label has a voxel that counts.
-        notes: What the reader said of the folder, such as cases that it was asked to skip.
+        notes: What the reader said of the folder, such as cases that it was asked to skip, or channels that some lack.
     """
 
     cases: list[datasets.Case]
@@ -108,6 +108,8 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
         warnings.simplefilter("always", UserWarning)
         cases = datasets.open_dataset(setup.reader, root, channels=setup.channels, labels=setup.labels, **setup.reading)
     notes = tuple(dict.fromkeys(str(one.message) for one in said))
+    if setup.channels is None:
+        notes += datasets.left_out(cases)
     for note in notes:
         observer.note(note)
     sizes, present = [], []

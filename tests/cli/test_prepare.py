@@ -57,12 +57,28 @@ def test_a_scan_gets_the_papers_grid_and_box_and_its_constants_stand_beside(tmp_
     assert "(the authors': 420.885, 1320.645)" in printed
 
 
+def test_a_channel_that_one_case_lacks_is_told_with_the_mask_that_is_made_without_it(tmp_path, capsys):
+    root = tmp_path / "br18"
+    write_phantom("br18", root, cases=3, seed=0, size=(36, 34, 32))
+    (first, *_), *_ = (case.files for case in open_dataset("br18", root))
+    first.unlink()  # FLAIR
+    command(root, tmp_path / "cache", "--output-size", "12x12x10", dataset="br18")
+    printed = capsys.readouterr().out
+    assert f"left out of every case, because some lack them: FLAIR (case {first.parent.name})\n" in printed
+    assert "the output mask is T1 > 0, not FLAIR > 0\n" in printed
+    command(root, tmp_path / "cache", "--output-size", "12x12x10", "--channels", "T1", dataset="br18")
+    assert "left out" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--output-size", "20"), "no box"),
         (("--spacing-mm", "-1"), "spacing_mm is -1.0; it must be a positive length"),
         (("--spacing-mm", "2", "--picture-size", "none"), "no size"),
+        (("--output-size", "100000x100000x10000"), "a box of 100000x100000x10000 has more than 2**31 voxels"),
+        (("--output-size", "20x28", "--margin", "40000"), "output_size and margin: a box of 80020x80028 has more than"),
+        (("--picture-size", "3000000x3000000"), "picture_size: a box of 3000000x3000000 has more than 2**31"),
     ],
 )
 def test_settings_that_cannot_be_are_one_line_and_nothing_is_written(pictures, tmp_path, capsys, options, message):
@@ -79,3 +95,14 @@ def test_a_folder_needs_a_box(pictures, tmp_path, capsys):
         command(pictures, tmp_path / "cache", *patterns, dataset="folder")
     assert stop.value.code == 2
     assert "add --output-size" in capsys.readouterr().err
+
+
+def test_a_full_memory_is_one_line(pictures, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError("Unable to allocate 8 TiB")
+
+    monkeypatch.setattr("kerasmetricloss.pipelines.prepare_all", full)
+    with pytest.raises(SystemExit) as stop:
+        command(pictures, tmp_path / "cache", *SMALL)
+    assert stop.value.code == 2
+    assert "the memory is full (Unable to allocate 8 TiB). Choose a smaller box" in capsys.readouterr().err

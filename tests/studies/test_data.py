@@ -45,3 +45,12 @@ def test_an_object_that_the_coarse_grid_loses_is_told_with_its_case(sites):
     assert found.describe()["notes"] == [note]
     fine = dataclasses.replace(setup, spacing_mm=2.0)
     assert data.prepare(data.check(fine, sites, observer=listener), fine, cache=None, observer=listener).notes == ()
+
+
+def test_a_channel_that_one_case_lacks_is_a_note_of_the_study(sites):
+    (sites / "2" / "pre" / "FLAIR.nii.gz").unlink()
+    setup, listener = studies.setup("wm17", "small"), Listener()
+    checked = data.check(setup, sites, observer=listener)
+    assert checked.notes == ("left out of every case, because some lack them: FLAIR (case 2)",)
+    assert listener.notes == list(checked.notes)
+    assert data.check(dataclasses.replace(setup, channels=("T1",)), sites, observer=listener).notes == ()
