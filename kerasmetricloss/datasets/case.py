@@ -75,6 +75,8 @@ class Volume:
             prepared truth and mask are 0, whatever ``truth`` holds.
         spacing_mm: Size of a voxel along each axis in mm, or None where the pictures have no known scale.
         affine: ``(4, 4)`` from voxel indices to mm, or None for pictures.
+        unnamed: Numbers that the file of the truth holds beside 0 and are of no label, each with its voxels; these are
+            background.
 
     Raises:
         DataError: Shapes disagree, a value is not finite, the truth is not binary, or a spacing is not positive.
@@ -93,6 +95,7 @@ class Volume:
     ignore: np.ndarray | None = None
     spacing_mm: tuple[float, ...] | None = None
     affine: np.ndarray | None = None
+    unnamed: tuple[tuple[float, int], ...] = ()
 
     @property
     def space(self) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from kerasmetricloss.datasets.patterns import name_of
 from kerasmetricloss.datasets.picture_files import COLOURS, read_image, read_mask, read_numbers
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
 from kerasmetricloss.datasets.pictures import check_mask_size
+from kerasmetricloss.datasets.scan_volumes import number_text
 
 OBJECT = "object"
 IGNORE = "ignore"
@@ -38,10 +39,20 @@ class TruthRule:
         numbers: For each label, the numbers in the one truth file that make it up; empty where each label has a file
             of its own, or the one file holds one object.
         ignore: The numbers of voxels whose truth is unknown.
+        others: The numbers of labels that were not asked for.
     """
 
     numbers: tuple[tuple[int, ...], ...] = ()
     ignore: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+
+    def unnamed(self, truth: np.ndarray) -> tuple[tuple[float, int], ...]:
+        """Return the numbers of a truth that are neither 0 nor of a label, each with its voxels."""
+        if not self.numbers:
+            return ()
+        known = {0, *self.ignore, *self.others, *(number for part in self.numbers for number in part)}
+        rest = truth[~np.isin(truth, list(known))]
+        return tuple(zip(*(part.tolist() for part in np.unique(rest, return_counts=True)), strict=True))
 
 
 def open_folder(
@@ -66,9 +77,9 @@ def open_folder(
             one pattern of pictures, out of red, green, blue and grey.
         labels: With ``values``, which of them and in which order; else the names of the truths, by default from the
             patterns, or ``("object",)`` for one.
-        values: Label -> the numbers of the truth file that make it up; other numbers are background. The numbers of
-            the label ``"ignore"`` are left out of training and scoring. Without labels, a truth may hold one more
-            number beside 0; a picture without ``"ignore"`` is read as
+        values: Label -> the numbers of the truth file that make it up; other numbers are background, which an
+            inspection notes. The numbers of the label ``"ignore"`` are left out of training and scoring. Without
+            labels, a truth may hold one more number beside 0; a picture without ``"ignore"`` is read as
             :func:`~kerasmetricloss.datasets.picture_files.read_mask` says.
         mask: Rule of the output mask, ``CHANNEL>NUMBER``; by default every voxel counts.
         fill: What replaces NaN and infinite voxels of scans; by default they are an error.
@@ -139,7 +150,9 @@ def _labels(
         unknown = [name for name in names if name not in values]
         if unknown:
             raise DataError(f"no values say what the label {unknown[0]} is", file=root, mend=f"add {unknown[0]}=NUMBER")
-        return names, TruthRule(numbers=tuple(tuple(int(n) for n in values[name]) for name in names), ignore=ignore)
+        numbers = tuple(tuple(int(n) for n in values[name]) for name in names)
+        others = tuple(int(n) for name, part in values.items() if name not in names for n in part)
+        return names, TruthRule(numbers=numbers, ignore=ignore, others=others)
     names = tuple(labels or _named(truth, OBJECT))
     if len(names) != len(truth):
         problem = f"{len(names)} labels are named for {len(truth)} patterns of truth"
@@ -193,6 +206,7 @@ def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | Non
         truth=np.stack(layers, axis=-1).astype(np.uint8),
         mask=_inside(image, case.channels, mask),
         ignore=np.isin(truth[0].voxels, rule.ignore) if rule.ignore else None,
+        unnamed=rule.unnamed(truth[0].voxels),
         spacing_mm=scans[0].spacing_mm,
         affine=scans[0].affine,
     )
@@ -208,7 +222,7 @@ def _layers(truth: Sequence[np.ndarray], files: Sequence[Path], rule: TruthRule)
 def _object(truth: np.ndarray, ignore: tuple[int, ...], file: Path) -> np.ndarray:
     numbers = [number for number in np.unique(truth).tolist() if number != 0 and number not in ignore]
     if len(numbers) > 1 or any(number < 0 for number in numbers):
-        some = ", ".join(f"{number:g}" for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
+        some = ", ".join(number_text(number) for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
         mend = "say which numbers are the label (values={'object': (1,)}, --values object=1)"
         raise DataError(f"the truth holds {some} beside 0", file=file, mend=mend)
     return np.isin(truth, numbers)
@@ -233,6 +247,7 @@ def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | 
         truth=np.stack(layers, axis=-1).astype(np.uint8),
         mask=_inside(image, case.channels, mask),
         ignore=np.isin(truth[0], rule.ignore) if rule.ignore else None,
+        unnamed=rule.unnamed(truth[0]),
     )
 
 

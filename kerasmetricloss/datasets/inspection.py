@@ -1,11 +1,12 @@
 """A look at a whole data set before anything is trained on it: sizes, ratios, and everything that is wrong or odd.
 
 A problem keeps a case from being read, or leaves part of it out; a note is what can be read but is worth a look: an
-empty truth, foreground outside the mask, the same image twice, a channel whose unit differs between cases, or from the
-one that the challenge's mask is made for.
+empty truth, foreground outside the mask, numbers of no label, the same image twice, a channel whose unit differs
+between cases, or from the one that the challenge's mask is made for.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ import numpy as np
 from kerasmetricloss.datasets.case import Case, DataError, Volume, natural_key
 from kerasmetricloss.datasets.catalog import CATALOG, DataSet
 from kerasmetricloss.datasets.opening import open_dataset
+from kerasmetricloss.datasets.scan_volumes import number_text
 
 # Scanners and gains change the brightness of a channel by less; a factor of 1000 is another unit.
 _UNIT_FACTOR = 30.0
 _OWNERS_FACTOR = 10.0  # for the median case against what the paper's authors measured on the whole challenge
 _MUCH_OUTSIDE = 0.01
+_MOST_NUMBERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class CaseSummary:
         outside: For each label, its voxels outside the mask.
         bright: For each channel, the 95th percentile of its absolute values inside the mask.
         image_hash: Hash of the image's values.
+        unnamed: As of :class:`~kerasmetricloss.datasets.case.Volume`.
     """
 
     id: str
@@ -49,6 +53,7 @@ class CaseSummary:
     outside: tuple[int, ...]
     bright: tuple[float, ...]
     image_hash: str
+    unnamed: tuple[tuple[float, int], ...] = ()
 
     @property
     def voxel_ml(self) -> float | None:
@@ -133,7 +138,7 @@ def inspect(
     problems.sort(key=lambda problem: natural_key(problem.case or ""))
     if not cases:
         raise DataError(f"none of {len(listed)} cases can be read, the first problem is: {problems[0]}", file=root)
-    notes = [*_notes(cases, summaries), *_unit_notes(cases, summaries)]
+    notes = [*_notes(cases, summaries), *_number_notes(cases, summaries), *_unit_notes(cases, summaries)]
     if settings.get("mask") is None:
         notes += _mask_notes(name, cases, summaries)
     return Inspection(cases=tuple(cases), summaries=tuple(summaries), problems=tuple(problems), notes=tuple(notes))
@@ -155,6 +160,7 @@ def summarise(case: Case, volume: Volume) -> CaseSummary:
         outside=tuple(int(n) for n in np.count_nonzero(volume.truth & ~volume.mask[..., None], axis=space)),
         bright=tuple(float(value) for value in np.percentile(inside, 95, axis=0)),
         image_hash=hashlib.sha256(np.ascontiguousarray(volume.image)).hexdigest(),
+        unnamed=volume.unnamed,
     )
 
 
@@ -187,6 +193,25 @@ def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
         if twin is not case:
             mend = "keep one of them, or put them in one group (--groups)"
             notes.append(DataError(f"the same image is case {twin.id}", case=case.id, file=case.files[0], mend=mend))
+    return notes
+
+
+def _number_notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
+    """Return the numbers of the truths that are of no label, at the first case of each."""
+    first: dict[float, tuple[Case, int]] = {}
+    having = Counter(number for one in summaries for number, _ in one.unnamed)
+    for case, one in zip(cases, summaries, strict=True):
+        for number, count in one.unnamed:
+            first.setdefault(number, (case, count))
+    notes = []
+    for number, (case, count) in list(first.items())[:_MOST_NUMBERS]:
+        several = f" (it is in {having[number]} cases)" if having[number] > 1 else ""
+        problem = f"the truth holds {number_text(number)}, which no label has, in {count} of its voxels: background"
+        mend = "right where that is meant; else add the number to its label, or to ignore (--values)"
+        notes.append(DataError(problem + several, case=case.id, file=case.files[-1], mend=mend))
+    if len(first) > _MOST_NUMBERS:
+        problem = f"the truths hold {len(first) - _MOST_NUMBERS} more numbers that no label has"
+        notes.append(DataError(problem, mend="check that they are label numbers"))
     return notes
 
 

@@ -48,6 +48,16 @@ def read_volume(
     )
 
 
+def number_text(number: float) -> str:
+    """Return a number in the shortest text that is no other number's, a whole one without a point.
+
+    Example:
+        >>> number_text(255.0), number_text(1.0000001192092896)
+        ('255', '1.0000001')
+    """
+    return str(int(number)) if float(number).is_integer() else str(np.float32(number))
+
+
 def numbered(segmentation: Scan, numbers: Sequence[Sequence[int]], *, known: Sequence[int], mend: str) -> np.ndarray:
     """Return one binary label for each set of numbers of a segmentation.
 
@@ -65,5 +75,6 @@ def numbered(segmentation: Scan, numbers: Sequence[Sequence[int]], *, known: Seq
     """
     unknown = sorted(set(np.unique(segmentation.voxels).tolist()) - set(known))
     if unknown:
-        raise DataError(f"the segmentation holds the label {unknown[0]:g}", file=segmentation.file, mend=mend)
+        problem = f"the segmentation holds the label {number_text(unknown[0])}"
+        raise DataError(problem, file=segmentation.file, mend=mend)
     return np.stack([np.isin(segmentation.voxels, list(part)) for part in numbers], axis=-1).astype(np.uint8)

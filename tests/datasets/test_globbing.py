@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kerasmetricloss.datasets import DataError, open_dataset
+from kerasmetricloss.datasets.inspection import inspect
 from kerasmetricloss.datasets.nifti import nifti_bytes
 
 AFFINE = np.diag([-1.0, 1.0, 3.0, 1.0])
@@ -123,3 +124,38 @@ def test_reader_settings_are_plain_so_that_a_cache_knows_them_again(scans):
     one, two = (open_dataset("folder", scans, values={"a": (1,)}, mask="adc>3", **PATTERNS)[0] for _ in range(2))
     assert repr(one.reader.keywords) == repr(two.reader.keywords)
     assert "0x" not in repr(one.reader.keywords)
+
+
+def test_numbers_of_no_label_are_noted_with_file_and_count(scans):
+    numbers = TRUTH.copy()
+    numbers[0, 0, 0], numbers[4, :2, 0] = 3, 255
+    for case in ("sub-2", "sub-10"):
+        (scans / case / "msk.nii.gz").write_bytes(nifti_bytes(numbers if case == "sub-10" else TRUTH, AFFINE))
+    found = inspect("folder", scans, values={"whole": (1, 2), "core": (4,)}, labels=("whole",), **PATTERNS)
+    notes = [note for note in found.notes if "no label" in note.problem]
+    assert {(note.case, note.file) for note in notes} == {("sub-10", scans / "sub-10" / "msk.nii.gz")}
+    assert [note.problem for note in notes] == [
+        "the truth holds 3, which no label has, in 1 of its voxels: background",
+        "the truth holds 255, which no label has, in 2 of its voxels: background",
+    ]
+    found = inspect("folder", scans, values={"whole": (1, 2), "ignore": (255,)}, **PATTERNS)
+    assert [note.problem for note in found.notes if "no label" in note.problem] == [
+        "the truth holds 4, which no label has, in 1 of its voxels: background (it is in 2 cases)",
+        "the truth holds 3, which no label has, in 1 of its voxels: background",
+    ]
+
+
+def test_a_picture_of_numbers_is_searched_for_others_too(frames, save_picture):
+    numbers = np.zeros((5, 7), np.uint8)
+    numbers[1, 1:4], numbers[2] = 1, 9
+    save_picture(frames / "masks" / "v1" / "a.png", numbers)
+    settings = {"images": "frames/*/*.png", "truth": "masks/*/*.png", "values": {"thing": (1,)}}
+    assert open_dataset("folder", frames, **settings)[0].read().unnamed == ((9, 7),)
+
+
+def test_a_number_that_is_nearly_another_is_written_out(scans):
+    numbers = TRUTH.clip(0, 1) * np.float32(1.0000001)
+    numbers[0, 0, 0] = 1
+    (scans / "sub-2" / "msk.nii.gz").write_bytes(nifti_bytes(numbers, AFFINE))
+    with pytest.raises(DataError, match=r"the truth holds 1, 1\.0000001 beside 0"):
+        open_dataset("folder", scans, **PATTERNS)[0].read()
