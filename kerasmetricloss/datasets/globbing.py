@@ -22,9 +22,9 @@ from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
 from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
 from kerasmetricloss.datasets.pairing import pair_files
 from kerasmetricloss.datasets.patterns import name_of
-from kerasmetricloss.datasets.picture_files import COLOURS, read_image, read_mask, read_numbers
+from kerasmetricloss.datasets.picture_files import COLOURS, check_same_turn, read_image, read_mask, read_numbers
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
-from kerasmetricloss.datasets.pictures import check_mask_size
+from kerasmetricloss.datasets.pictures import check_mask_fits
 from kerasmetricloss.datasets.scan_volumes import number_text
 
 OBJECT = "object"
@@ -240,7 +240,7 @@ def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | 
     by_number = bool(rule.numbers or rule.ignore)
     truth = [read_numbers(file) if by_number else read_mask(file) for file in truth_files]
     for array, file in zip(truth, truth_files, strict=True):
-        check_mask_size(array, image, case, file=file)
+        check_mask_fits(array, image, case, file=file)
     layers = _layers(truth, truth_files, rule) if by_number else truth
     return Volume(
         image=image,
@@ -255,3 +255,4 @@ def _check_plane(plane: np.ndarray, first: np.ndarray, file: Path, reference: Pa
     if plane.shape != first.shape:
         came, expected = (f"{array.shape[1]}x{array.shape[0]}" for array in (plane, first))
         raise DataError(f"the image is {came}, {reference.name} is {expected}", file=file, mend="save both at one size")
+    check_same_turn(file, reference, plane.shape)

@@ -24,6 +24,8 @@ _TWO_BYTES = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 # Greys of 2 and 4 bits; in TIFF the order of the bits can be reversed (R), and white can be 0 (I).
 _FEW_BITS = re.compile(r"L;([24])R?I?R?")
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_ORIENTATION = 274
+_TURN_IN_PNG = re.compile(b"eXIf|Raw profile type exif|tiff:Orientation")
 _SIZES = b"\xff\x4f\xff\x51"  # JPEG 2000: start of the codestream, then its marker of sizes
 
 
@@ -64,6 +66,16 @@ def decode(path: Path) -> Picture:
     except Exception as error:
         reason = " ".join(str(error).replace(repr(str(path)), "it").split())
         raise DataError(f"the picture cannot be decoded ({reason})", file=path, mend="fetch it again") from error
+
+
+def orientation(path: Path) -> int:
+    """Return how the EXIF data of a file that was decoded say that it is turned, 1 to 8; 1 is not at all."""
+    with Image.open(path) as picture:
+        # Pillow decodes a whole PNG to look for what may stand behind its pixels.
+        if picture.format == "PNG" and not _TURN_IN_PNG.search(path.read_bytes()):
+            return 1
+        turn = picture.getexif().get(_ORIENTATION, 1)
+    return turn if turn in range(1, 9) else 1
 
 
 def _decoded(picture: Image.Image, path: Path) -> Picture:

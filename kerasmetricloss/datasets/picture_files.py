@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasmetricloss.datasets.case import DataError
 from kerasmetricloss.datasets.picture_decoding import SUFFIXES as SUFFIXES
-from kerasmetricloss.datasets.picture_decoding import Picture, decode
+from kerasmetricloss.datasets.picture_decoding import Picture, decode, orientation
 
 COLOURS = ("red", "green", "blue")
 # ITU-R BT.601 luma, the weights behind Pillow's own conversion to grey.
@@ -17,6 +17,8 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _JPEG = ("JPEG", "MPO")
 _NUMBER = "name the number that is meant (label=... of radiographs, values=... of a folder)"
 _LOSSY = (*_JPEG, "JPEG2000", "WEBP", "AVIF")
+# EXIF orientations from here on exchange rows and columns.
+_FIRST_QUARTER = 5
 # A picture of labels has few colours; one of soft edges in several colours has more.
 _MOST_LABELS = 64
 # So have grey numbers; soft edges and what JPEG left have more, or few pixels.
@@ -87,6 +89,25 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
         mend = "save it as white on black without transparency"
         raise DataError("the mask's colours and its transparency show different objects", file=path, mend=mend)
     return mask
+
+
+def check_same_turn(file: Path, image: Path, size: Sequence[int]) -> None:
+    """Raise DataError where a picture and its image, of one size once decoded, may show the scene turned apart.
+
+    They do where their EXIF data turn them in two ways. But where only the image has such data, and these turn it by a
+    quarter, a picture of the turned size, which is not square, was made from the turned image.
+
+    Args:
+        file: A mask, or another plane of the image.
+        image: The image.
+        size: Rows and columns of both.
+    """
+    turn, expected = orientation(file), orientation(image)
+    quarter = expected >= _FIRST_QUARTER and size[0] != size[1]
+    if turn == expected or (turn == 1 and quarter):
+        return
+    problem = f"its EXIF data say orientation {turn}, those of {image.name} {expected}: which way it lies is not known"
+    raise DataError(problem, file=file, mend="save both turned upright, without EXIF data")
 
 
 def read_numbers(path: Path) -> np.ndarray:

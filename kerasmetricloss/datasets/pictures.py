@@ -20,7 +20,7 @@ import numpy as np
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, children, complain, natural_key
 from kerasmetricloss.datasets.groups import group_of_each, read_groups
-from kerasmetricloss.datasets.picture_files import COLOURS, SUFFIXES, read_image, read_mask
+from kerasmetricloss.datasets.picture_files import COLOURS, SUFFIXES, check_same_turn, read_image, read_mask
 
 LAYOUTS = (("Original", "Ground Truth"), ("images", "masks"), ("images", "labels"))
 
@@ -99,8 +99,8 @@ def picture_cases(
     ]
 
 
-def check_mask_size(mask: np.ndarray, image: np.ndarray, case: Case, *, file: Path | None = None) -> None:
-    """Raise DataError unless a mask, shape (rows, columns), has as many pixels an axis as its image.
+def check_mask_fits(mask: np.ndarray, image: np.ndarray, case: Case, *, file: Path | None = None) -> None:
+    """Raise DataError unless a mask, shape (rows, columns), has as many pixels an axis as its image, and lies as it.
 
     Args:
         mask: The mask.
@@ -112,6 +112,7 @@ def check_mask_size(mask: np.ndarray, image: np.ndarray, case: Case, *, file: Pa
         came, expected = (f"{shape[1]}x{shape[0]}" for shape in (mask.shape, image.shape))
         problem = f"the mask is {came}, its image {case.files[0].name} is {expected}"
         raise DataError(problem, file=file or case.files[-1], mend="save the mask at the size of its image")
+    check_same_turn(file or case.files[-1], case.files[0], mask.shape)
 
 
 def _folders(root: Path) -> tuple[Path, Path]:
@@ -217,5 +218,5 @@ def _stem(path: Path) -> str:
 def _read(case: Case) -> Volume:
     image = read_image(case.files[0], channels=case.channels)
     truth = read_mask(case.files[-1])
-    check_mask_size(truth, image, case)
+    check_mask_fits(truth, image, case)
     return Volume(image=image, truth=truth[..., None].astype(np.uint8), mask=np.ones(truth.shape, dtype=bool))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, complain
 from kerasmetricloss.datasets.picture_files import read_image, read_mask
-from kerasmetricloss.datasets.pictures import check_mask_size, picture_cases
+from kerasmetricloss.datasets.pictures import check_mask_fits, picture_cases
 
 ROI = (217, 217)
 ABSENT = ("error", "skip")
@@ -172,7 +172,7 @@ def _read(case: Case, *, label: int | None, roi: tuple[int, int] | None, unsquee
     image_file, mask_file = case.files
     image = read_image(image_file, channels=case.channels)
     truth = read_mask(mask_file, label=label)
-    check_mask_size(truth, image, case)
+    check_mask_fits(truth, image, case)
     if unsqueeze is not None:
         image = unsqueezed(image, unsqueeze)
         truth = unsqueezed(truth[..., None], unsqueeze)[..., 0] > 0.5

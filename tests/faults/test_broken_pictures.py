@@ -102,6 +102,34 @@ def test_a_file_with_the_wrong_content_is_refused(root, fault):
     refused(root, message, case="2", file=file)
 
 
+def turned(data, orientation, form="PNG"):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(buffer, format=form, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("image", "mask"), [(3, 1), (2, 1), (1, 4), (2, 3)])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
+def test_an_image_that_its_exif_data_turn_and_a_mask_that_they_do_not_are_refused(root, form, image, mask):
+    (root / IMAGE).write_bytes(turned(GOOD, image, form))
+    (root / MASK).write_bytes(turned(GOOD_MASK, mask))
+    message = rf"EXIF data say orientation {mask}, those of 2\.png {image}: .*; save both turned upright"
+    refused(root, message, case="2", file=MASK)
+
+
+def test_both_turned_alike_and_a_mask_made_from_the_turned_image_are_read(root):
+    (root / IMAGE).write_bytes(turned(GOOD, 3))
+    (root / MASK).write_bytes(turned(GOOD_MASK, 3))
+    volume = open_dataset("po18", root)[1].read()
+    np.testing.assert_array_equal(volume.image, PICTURE[::-1, ::-1])
+    np.testing.assert_array_equal(volume.truth[..., 0], TRUTH[::-1, ::-1] == 255)
+    (root / IMAGE).write_bytes(turned(encoded(np.rot90(PICTURE)), 6))  # 6: to be shown turned to the right
+    (root / MASK).write_bytes(GOOD_MASK)
+    np.testing.assert_array_equal(open_dataset("po18", root)[1].read().image, PICTURE)
+
+
 @pytest.mark.parametrize("file", [IMAGE, MASK])
 def test_a_folder_in_the_place_of_a_file_is_refused(root, file):
     (root / file).unlink()
