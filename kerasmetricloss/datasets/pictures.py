@@ -22,7 +22,8 @@ from kerasmetricloss.datasets.case import Case, DataError, Volume, children, com
 from kerasmetricloss.datasets.groups import group_of_each, read_groups
 from kerasmetricloss.datasets.picture_files import COLOURS, SUFFIXES, check_same_turn, read_image, read_mask
 
-LAYOUTS = (("Original", "Ground Truth"), ("images", "masks"), ("images", "labels"))
+CHARTS = "labels"
+LAYOUTS = (("Original", "Ground Truth"), ("images", "masks"), ("images", CHARTS))
 
 
 def open_colonoscopy(
@@ -38,15 +39,15 @@ def open_colonoscopy(
         root: The folder that holds the folders of images and masks.
         channels: Default ``("red", "green", "blue")``; ``("grey",)`` for the luma.
         labels: Only ``("polyp",)``.
-        problems: Collects complaints about single cases, which are then left out, and about the list of sequences: a
-            case without a sequence is then a group of its own.
+        problems: Collects complaints about single cases, which are then left out, about a second layout, which is not
+            read, and about the list of sequences: a case without a sequence is then a group of its own.
 
     Returns:
         One case a picture, in natural order.
 
     Raises:
-        DataError: The layout is none of those above, an image and its mask do not pair up, pictures lie deeper, or the
-            list of sequences lacks one.
+        DataError: The layout is none of those above, or two of them, an image and its mask do not pair up, pictures lie
+            deeper, or the list of sequences lacks one.
     """
     return picture_cases(
         root, "po18", channels=channels or COLOURS, labels=labels, only_label="polyp", reader=_read, problems=problems
@@ -62,6 +63,7 @@ def picture_cases(
     only_label: str,
     reader: Callable[[Case], Volume],
     problems: list[DataError] | None,
+    charts: bool = False,
 ) -> list[Case]:
     """List the cases of a folder in one of the layouts above.
 
@@ -73,6 +75,7 @@ def picture_cases(
         only_label: What there is.
         reader: Decodes a case; its files are the image and the mask.
         problems: As in :func:`open_colonoscopy`.
+        charts: Take label charts rather than other masks, where both are there.
 
     Raises:
         DataError: As in :func:`open_colonoscopy`.
@@ -82,7 +85,7 @@ def picture_cases(
     unknown = [channel for channel in channels if channel not in (*COLOURS, "grey")]
     if unknown:
         raise DataError(f"pictures have the channels red, green, blue and grey, asked for {unknown[0]}", file=root)
-    images, masks = _folders(root)
+    images, masks = _folders(root, charts, problems)
     pairs = _pairs(images, masks, problems)
     groups = group_of_each(pairs, _sequences(root / "sequences.csv", pairs, problems))
     return [
@@ -115,26 +118,29 @@ def check_mask_fits(mask: np.ndarray, image: np.ndarray, case: Case, *, file: Pa
     check_same_turn(file or case.files[-1], case.files[0], mask.shape)
 
 
-def _folders(root: Path) -> tuple[Path, Path]:
-    found = _layout(root)
-    if found:
-        return found
-    expected = " or ".join(f"'{images}' and '{masks}'" for images, masks in LAYOUTS)
-    below = [child for child in children(root) if child.is_dir() and _layout(child)]
-    mend = f"name {below[0]} instead" if below else "name the folder that holds both"
-    raise DataError(f"no folders of images and masks here, expected {expected}", file=root, mend=mend)
+def _folders(root: Path, charts: bool, problems: list[DataError] | None) -> tuple[Path, Path]:
+    found = _layouts(root)
+    if not found:
+        expected = " or ".join(f"'{images}' and '{masks}'" for images, masks in LAYOUTS)
+        below = [child for child in children(root) if child.is_dir() and _layouts(child)]
+        mend = f"name {below[0]} instead" if below else "name the folder that holds both"
+        raise DataError(f"no folders of images and masks here, expected {expected}", file=root, mend=mend)
+    wanted = [pair for pair in found if charts and pair[1].name.casefold() == CHARTS]
+    if len(found) > 1 and not wanted:
+        several = ", ".join(f"'{images.name}' and '{masks.name}'" for images, masks in found)
+        mend = "keep one pair in that folder; of radiographs the label number chooses 'labels' (label=38, --label 38)"
+        complain(DataError(f"pairs of folders of images and masks are {several}", file=root, mend=mend), problems)
+    return (wanted or found)[0]
 
 
-def _layout(root: Path) -> tuple[Path, Path] | None:
+def _layouts(root: Path) -> list[tuple[Path, Path]]:
     folders = {child.name.casefold(): child for child in children(root, []) if child.is_dir()}
-    for images, masks in LAYOUTS:
-        if images.casefold() in folders and masks.casefold() in folders:
-            return folders[images.casefold()], folders[masks.casefold()]
-    return None
+    names = [(images.casefold(), masks.casefold()) for images, masks in LAYOUTS]
+    return [(folders[images], folders[masks]) for images, masks in names if images in folders and masks in folders]
 
 
 def _sequences(path: Path, cases: Iterable[str], problems: list[DataError] | None) -> dict[str, str]:
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return {}
     try:
         return read_groups(path, cases, problems=problems)

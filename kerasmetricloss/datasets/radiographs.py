@@ -15,11 +15,10 @@ from PIL import Image
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, complain
 from kerasmetricloss.datasets.picture_files import read_image, read_mask
-from kerasmetricloss.datasets.pictures import check_mask_fits, picture_cases
+from kerasmetricloss.datasets.pictures import CHARTS, check_mask_fits, picture_cases
 
 ROI = (217, 217)
 ABSENT = ("error", "skip")
-CHARTS = "labels"
 _MOST_PIXELS = 2**28
 
 
@@ -43,7 +42,7 @@ def open_radiographs(
         labels: Only ``("molar",)``.
         roi: (width, height) of the box in pixels, centred on the true object; None keeps the whole picture.
         label: The molar's number, where the masks are charts of label numbers (38 in the FDI notation); it must be
-            given where their folder is named ``labels``.
+            given where their folder is named ``labels``, which is then read rather than one named ``masks``.
         unsqueeze: (width, height) that a picture and its mask are brought to before the box is cut, linearly, the
             mask then at one half; None leaves them. For pictures saved square, e.g. ``(995, 563)``.
         absent: What becomes of a picture without the object, which has no centre to cut around: ``"error"`` when it is
@@ -67,6 +66,7 @@ def open_radiographs(
         only_label="molar",
         reader=partial(_read, label=label, roi=roi, unsqueeze=unsqueeze),
         problems=problems,
+        charts=label is not None,
     )
     if label is None and cases and cases[0].files[-1].parent.name.casefold() == CHARTS:
         mend = "say which number is the object: label=38 (--label 38), or 255 or 1 for plain masks"

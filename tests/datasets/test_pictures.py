@@ -48,6 +48,26 @@ def test_a_list_of_sequences_that_is_not_one_is_refused(cvc, content, message):
         open_dataset("po18", cvc)
 
 
+def test_a_list_of_sequences_that_is_a_broken_link_is_refused(cvc):
+    (cvc / "sequences.csv").symlink_to(cvc / "moved.csv")
+    with pytest.raises(DataError, match=r"sequences\.csv: the list of sequences cannot be read"):
+        open_dataset("po18", cvc)
+
+
+def test_a_second_layout_is_not_passed_over_without_a_word(tmp_path, save_picture, picture, mask):
+    for folder, pixels in (("images", picture()), ("masks", mask()), ("labels", mask() // 255 * 38)):
+        save_picture(tmp_path / folder / "1.png", pixels)
+    message = "pairs of folders of images and masks are 'images' and 'masks', 'images' and 'labels'; keep one pair"
+    for name in ("po18", "mo17"):
+        with pytest.raises(DataError, match=message):
+            open_dataset(name, tmp_path)
+    problems = []
+    (case,) = open_dataset("po18", tmp_path, problems=problems)
+    assert (case.files[-1], [problem.file for problem in problems]) == (tmp_path / "masks" / "1.png", [tmp_path])
+    (case,) = open_dataset("mo17", tmp_path, label=38)  # the number says which is meant
+    assert case.files[-1] == tmp_path / "labels" / "1.png"
+
+
 def test_cases_without_a_sequence_are_listed_and_are_groups_of_their_own(cvc):
     (cvc / "sequences.csv").write_text("frame,sequence\n1,4\n2,4\n")
     problems = []
