@@ -19,7 +19,8 @@ class Augmentation:
 
     Args:
         rotation_std: Standard deviation of the angle, in radians. One number turns a picture, or a volume about its
-            last (axial) axis; three numbers turn a volume about each axis.
+            last (axial) axis; three numbers turn a volume about each axis. Where the size of a voxel is known, the turn
+            is rigid in mm, also where voxels are longer along one axis than along another.
         translation_std: Standard deviation of the shift, in voxels, one number an axis (a picture takes the first two).
         flip: Probability of a mirror image.
         flip_axis: Axis that is mirrored; None is left and right: axis 0 of a volume, the columns of a picture.
@@ -64,7 +65,14 @@ class Augmentation:
 
 
 def draw_parameters(
-    settings: Augmentation, *, dimension: int, channels: int, seed: int, epoch: int, index: int
+    settings: Augmentation,
+    *,
+    dimension: int,
+    channels: int,
+    seed: int,
+    epoch: int,
+    index: int,
+    voxel_mm: Sequence[float] | None = None,
 ) -> dict[str, np.ndarray]:
     """Draw what happens to one case in one epoch.
 
@@ -75,6 +83,7 @@ def draw_parameters(
         seed: Seed of the training.
         epoch: Epoch, from 0.
         index: Position of the case among the training cases; not its place in a batch.
+        voxel_mm: Size of a voxel along each axis; None where it is unknown, and then taken as alike along all.
 
     Returns:
         float32 arrays `matrix` (dimension, dimension) and `motion` (dimension,), which `move` takes, `gain` and
@@ -103,7 +112,9 @@ def draw_parameters(
     if lateral >= dimension:
         raise ValueError(f"flip_axis is {lateral}, but the image has {dimension} axes: give 0 to {dimension - 1}.")
     mirror_axis = lateral if mirrored else None
-    matrix, motion = source_motion(angles=angles, translation=translation, mirror_axis=mirror_axis, dimension=dimension)
+    matrix, motion = source_motion(
+        angles=angles, translation=translation, mirror_axis=mirror_axis, dimension=dimension, voxel_mm=voxel_mm
+    )
     return {
         "matrix": matrix,
         "motion": motion,
@@ -114,11 +125,22 @@ def draw_parameters(
 
 
 def draw_batch(
-    settings: Augmentation, *, dimension: int, channels: int, seed: int, epoch: int, indices: Sequence[int]
+    settings: Augmentation,
+    *,
+    dimension: int,
+    channels: int,
+    seed: int,
+    epoch: int,
+    indices: Sequence[int],
+    voxel_mm: Sequence[Sequence[float] | None] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Draw for several cases; as `draw_parameters`, each array with a leading batch axis."""
+    """Draw for several cases; as `draw_parameters`, each array with a leading batch axis, `voxel_mm` of each case."""
     common = {"dimension": dimension, "channels": channels, "seed": seed, "epoch": epoch}
-    drawn = [draw_parameters(settings, **common, index=int(index)) for index in indices]
+    sizes = [None] * len(indices) if voxel_mm is None else voxel_mm
+    drawn = [
+        draw_parameters(settings, **common, index=int(index), voxel_mm=size)
+        for index, size in zip(indices, sizes, strict=True)
+    ]
     return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
 
 

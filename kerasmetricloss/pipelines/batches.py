@@ -85,6 +85,7 @@ class Stream:
             seed=self.seed,
             epoch=epoch,
             indices=positions,
+            voxel_mm=[self.prepared[position].voxel_mm for position in positions],
         )
         return {**arrays, **drawn}
 

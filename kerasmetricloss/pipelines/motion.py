@@ -98,7 +98,12 @@ def turn(images, matrices, shifts, *, in_plane: bool = False, nearest: bool = Fa
 
 
 def source_motion(
-    *, angles: Sequence[float], translation: Sequence[float], mirror_axis: int | None, dimension: int
+    *,
+    angles: Sequence[float],
+    translation: Sequence[float],
+    mirror_axis: int | None,
+    dimension: int,
+    voxel_mm: Sequence[float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return A and b of `move` for: mirror, then turn about axis 0, 1 and 2, then shift.
 
@@ -108,9 +113,14 @@ def source_motion(
         translation: Voxels an axis.
         mirror_axis: Axis to mirror; None for none.
         dimension: 2 or 3.
+        voxel_mm: Size of a voxel along each axis, so that the turn is one in space: for voxels of the sizes S it is
+            S**-1 R S in voxels. None is alike along all axes.
 
     Returns:
         A (dimension, dimension) and b (dimension,), float32, rounded to whole multiples of 2**-14.
+
+    Raises:
+        ValueError: For another number of sizes than axes, or one that is not positive.
 
     Example:
         >>> a, b = source_motion(angles=(0, 0, 0), translation=(1, 2), mirror_axis=1, dimension=2)
@@ -127,7 +137,11 @@ def source_motion(
     mirror = np.eye(dimension)
     if mirror_axis is not None:
         mirror[mirror_axis, mirror_axis] = -1.0
-    inverse = mirror @ rotation[:dimension, :dimension].T
+    sizes = np.ones(dimension) if voxel_mm is None else np.asarray(voxel_mm, float)
+    if sizes.shape != (dimension,) or not np.all(sizes > 0):
+        raise ValueError(f"voxel_mm is {voxel_mm}; expected {dimension} positive sizes, one an axis.")
+    # Of equal sizes each ratio is 1 exactly.
+    inverse = mirror @ rotation[:dimension, :dimension].T * (sizes / sizes[:, None])
     shift = -inverse @ np.asarray(translation, float)
     # Adding 0.0 turns -0.0 into 0.0.
     return tuple((np.round(part * FRACTION) / FRACTION + 0.0).astype(np.float32) for part in (inverse, shift))

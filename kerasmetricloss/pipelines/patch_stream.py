@@ -93,7 +93,10 @@ class PatchStream:
         turns = np.any(np.atleast_1d(settings.rotation_std) > 0)
         moves = turns or any(std > 0 for std in settings.translation_std[:axes])
         rotates = [bool(turns) and (axis < 2 or not settings.in_plane) for axis in range(axes)]
-        return slack_of(self.patches.input_size, rotates=rotates, moves=bool(moves))
+        common = {"rotates": rotates, "moves": bool(moves)}
+        sizes = {case.voxel_mm for case in self.prepared}
+        slacks = [slack_of(self.patches.input_size, **common, voxel_mm=voxel_mm) for voxel_mm in sizes]
+        return tuple(max(along) for along in zip(*slacks, strict=True))
 
     def cases(self, step: int) -> tuple[int, np.ndarray]:
         """Return the epoch that a step lies in, and the position of the case of each of its patches."""
@@ -117,7 +120,8 @@ class PatchStream:
         if self.augmentation is not None:
             indices = step % self.steps * self.batch + np.arange(self.batch)
             common = {"dimension": axes, "channels": self.shape[0][-1], "seed": self.seed, "epoch": epoch}
-            drawn = draw_batch(self.augmentation, **common, indices=indices)
+            sizes = [self.prepared[position].voxel_mm for position in positions]
+            drawn = draw_batch(self.augmentation, **common, indices=indices, voxel_mm=sizes)
             # Whole voxels of the shift move the box; what is left moves the content.
             whole = np.round(drawn["motion"])
             centres, drawn["motion"] = centres + whole.astype(int), drawn["motion"] - whole

@@ -172,7 +172,9 @@ def put_back(boxes: np.ndarray, starts: np.ndarray, size: Sequence[int]) -> np.n
     return total / np.maximum(count, 1)
 
 
-def slack_of(size: Sequence[int], *, rotates: Sequence[bool], moves: bool) -> tuple[int, ...]:
+def slack_of(
+    size: Sequence[int], *, rotates: Sequence[bool], moves: bool, voxel_mm: Sequence[float] | None = None
+) -> tuple[int, ...]:
     """Return by how many voxels a box must reach further on each side so that a motion leaves none of it empty.
 
     A box that turns in the plane of two or three axes reaches, along each, as far as its diagonal. Of a shift only the
@@ -182,6 +184,7 @@ def slack_of(size: Sequence[int], *, rotates: Sequence[bool], moves: bool) -> tu
         size: Voxels an axis of the box.
         rotates: The axes that rotations mix.
         moves: Whether there is any rotation or shift.
+        voxel_mm: Size of a voxel along each axis; None is alike along all.
 
     Returns:
         Voxels an axis.
@@ -190,6 +193,9 @@ def slack_of(size: Sequence[int], *, rotates: Sequence[bool], moves: bool) -> tu
         >>> slack_of((3, 4, 9), rotates=(True, True, False), moves=True)
         (2, 2, 1)
     """
-    diagonal = math.hypot(*(n for n, turns in zip(size, rotates, strict=True) if turns))
-    reach = (math.ceil((diagonal - n) / 2) if turns else 0 for n, turns in zip(size, rotates, strict=True))
+    boxes = list(zip(size, voxel_mm or (1,) * len(size), rotates, strict=True))
+    # In units of the first voxel, so that equal sizes give the very numbers of unknown ones.
+    boxes = [(n, mm / boxes[0][1], turns) for n, mm, turns in boxes]
+    diagonal = math.hypot(*(n * mm for n, mm, turns in boxes if turns))
+    reach = (math.ceil((diagonal / mm - n) / 2) if turns else 0 for n, mm, turns in boxes)
     return tuple(n + (1 if moves else 0) for n in reach)

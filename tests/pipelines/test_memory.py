@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import os
@@ -50,6 +51,20 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(make_prepa
     batches = [memory.training_batches(prepared, **stream(prepared, seed=seed)) for seed in (4, 4, 5)]
     assert_equal(first(batches[0], 3), first(batches[1], 3))
     assert not np.array_equal(batches[0][0][0][0], batches[2][0][0][0])
+
+
+def test_cubes_of_any_size_turn_alike_and_each_case_of_long_voxels_as_its_own_sizes_say(make_prepared):
+    unknown = make_prepared(3, (9, 12, 7))
+    cubes = [dataclasses.replace(case, voxel_mm=(2.1, 2.1, 2.1)) for case in unknown]
+    same = [memory.training_batches(prepared, **stream(prepared)) for prepared in (unknown, cubes)]
+    assert_equal(first(same[0], 2), first(same[1], 2))
+    turning = Augmentation(rotation_std=(0.4, 0.4, 0.4))
+    sizes = [(1.0, 1.0, 6.0), (1.0, 2.0, 3.0), None]
+    long = [dataclasses.replace(case, voxel_mm=mm) for case, mm in zip(unknown, sizes, strict=True)]
+    order = Stream(prepared=long, **stream(long, augmentation=turning))
+    for position, matrix in zip(order.cases(0)[1], order.raw(0)["matrix"], strict=True):
+        mm = np.array(sizes[position] or (1, 1, 1))
+        np.testing.assert_allclose((in_mm := matrix * mm[:, None] / mm) @ in_mm.T, np.eye(3), atol=2e-3)
 
 
 def test_a_resumed_training_goes_on_with_the_same_batches(make_prepared):

@@ -129,3 +129,36 @@ def test_another_size_is_cut_about_the_centre_as_scipy_does(wanted, nearest):
         if nearest:  # SciPy's order 0 leaves out what lies within half a voxel beyond the outermost centres.
             found = np.where(expected == 0, 0, found[0, ..., 0])[None, ..., None]
         np.testing.assert_allclose(found[0, ..., 0], expected, atol=2e-6)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.integers(0, 2))
+@settings(max_examples=20, deadline=None)
+def test_a_turn_of_long_voxels_keeps_every_length_in_mm(angles, mirror_axis):
+    voxel_mm = np.array([0.8, 1.0, 6.0])
+    motion = {"angles": angles, "translation": (0, 0, 0), "mirror_axis": mirror_axis, "dimension": 3}
+    a, _ = source_motion(**motion, voxel_mm=voxel_mm)
+    in_mm = np.diag(voxel_mm) @ a @ np.diag(1 / voxel_mm)
+    # Rounding to 2**-14 of a voxel, here of up to 6 / 0.8 times the length.
+    np.testing.assert_allclose(in_mm @ in_mm.T, np.eye(3), atol=2e-3)
+    cubes = source_motion(**motion, voxel_mm=(0.3, 0.3, 0.3))
+    for part, same in zip(cubes, source_motion(**motion), strict=True):
+        np.testing.assert_array_equal(part, same)
+
+
+def test_a_quarter_turn_of_a_grid_of_long_voxels_is_that_of_the_scene():
+    # Pixels of 1 x 3 mm: a scene of 9 x 9 mm has 9 x 3 of them. A bar of 3 x 9 mm lies across, then along.
+    across = np.zeros((9, 3, 1), np.float32)
+    across[3:6] = 1
+    a, b = source_motion(
+        angles=(0, 0, np.pi / 2), translation=(0, 0), mirror_axis=None, dimension=2, voxel_mm=(1.0, 3.0)
+    )
+    along = ops.convert_to_numpy(move(across[None], a[None], b[None], nearest=True))[0]
+    expected = np.zeros_like(across)
+    expected[:, 1] = 1
+    np.testing.assert_array_equal(along, expected)
+
+
+@pytest.mark.parametrize("voxel_mm", [(1.0, 2.0), (1.0, 2.0, 0.0), (1.0, 1.0, np.nan)])
+def test_sizes_of_voxels_that_do_not_fit_are_refused(voxel_mm):
+    with pytest.raises(ValueError, match="expected 3 positive sizes"):
+        source_motion(**STILL, translation=(0, 0, 0), dimension=3, voxel_mm=voxel_mm)

@@ -135,15 +135,16 @@ def test_cases_may_be_smaller_than_a_patch_and_differ_in_size():
     assert set(raw["mask"][:6].sum(axis=(1, 2, 3, 4))) == {18}
 
 
+@pytest.mark.parametrize("voxel_mm", [None, (1.0, 2.0, 3.0)])
 @pytest.mark.parametrize("in_plane", [True, False])
-def test_a_patch_moves_as_the_volume_around_it(in_plane):
+def test_a_patch_moves_as_the_volume_around_it(in_plane, voxel_mm):
     # A plane of intensities stays a plane: within the volume, every voxel of a moved patch is the plane at its source.
-    size = (60, 56, 50)
+    size = (80, 56, 50)
     grid = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), -1)
     image = (grid @ np.array([1.0, 0.1, 0.01]))[..., None].astype("float32")
     mask = np.zeros((*size, 1), "uint8")
-    mask[25:35, 25:30, 22:28] = 1
-    prepared = [Prepared("1", image, mask, mask, None)]
+    mask[35:45, 25:30, 22:28] = 1
+    prepared = [Prepared("1", image, mask, mask, voxel_mm)]
     rotation = 0.5 if in_plane else (0.5, 0.5, 0.5)
     augmentation = Augmentation(
         rotation_std=rotation, translation_std=(1.0, 1.0, 1.0), noise_std=0.0, intensity_scale_std=0.0,
@@ -152,6 +153,9 @@ def test_a_patch_moves_as_the_volume_around_it(in_plane):
     patches = Patches(output_size=(7, 5, 3), margin=2)
     batches = stream(prepared, patches, augmentation=augmentation, batch=5)
     _, starts, drawn = batches.places(0)
+    sizes = np.array(voxel_mm or (1, 1, 1))
+    in_mm = drawn["matrix"] * sizes[:, None] / sizes
+    np.testing.assert_allclose(in_mm @ in_mm.swapaxes(1, 2), np.broadcast_to(np.eye(3), (5, 3, 3)), atol=2e-3)
     moved = memory.patch_batches(prepared, patches, **PLAIN, batch=5, seed=3, augmentation=augmentation)[0][0][0]
     offsets = np.stack(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in (11, 9, 7)), indexing="ij"), -1)
     cut_size = np.array((11, 9, 7)) + 2 * np.array(batches.slack)

@@ -68,6 +68,9 @@ def test_slack_is_half_of_what_the_diagonal_is_longer():
     # sqrt(30^2 + 40^2) = 50: 10 and 5 on each side, and 1 for the fraction of a shift.
     assert slack_of((30, 40, 7), rotates=(True, True, False), moves=True) == (11, 6, 1)
     assert slack_of((30, 40, 7), rotates=(False,) * 3, moves=False) == (0, 0, 0)
+    assert slack_of((30, 40, 7), rotates=(True, True, False), moves=True, voxel_mm=(0.7, 0.7, 5.0)) == (11, 6, 1)
+    # 30 x 20 voxels of 1 x 2 mm are 30 x 40 mm, 50 mm across: 50 and 25 voxels.
+    assert slack_of((30, 20), rotates=(True, True), moves=True, voxel_mm=(1.0, 2.0)) == (11, 4)
 
 
 @pytest.mark.parametrize(
