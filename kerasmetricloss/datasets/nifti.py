@@ -43,6 +43,12 @@ class Scan:
     file: Path
 
 
+def check_fill(fill: float | None) -> None:
+    """Raise DataError for a number that is not finite, and so can replace none of those that are not."""
+    if fill is not None and not np.isfinite(fill):
+        raise DataError(f"fill is {fill}, expected a finite number", mend="give one, e.g. fill=0 (--fill 0)")
+
+
 def find_scan(folder: Path, stem: str) -> Path | None:
     """Return ``folder/stem.nii.gz`` or ``folder/stem.nii`` in any case of letters, or None where there is neither.
 
@@ -193,7 +199,9 @@ def _image(path: Path) -> nib.Nifti1Image:
     if bring_to_mm(stored):
         data = stored.binaryblock + data[len(stored.binaryblock) :]
     check_stored(stored, path)
-    return kind.from_bytes(data)
+    # It reports what it mends on stderr; what could do harm is looked at here.
+    with nib.imageglobals.LoggingOutputSuppressor():
+        return kind.from_bytes(data)
 
 
 def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:
@@ -206,10 +214,16 @@ def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:
         mend = "expected one 3-D volume: split the series, or name the file that is meant"
         raise DataError(f"the scan has {len(shape)} axes, {'x'.join(map(str, shape))}", file=path, mend=mend)
     if not (np.issubdtype(image.get_data_dtype(), np.integer) or np.issubdtype(image.get_data_dtype(), np.floating)):
-        raise DataError(f"the voxels are {image.get_data_dtype()}, expected real numbers", file=path)
+        kind = "colours" if image.get_data_dtype().fields else f"{image.get_data_dtype()} numbers"
+        mend = "save one real number a voxel, such as the magnitude or one of the colours"
+        raise DataError(f"the voxels are {kind}, expected real numbers", file=path, mend=mend)
     # A float64 beyond float32's range becomes infinite here, and is then reported like any other infinite voxel.
-    with np.errstate(over="ignore"):
-        return np.asarray(image.dataobj).reshape(shape).astype(np.float32)
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(image.dataobj).reshape(shape).astype(np.float32)
+    except MemoryError as error:
+        problem = f"the memory does not hold {'x'.join(map(str, shape))} voxels, which the header says are there"
+        raise DataError(problem, file=path, mend="look at the header, or take a machine with more memory") from error
 
 
 def _turned(voxels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ _OTHER_FILE = (b"ni1", b"ni2")
 
 
 def check_stored(header: MutableMapping, path: Path) -> None:
-    """Raise DataError where a header gives no spacing, a slope that is infinite, or no place of the voxels.
+    """Raise DataError where a header gives no spacing, size, slope, intercept, rotation or place of the voxels.
 
     Args:
         header: The fields by name, as stored.
@@ -43,6 +43,26 @@ def check_stored(header: MutableMapping, path: Path) -> None:
     if np.isinf(slope):
         mend = "set it to what the voxels are multiplied by, or to 1"
         raise DataError(f"the header's scl_slope is {slope:g}, expected a finite number", file=path, mend=mend)
+    # Of what is no NIfTI file at all, the fields say nothing.
+    if magic in _FIRST_VOXEL:
+        _check_numbers(header, slope, path)
+
+
+def _check_numbers(header: MutableMapping, slope: float, path: Path) -> None:
+    shape = header["dim"][1 : 1 + int(header["dim"][0])].tolist()
+    if min(shape, default=0) < 0:
+        problem = f"the header says that the scan has {'x'.join(map(str, shape))} voxels"
+        raise DataError(problem, file=path, mend="set its dim to how many there are, or fetch the file again")
+    offset = float(header["scl_inter"])
+    if slope and not np.isnan(slope) and not np.isfinite(offset):
+        mend = "set it to what is added to the voxels, or to 0"
+        raise DataError(f"the header's scl_inter is {offset:g}, expected a finite number", file=path, mend=mend)
+    turn = [float(header[f"quatern_{axis}"]) for axis in "bcd"]
+    # Written so that NaN does not pass. The slack is nibabel's.
+    if int(header["qform_code"]) > 0 and not np.sum(np.square(turn)) <= 1 + 3 * np.finfo(np.float32).eps:
+        problem = f"the header's quaternion is {turn}, which is no rotation: its squares add up to more than 1"
+        mend = "set the qform to what is right, such as the sform, or its code to 0 where there is a sform"
+        raise DataError(problem, file=path, mend=mend)
 
 
 def bring_to_mm(header: MutableMapping) -> bool:

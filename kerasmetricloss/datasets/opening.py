@@ -10,6 +10,7 @@ from kerasmetricloss.datasets.case import Case, DataError
 from kerasmetricloss.datasets.globbing import open_folder
 from kerasmetricloss.datasets.groups import group_of_each, read_groups
 from kerasmetricloss.datasets.isles import open_isles17, open_isles18
+from kerasmetricloss.datasets.nifti import check_fill
 from kerasmetricloss.datasets.pictures import open_colonoscopy
 from kerasmetricloss.datasets.radiographs import open_radiographs
 from kerasmetricloss.datasets.wmh import open_wmh
@@ -110,6 +111,7 @@ def open_dataset(
         if key not in known:
             mend = f"it has {', '.join(known)}" if known else "it has none"
             raise DataError(f"the reader of {name.casefold()} has no setting {key!r}", mend=mend)
+    check_fill(settings.get("fill"))
     first = len(problems or ())
     if not truth_needed and "truth_needed" in inspect.signature(reader).parameters:
         settings["truth_needed"] = False

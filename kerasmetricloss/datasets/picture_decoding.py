@@ -7,6 +7,7 @@ Pillow stretches to its own range, are brought back.
 
 import re
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def decode(path: Path) -> Picture:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
             raise DataError(f"the picture {what}", file=path, mend="put the picture there")
-        with Image.open(path) as picture:
+        with _without_warnings(), Image.open(path) as picture:
             return _decoded(picture, path)
     except DataError:
         raise
@@ -70,12 +71,17 @@ def decode(path: Path) -> Picture:
 
 def orientation(path: Path) -> int:
     """Return how the EXIF data of a file that was decoded say that it is turned, 1 to 8; 1 is not at all."""
-    with Image.open(path) as picture:
+    with _without_warnings(), Image.open(path) as picture:
         # Pillow decodes a whole PNG to look for what may stand behind its pixels.
         if picture.format == "PNG" and not _TURN_IN_PNG.search(path.read_bytes()):
             return 1
         turn = picture.getexif().get(_ORIENTATION, 1)
     return turn if turn in range(1, 9) else 1
+
+
+def _without_warnings() -> warnings.catch_warnings:
+    """Hold back what Pillow warns of: large pictures, and broken EXIF data of files whose pixels are whole."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def _decoded(picture: Image.Image, path: Path) -> Picture:

@@ -9,7 +9,7 @@ import numpy as np
 from kerasmetricloss.datasets.case import Case, DataError, Volume
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
-from kerasmetricloss.datasets.nifti import check_same_grid, read_nifti
+from kerasmetricloss.datasets.nifti import check_fill, check_same_grid, read_nifti
 from kerasmetricloss.datasets.pairing import pair_files
 from kerasmetricloss.datasets.picture_files import SUFFIXES, read_image
 
@@ -64,6 +64,7 @@ def open_unlabelled(
     root, channels = Path(root), tuple(channels)
     if not root.is_dir():
         raise DataError("the data folder does not exist", file=root, mend="name the folder that holds the images")
+    check_fill(fill)
     pairs = pair_files(root, images)
     pictures = pairs[0].files[0].suffix.casefold() in SUFFIXES
     if len(images) != (1 if pictures else len(channels)):

@@ -205,3 +205,12 @@ def test_a_written_volume_may_be_read_by_whom_the_umask_lets(tmp_path, voxels):
     finally:
         os.umask(before)
     assert (tmp_path / "scan.nii.gz").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_nibabel_mends_without_harm_is_read_without_a_word(tmp_path, voxels, capfd):
+    raw = bytearray(saved(tmp_path / "scan.nii", voxels).read_bytes())
+    header = np.frombuffer(raw, dtype=nib.nifti1.header_dtype, count=1)
+    header["pixdim"][0][1], header["sizeof_hdr"][0] = -1, 0
+    (tmp_path / "scan.nii").write_bytes(raw)
+    assert read_nifti(tmp_path / "scan.nii").spacing_mm == (1, 2, 3)
+    assert capfd.readouterr().err == ""

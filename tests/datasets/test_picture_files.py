@@ -347,3 +347,8 @@ def test_the_remnants_of_a_jpeg_saved_without_loss_are_cut_at_half(tmp_path):
 def test_a_background_that_is_not_quite_black_is_no_object(tmp_path):
     pale = np.where(disc(8), 240, 12).astype(np.uint8)
     np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", pale)), disc(8))
+
+
+def test_a_large_picture_is_read_without_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 16 * 24 - 1)
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", TRUTH)), TRUTH)

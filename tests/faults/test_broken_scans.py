@@ -95,10 +95,18 @@ CONTENTS = {
     "5-D": (FLAIR, nifti_bytes(np.zeros((*BOX, 1, 2), np.int16), AFFINE), "the scan has 5 axes, 8x9x10x1x2"),
     "2-D": (FLAIR, nifti_bytes(np.zeros(BOX[:2], np.int16), AFFINE), "the scan has 2 axes"),
     "zero-size": (FLAIR, with_header(dim=(3, 0)), "cannot be decoded|the scan is empty, 8x9x0"),
-    "negative size": (FLAIR, with_header(dim=(2, -9)), "cannot be decoded"),
+    "negative size": (FLAIR, with_header(dim=(2, -9)), "the scan has 8x-9x10 voxels; set its dim"),
+    "NaN intercept": (FLAIR, with_header(scl_slope=2, scl_inter=np.nan), "scl_inter is nan, expected a finite number"),
+    "long quaternion": (FLAIR, with_header(quatern_b=1.5), r"quaternion is \[1\.5, 0\.0, 0\.0\], .*; set the qform"),
+    "NaN quaternion": (FLAIR, with_header(quatern_d=np.nan), "quaternion is .*nan.*, which is no rotation"),
+    "more voxels than memory": (
+        FLAIR,
+        with_header(dim=(slice(1, 4), 30000)),
+        "does not hold 30000x30000x30000 voxels|be decoded",
+    ),
     "more voxels than bytes": (FLAIR, with_header(dim=(1, 3000)), "cannot be decoded"),
-    "colours": (FLAIR, colours(), "expected real numbers"),
-    "complex": (FLAIR, nifti_bytes(np.zeros(BOX, np.complex64), AFFINE), "expected real numbers"),
+    "colours": (FLAIR, colours(), "the voxels are colours, expected real numbers; save one"),
+    "complex": (FLAIR, nifti_bytes(np.zeros(BOX, np.complex64), AFFINE), "are complex64 numbers, .*; save one real"),
     "NaN voxel": (FLAIR, with_values(np.nan), "1 of 720 voxels are NaN or infinite"),
     "infinite voxel": (FLAIR, with_values(np.inf), "1 of 720 voxels are NaN or infinite"),
     "spacing 0": (FLAIR, with_header(pixdim=(3, 0.0)), r"the spacing is \[1\.0, 1\.0, 0\.0\] mm"),
@@ -129,6 +137,7 @@ def refused(root, match, *, case, file, **settings):
         verify(open_dataset("br18", root, **settings))
     assert error.value.case == case
     assert str(error.value.file) == str(root / file)
+    assert error.value.mend
     assert "\n" not in str(error.value)
     assert sorted(str(path) for path in root.rglob("*")) == before
     return error.value

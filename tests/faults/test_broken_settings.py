@@ -51,6 +51,8 @@ def test_two_files_of_one_id_are_refused(build, refused):
         ("wm17", {"mask": "T2>3"}, "wm17 has no channel T2; known are FLAIR, T1"),
         ("wm17", {"channels": ("T1", "t1")}, "a name is there twice"),
         ("is17", {"labels": ("core",)}, "is17 has no label core; known are infarct"),
+        ("wm17", {"fill": float("nan")}, r"fill is nan, expected a finite number; .*--fill 0"),
+        ("folder", {**FOLDER, "fill": float("inf")}, "fill is inf, expected a finite number"),
         ("is18", {"roi": (3, 3)}, "the reader of is18 has no setting 'roi'; it has mask, fill"),
     ],
 )
