@@ -7,8 +7,8 @@ a reader never sees half of one, and two processes that make the same entry both
 import hashlib
 import json
 import re
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -148,36 +148,37 @@ def _reader_name(reader: Callable) -> list:
 
 def _cached(case: Case, preparation: Preparation, cache: Path) -> Prepared:
     entry = cache / cache_key(case, preparation)
-    found = _open(entry, case.id, preparation)
+    found = _open(entry, case, preparation)
     if found is not None:
         return found
     prepared = prepare(case, preparation)
     try:
-        _store(prepared, entry, preparation)
+        _store(prepared, entry, case, preparation)
     except OSError as error:
         reason = error.strerror or str(error)
         mend = "make room or mend its permissions, or prepare without a cache"
         raise DataError(f"the cache cannot be written ({reason})", case=case.id, file=cache, mend=mend) from error
-    return _open(entry, case.id, preparation) or prepared
+    return _open(entry, case, preparation) or prepared
 
 
-def _store(prepared: Prepared, entry: Path, preparation: Preparation) -> None:
+def _store(prepared: Prepared, entry: Path, case: Case, preparation: Preparation) -> None:
     """Write an entry under another name, then rename it; an entry that another process finished meanwhile stays."""
     entry.parent.mkdir(parents=True, exist_ok=True)
     for leftover in entry.parent.glob(f".{entry.name}-*"):
         if _is_stale(leftover):
             shutil.rmtree(leftover, ignore_errors=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    unfinished = entry.parent / f".{entry.name}-{secrets.token_hex(8)}"
+    unfinished.mkdir()  # not mkdtemp: the cache's own rules say who may read it
     try:
         for name in ARRAYS:
             np.save(unfinished / f"{name}.npy", getattr(prepared, name), allow_pickle=False)
         voxel_mm = None if prepared.voxel_mm is None else [float(mm) for mm in prepared.voxel_mm]
         (unfinished / "voxel_mm.json").write_text(json.dumps(voxel_mm), encoding="utf-8")
-        if _open(entry, prepared.case_id, preparation) is None:
+        if _open(entry, case, preparation) is None:
             shutil.rmtree(entry, ignore_errors=True)
             unfinished.rename(entry)
     except OSError:
-        if _open(entry, prepared.case_id, preparation) is None:
+        if _open(entry, case, preparation) is None:
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -191,7 +192,7 @@ def _is_stale(unfinished: Path) -> bool:
         return False
 
 
-def _open(entry: Path, case_id: str, preparation: Preparation) -> Prepared | None:
+def _open(entry: Path, case: Case, preparation: Preparation) -> Prepared | None:
     """Map an entry; None where it is absent, cut short, of another shape or another kind."""
     try:
         arrays = {name: np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
@@ -200,10 +201,14 @@ def _open(entry: Path, case_id: str, preparation: Preparation) -> Prepared | Non
         return None
     if not _is_size(voxel_mm, len(preparation.output_size)):
         return None
-    expected = {"image": preparation.input_size, "truth": preparation.output_size, "mask": preparation.output_size}
-    if any(arrays[name].shape[:-1] != size for name, size in expected.items()):
+    expected = {
+        "image": ((*preparation.input_size, len(case.channels)), np.float32),
+        "truth": ((*preparation.output_size, len(case.labels)), np.uint8),
+        "mask": ((*preparation.output_size, 1), np.uint8),
+    }
+    if any((arrays[name].shape, arrays[name].dtype) != kind for name, kind in expected.items()):
         return None
-    return Prepared(case_id, **arrays, voxel_mm=None if voxel_mm is None else tuple(voxel_mm))
+    return Prepared(case.id, **arrays, voxel_mm=None if voxel_mm is None else tuple(voxel_mm))
 
 
 def _is_size(voxel_mm: object, axes: int) -> bool:

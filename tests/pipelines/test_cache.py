@@ -79,7 +79,9 @@ def test_an_entry_whose_voxels_have_no_size_is_made_anew(make_case, volume, tmp_
     assert path.read_text() == "[1.0, 1.0, 2.0]"
 
 
-@pytest.mark.parametrize("damage", ["cut short", "empty", "missing", "another shape", "a pickle"])
+@pytest.mark.parametrize(
+    "damage", ["cut short", "empty", "missing", "another shape", "more labels", "another type", "a pickle"]
+)
 def test_a_damaged_entry_is_made_anew(make_case, volume, tmp_path, damage):
     case = make_case(volume)
     (expected,) = prepare_all([case], BOX, cache_dir=tmp_path / "cache")
@@ -92,11 +94,27 @@ def test_a_damaged_entry_is_made_anew(make_case, volume, tmp_path, damage):
         path.unlink()
     elif damage == "another shape":
         np.save(path, np.zeros((4, 4, 3, 1), "uint8"))
+    elif damage == "more labels":
+        np.save(path, np.zeros((4, 4, 4, 2), "uint8"))
+    elif damage == "another type":
+        np.save(path, np.full((4, 4, 4, 1), 7.5))
     else:
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     (mended,) = prepare_all([case], BOX, cache_dir=tmp_path / "cache")
     assert_equal(mended, prepare(case, BOX))
     assert mended.truth.shape == expected.truth.shape == (4, 4, 4, 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_an_entry_may_be_read_by_whom_the_umask_lets(make_case, volume, tmp_path):
+    before = os.umask(0o027)
+    try:
+        prepare_all([case := make_case(volume)], BOX, cache_dir=tmp_path / "cache")
+    finally:
+        os.umask(before)
+    entry = tmp_path / "cache" / cache_key(case, BOX)
+    assert entry.stat().st_mode & 0o777 == 0o750
+    assert {path.stat().st_mode & 0o777 for path in entry.iterdir()} == {0o640}
 
 
 def test_nothing_but_whole_entries_is_left(make_case, volume, tmp_path, monkeypatch):
