@@ -2,7 +2,9 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,12 @@ def add_commands(commands: Any) -> None:
     )
     tiles = predict.add_argument_group("tiles")
     tiles.add_argument(
-        "--tile", type=_voxels, metavar="XxYxZ", help="voxels that one tile predicts, on the model's grid"
+        "--tile",
+        type=_voxels,
+        metavar="XxYxZ",
+        help="voxels that one tile predicts, on the model's grid; one as large as the image does not cut it (default: "
+        "the box of its study; of any other model the whole image where the largest map of the network holds at most "
+        "2**28 values, 1 GiB, and else the tiles by which the network computes least)",
     )
     tiles.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help="of neighbours (default: 0.5)")
     tiles.add_argument("--blend", choices=("gaussian", "constant"), default="gaussian", help="(default: gaussian)")
@@ -55,10 +62,14 @@ def _add_description(predict: argparse.ArgumentParser) -> None:
         type=_reals,
         metavar="X,X",
         help="subtracted from each channel, one number a channel or one for all, as in --shift=-1,2 (default: each "
-        "case's own mean; --shift 0 --scale 1 leaves the values as they are)",
+        "case's own mean, or 0 where the model normalises its input itself; --shift 0 --scale 1 leaves the values as "
+        "they are)",
     )
     about.add_argument(
-        "--scale", type=_reals, metavar="X,X", help="divides each channel (default: each case's own standard deviation)"
+        "--scale",
+        type=_reals,
+        metavar="X,X",
+        help="divides each channel (default: each case's own standard deviation, or 1 likewise)",
     )
 
 
@@ -73,17 +84,39 @@ def _predict(options: argparse.Namespace) -> None:
         model, trained_on = inference.load_model(options.model, otherwise=_description(options))
         _check_tile(options.tile, trained_on)
         cases = _cases(options, trained_on)
-        scores = inference.predict_folder(
-            cases,
-            inference.Network.of(model),
-            trained_on,
-            options.out,
-            model=inference.file_digest(options.model),
-            tiling=tiling,
-            progress=lambda case, done, total: observer.stage("predicting", done, total),
-        )
+        with _tiles_are_noted(observer):
+            scores = inference.predict_folder(
+                cases,
+                inference.Network.of(model),
+                trained_on,
+                options.out,
+                model=inference.file_digest(options.model),
+                tiling=tiling,
+                progress=lambda case, done, total: observer.stage("predicting", done, total),
+            )
     print(_summary(scores, [case.id for case in cases]))
     print(f"Labels are in {options.out}, their scores in {scores}")
+
+
+@contextmanager
+def _tiles_are_noted(observer: Any) -> Iterator[None]:
+    """Print one line, for the first image of which a tile says something else than the whole would."""
+    from kerasmetricloss.pipelines.inference import TiledWarning
+
+    said: list[str] = []
+    show = warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, TiledWarning):
+            show(message, category, *where, **more)
+        elif not said:
+            said.append(str(message))
+            observer.note(f"{message} (--tile)")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TiledWarning)
+        warnings.showwarning = note
+        yield
 
 
 def _cases(options: argparse.Namespace, trained_on: Any) -> Any:

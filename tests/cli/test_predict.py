@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from kerasmetricloss import models
 from kerasmetricloss.cli import main
@@ -246,6 +247,38 @@ def test_a_bare_model_is_prepared_as_it_is_said(scans, tmp_path):
         assert 0 < (given != coarse).sum() < 0.2 * given.size
     about = json.loads((tmp_path / "coarse" / "predictions.json").read_text())["trained_on"]
     assert (about["shift"], about["scale"], about["preparation"]["spacing_mm"]) == ([float(shift)], [1.0], 4.0)
+
+
+def test_a_bare_deeplab_is_given_the_colours_as_they_are(tmp_path):
+    random = np.random.default_rng(0)
+    model = models.deeplab_vgg16(width=0.02, mask=False, dropout=0.0)
+    pixels = random.integers(0, 256, (24, 31, 3)).astype("uint8")
+    # Half of the pixels shall be foreground.
+    enlarged = keras.Model(model.inputs, model.get_layer("enlarge").output)
+    median = np.median(enlarged.predict(pixels[None].astype("float32"), verbose=0))
+    model.get_layer("context12_3").bias.assign([-median])
+    model.save(tmp_path / "m.keras")
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "in" / "a.png")
+    command = ["predict", "--model", str(tmp_path / "m.keras"), "--root", str(tmp_path / "in"), "--dataset", "folder"]
+    command += ["--images", "*.png", "--channels", "red,green,blue", "--out", str(tmp_path / "out")]
+    main(command)
+    expected = model.predict(pixels[None].astype("float32"), verbose=0)[0, ..., 0] > 0.5
+    found = np.asarray(Image.open(tmp_path / "out" / "a_foreground.png"))
+    assert 0 < expected.sum() < expected.size
+    np.testing.assert_array_equal(found, expected * 255)
+
+
+def test_a_network_with_instance_normalisation_says_once_that_it_is_tiled(scans, tmp_path, capsys):
+    path = tmp_path / "m.keras"
+    models.unet(dimension=3, input_channels=4, filters=1, levels=2).save(path)
+    command = ["predict", "--model", str(path), "--root", str(scans), "--dataset", "br18", "--out"]
+    main([*command, str(tmp_path / "whole")])
+    assert "tiles" not in capsys.readouterr().err
+    main([*command, str(tmp_path / "tiles"), "--tile", "19x40x40"])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "tiles of" in line]
+    assert len(lines) == 1
+    assert "an image of 36x32x33 voxels is predicted in" in lines[0]
 
 
 def test_what_is_said_of_a_model_must_fit_it(scans, model, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from kerasmetricloss.pipelines.inference import (
     Network,
     PredictionError,
     Reach,
+    TiledWarning,
     Tiling,
     predict_image,
     predict_slabs,
@@ -154,6 +156,57 @@ def test_outside_the_mask_is_zero_and_tiles_without_mask_are_not_computed():
     assert not predict_image(image, network, mask=np.zeros_like(mask)).any()
 
 
+@pytest.mark.parametrize("takes_mask", [True, False])
+def test_any_value_of_a_mask_but_zero_counts_once(takes_mask):
+    mask = np.zeros((5, 7), "uint8")
+    mask[1:4, 2:] = 255
+    network = Network(lambda images, masks: 0.5 * (1 if masks is None else masks) + images * 0, Reach.same(2), 1)
+    network = replace(network, takes_mask=takes_mask)
+    for tiling in (None, Tiling(size=(3, 3))):
+        y = predict_image(np.zeros((5, 7, 1), "float32"), network, mask=mask, tiling=tiling)
+        np.testing.assert_allclose(y[..., 0], np.where(mask, 0.5, 0), rtol=1e-6)
+
+
+def test_an_image_is_predicted_whole_where_its_largest_map_fits_and_else_in_tiles():
+    seen = []
+    network = Network(lambda images, masks: seen.append(images.shape) or masks * 0.5, Reach.same(2), 1, values=4)
+    image = np.zeros((20, 30, 1), "float32")
+    # 20 x 30 pixels of 4 values: 2400.
+    predict_image(image, network, tiling=Tiling(largest_map=2400))
+    assert seen == [(1, 20, 30, 1)]
+    y = predict_image(image, network, tiling=Tiling(largest_map=2399))
+    np.testing.assert_allclose(y, 0.5, rtol=1e-6)
+    # Two halves overlap by a half at 30 / 1.5 = 20 columns; 14 rows of 30 would be 2 x 420 pixels, more than 2 x 400.
+    assert seen[1:] == [(1, 20, 20, 1)] * 2
+    seen.clear()
+    predict_image(image, network, tiling=Tiling(largest_map=2399, batch=2))
+    assert all(4 * np.prod(shape[:-1]) <= 2399 for shape in seen)
+
+
+@pytest.mark.parametrize(
+    ("build", "values"),
+    [
+        # An output of 64^2 pixels from 72^2: 16 channels of the skip and 16 from below are joined on the output's box.
+        (lambda: models.unet(dimension=2, input_channels=1, filters=8, levels=3), 32 * 64**2 / 72**2),
+        # One pixel of each side is lost: 64^2 from 66^2.
+        (lambda: keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(12, 3)]), 12 * 64**2 / 66**2),
+        (lambda: models.deeplab_vgg16(width=0.5), 32),
+    ],
+)
+def test_the_largest_map_of_a_network_is_measured(build, values):
+    assert Network.of(build()).values == pytest.approx(values)
+
+
+def test_tiles_of_a_network_that_looks_at_the_whole_image_are_warned_of():
+    settings = {"dimension": 2, "input_channels": 1, "filters": 1, "levels": 2}
+    image = np.random.default_rng(0).normal(size=(15, 15, 1)).astype("float32")
+    network = Network.of(models.unet(**settings))
+    predict_image(image, network)
+    with pytest.warns(TiledWarning, match="an image of 15x15 voxels is predicted in 16 tiles of 7x7"):
+        predict_image(image, network, tiling=Tiling(size=(7, 7)))
+    predict_image(image, Network.of(models.unet(**settings, normalisation=None)), tiling=Tiling(size=(7, 7)))
+
+
 def test_slabs_come_in_order_and_hold_every_row_once():
     image = np.random.default_rng(0).random((50, 14, 1), np.float32)
     slabs = list(predict_slabs(image, centred(UNET_2D), tiling=Tiling(size=(10, 10), batch=3)))
@@ -277,7 +330,9 @@ def test_what_does_not_fit_is_refused():
     for arguments, message in [
         ({"image": np.zeros((9, 8, 7, 1), "float32")}, "the network takes 2 axes"),
         ({"image": np.zeros((0, 8, 1), "float32")}, "the image has shape"),
+        ({"image": image[..., 0]}, r"\(9, 8\), .* takes 2 axes and their channels.* image\[\.\.\., None\]"),
         ({"image": image, "mask": np.ones((9, 7), bool)}, "the mask has shape"),
+        ({"image": image, "fill": (1, 2)}, r"fill is \(1, 2\), but the image has 1 channels"),
         ({"image": image, "tiling": Tiling(size=(3, 3, 3))}, "the tile .* has 3 axes"),
     ]:
         with pytest.raises(PredictionError, match=message):
@@ -285,9 +340,23 @@ def test_what_does_not_fit_is_refused():
     wrong = Network(lambda images, masks: masks[:, 1:], UNET_2D, 1)
     with pytest.raises(PredictionError, match="the network gave shape"):
         predict_image(image, wrong)
-    for setting in ({"size": (0, 4)}, {"overlap": 1.0}, {"blending": "hard"}, {"batch": 0}):
+    for setting in ({"overlap": 1.0}, {"blending": "hard"}, {"batch": 0}, {"batch": 0.5}, {"largest_map": 0}):
         with pytest.raises(PredictionError):
             Tiling(**setting)
+    for size in ((0, 4), 9, (9.0, 9.0), (), "99"):
+        with pytest.raises(PredictionError, match=r"the size of a tile is .* give .*whole number"):
+            Tiling(size=size)
+
+
+def test_a_wrong_count_of_channels_is_refused_before_and_after_a_good_call():
+    model = models.unet(dimension=2, input_channels=1, filters=1, levels=2)
+    network, image = Network.of(model), np.zeros((7, 7, 1), "float32")
+    for _ in range(2):
+        with pytest.raises(PredictionError, match=r"the image has 3 channels .*but the network takes 1"):
+            predict_image(np.repeat(image, 3, -1), network)
+        assert predict_image(image, network).shape == (7, 7, 1)
+    with pytest.raises(PredictionError, match=r"the network is a Functional; describe it with Network\.of\(model\)"):
+        predict_image(image, model)
 
 
 def test_a_model_without_an_image_is_refused():

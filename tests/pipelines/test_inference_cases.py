@@ -98,6 +98,15 @@ def test_a_box_that_no_study_had_is_no_larger_than_the_image_needs(scan):
     assert [call.shape for call in calls] == [(1, 18, 18, 18, 2)]
 
 
+def test_a_model_that_no_study_trained_is_given_the_whole_scan_however_large_its_description(scan):
+    case, *_ = scan
+    calls = []
+    box = Preparation(spacing_mm=0.25, output_size=(1, 1, 1))
+    predict_case(case, bright(Reach.same(3), calls), trained(preparation=box, boxed=False))
+    # 12 x 8 x 6 voxels of 1 x 1 x 2 mm.
+    assert [call.shape for call in calls] == [(1, 48, 32, 48, 2)]
+
+
 def test_an_image_larger_than_the_box_is_predicted_in_tiles_and_not_cropped(scan):
     case, volume, *_ = scan
     fine = trained(preparation=Preparation(spacing_mm=0.5, output_size=(10, 10, 10), margin=4))

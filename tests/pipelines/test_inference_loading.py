@@ -100,3 +100,26 @@ def test_the_authors_constants_are_those_of_the_catalogue():
 def test_a_description_needs_voxels_of_a_positive_size(saved, spacing_mm):
     with pytest.raises(PredictionError, match=r"spacing_mm is .*; it must be a positive length\. Leave it out"):
         described(saved[0], dataset="mo17", spacing_mm=spacing_mm)
+
+
+@pytest.mark.parametrize(
+    ("first", "own"),
+    [
+        (keras.layers.Rescaling(1 / 255), True),
+        (keras.layers.Normalization(mean=1.0, variance=4.0), True),
+        (models.ImageNetColours(white=255), True),
+        (models.ImageNetColours(white=None), False),
+        (keras.layers.Identity(), False),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_model_that_normalises_its_input_is_not_given_it_normalised_unless_that_is_said(first, own, nested):
+    layers = [keras.Input((8, 9, 3)), first, keras.layers.Conv2D(1, 1)]
+    # What stands behind the convolution is no input's.
+    model = keras.Sequential([*layers, keras.layers.Rescaling(2.0)])
+    if nested:
+        image = keras.Input((8, 9, 3))
+        model = keras.Model(image, model(image))
+    found = described(model, dataset="po18")
+    assert (found.shift, found.scale) == (((0.0,) * 3, (1.0,) * 3) if own else ((), ()))
+    assert described(model, dataset="po18", shift=(5,)).shift == (5.0,) * 3

@@ -4,6 +4,7 @@ from kerasmetricloss.pipelines.inference.cases import Prediction as Prediction
 from kerasmetricloss.pipelines.inference.cases import case_scores as case_scores
 from kerasmetricloss.pipelines.inference.cases import predict_case as predict_case
 from kerasmetricloss.pipelines.inference.errors import PredictionError as PredictionError
+from kerasmetricloss.pipelines.inference.errors import TiledWarning as TiledWarning
 from kerasmetricloss.pipelines.inference.folder import predict_folder as predict_folder
 from kerasmetricloss.pipelines.inference.images import predict_image as predict_image
 from kerasmetricloss.pipelines.inference.images import predict_slabs as predict_slabs

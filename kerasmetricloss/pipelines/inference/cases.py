@@ -39,18 +39,22 @@ class Prediction:
 def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling: Tiling | None = None) -> Prediction:
     """Read a case, prepare it as the training cases were, predict the whole of it, and bring that to its own grid.
 
-    The image is not cropped: what the training's box would cut is predicted too. By default a tile is the training's
-    output box, so that an image that it covers is predicted in one piece, centred, from the very input that a study
-    scores. Around the image lie zeros from before normalisation, as in `prepare`.
+    The image is not cropped: what the training's box would cut is predicted too. By default a tile of a study's model
+    is the training's output box, so that an image that it covers is predicted in one piece, centred, from the very
+    input that a study scores. For any other model it is the whole image where that fits (`Tiling`). Around the image
+    lie zeros from before normalisation, as in `prepare`.
 
     Args:
         case: With the channels of the training.
         network: What predicts.
         trained_on: How images were prepared.
-        tiling: How the image is cut; without a `size` the tile is the training's output box.
+        tiling: How the image is cut; without a `size` the tile is the training's output box where there was one.
 
     Returns:
         The prediction on the native grid.
+
+    Warns:
+        TiledWarning: As for `predict_image`.
 
     Raises:
         DataError: The case cannot be read, or its channels or axes are not those of the training.
@@ -64,8 +68,8 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
     if len(volume.space) != axes:
         raise DataError(f"the image has {len(volume.space)} axes, the model takes {axes}", case=case.id)
     tiling = tiling or Tiling()
-    if tiling.size is None:
-        tiling = replace(tiling, size=trained_on.preparation.output_size, shrinks=not trained_on.boxed)
+    if tiling.size is None and trained_on.boxed:
+        tiling = replace(tiling, size=trained_on.preparation.output_size, shrinks=False)
     image, mask = _prepared(case, volume, trained_on)
     shift, scale = _normalisation(case, image, mask, trained_on)
     image -= shift

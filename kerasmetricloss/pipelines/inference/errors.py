@@ -3,3 +3,7 @@
 
 class PredictionError(ValueError):
     """A model and the images do not fit together, or the folder of predictions is not theirs; the message says why."""
+
+
+class TiledWarning(UserWarning):
+    """A network that looks at the whole image was given it in tiles, and so predicts otherwise."""

@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +11,8 @@ import keras
 import numpy as np
 
 from kerasmetricloss.pipelines.inference.arrays import copy, empty
-from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.errors import PredictionError, TiledWarning
+from kerasmetricloss.pipelines.inference.fitting import fitting_tile
 from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling, starts, weights
 
@@ -24,24 +27,29 @@ def predict_image(
 ) -> np.ndarray:
     """Predict every voxel of an image, its borders included.
 
-    The whole image is a tiling of one tile. A network with instance normalisation sees other means and deviations in a
-    tile than in the whole image, and predicts otherwise: on three BRATS scans at 3 mm, a small U-Net that was trained
-    on whole images scored a Dice of 0.84, 0.54 and 0.79 in one piece, 0.61, 0.34 and 0.41 in tiles of 37x37x28 voxels
-    (half the image along each axis), 0.43, 0.20 and 0.28 in tiles of 28x28x28; voxels differed by 0.13 and 0.16 on
-    average. Tile such a network only as it was trained. Without that normalisation tiles differ from the whole as far
-    as padding inside the network reaches, and not at all where it does not pad (DeepMedic).
+    The whole image is a tiling of one tile, and is taken so where it fits (`Tiling.largest_map`). A network with
+    instance normalisation sees other means and deviations in a tile than in the whole image, and predicts otherwise: on
+    three BRATS scans at 3 mm, a small U-Net that was trained on whole images scored a Dice of 0.84, 0.54 and 0.79 in
+    one piece, 0.61, 0.34 and 0.41 in tiles of 37x37x28 voxels (half the image along each axis), 0.43, 0.20 and 0.28 in
+    tiles of 28x28x28; voxels differed by 0.13 and 0.16 on average. Tile such a network only as it was trained. Without
+    that normalisation tiles differ from the whole as far as padding inside the network reaches, and not at all where it
+    does not pad (DeepMedic).
 
     Args:
         image: (*space, channels), normalised, 2 or 3 spatial axes, at least one voxel each.
         network: What predicts.
-        mask: (*space), where a prediction counts; elsewhere it is 0, and tiles without such a voxel are skipped. None
-            is everywhere.
-        tiling: How the image is cut; None does not cut it.
+        mask: (*space), other than 0 where a prediction counts; elsewhere it is 0, and tiles without such a voxel are
+            skipped. None is everywhere.
+        tiling: How the image is cut; None does not cut it where it fits into memory: where the network's largest map
+            holds at most 2**28 values. Else, `Tiling()` says how.
         fill: What lies outside the image, a number or one a channel: 0 is the mean of a normalised channel. Networks
             that were trained on `prepare`'s boxes met zeros from before normalisation there, -shift / scale.
 
     Returns:
         float32, (*space, outputs).
+
+    Warns:
+        TiledWarning: A network with such a normalisation is given the image in tiles.
 
     Raises:
         PredictionError: Image, mask or tile do not fit the network.
@@ -53,6 +61,8 @@ def predict_image(
         >>> bool(np.allclose(predict_image(image, mean, tiling=Tiling(size=(4, 4))), 0.25))
         True
     """
+    image = np.asanyarray(image)
+    _check(image, network, mask)
     out = np.empty((*image.shape[:-1], network.outputs), np.float32)
     for first, rows in predict_slabs(image, network, mask=mask, tiling=tiling, fill=fill):
         out[first : first + len(rows)] = rows
@@ -82,11 +92,17 @@ def predict_slabs(
     Yields:
         (number of the first row, float32 (rows, *space[1:], outputs)), in order, together every row once.
 
+    Warns:
+        TiledWarning: As for `predict_image`.
+
     Raises:
         PredictionError: As for `predict_image`.
     """
-    plan = _Plan.of(image, network, mask, tiling or Tiling())
-    fill = np.broadcast_to(np.asarray(fill, np.float32), image.shape[-1:])
+    _check(image, network, mask)
+    plan = _Plan.of(image, network, tiling or Tiling())
+    if network.looks_at_all:
+        plan.warn_of_tiles()
+    fill = _per_channel(fill, image.shape[-1])
     slab = plan.slab(network.outputs)
     top = plan.starts[0][0]
     for places in plan.batches():
@@ -116,23 +132,27 @@ class _Plan:
     weights: list[list[np.ndarray]]
 
     @classmethod
-    def of(cls, image: np.ndarray, network: Network, mask: np.ndarray | None, tiling: Tiling) -> "_Plan":
+    def of(cls, image: np.ndarray, network: Network, tiling: Tiling) -> "_Plan":
         space, reach = tuple(image.shape[:-1]), network.reach
-        if len(space) != len(reach.step) or 0 in image.shape:
-            raise PredictionError(f"the image has shape {image.shape}, but the network takes {len(reach.step)} axes.")
-        if mask is not None and mask.shape != space:
-            raise PredictionError(
-                f"the mask has shape {mask.shape}, but the image {space}: it needs one value a voxel."
-            )
         if tiling.size is not None and len(tiling.size) != len(space):
             raise PredictionError(f"the tile {tiling.size} has {len(tiling.size)} axes, but the image {len(space)}.")
-        # Tiles begin at multiples of the step, so that one below it would leave gaps to the next.
-        least = np.maximum(tiling.size or space, reach.step)
-        tile = reach.output_for((np.minimum(least, space) if tiling.shrinks else least).tolist())
+        tile = _tile(space, network, tiling)
         axes = list(zip(space, tile, reach.step, strict=True))
         first = [starts(n, t, step=step or 1, overlap=tiling.overlap) for n, t, step in axes]
         share = [weights(s, t, blending=tiling.blending) for s, t in zip(first, tile, strict=True)]
         return cls(space, tile, reach.margin, tiling.batch, first, share)
+
+    def warn_of_tiles(self) -> None:
+        """Say that tiles are predicted otherwise than the whole image would be."""
+        count = math.prod(map(len, self.starts))
+        if count > 1:
+            space, tile = ("x".join(map(str, size)) for size in (self.space, self.tile))
+            text = (
+                f"an image of {space} voxels is predicted in {count} tiles of {tile}: the network's normalisation sees "
+                "other means and deviations in a tile than in the whole image, so it predicts otherwise than in one "
+                f"piece, which a tile of {space} gives where memory has room."
+            )
+            warnings.warn(text, TiledWarning, stacklevel=4)
 
     def batches(self) -> Iterator[tuple[tuple[int, ...], ...]]:
         """Every tile by its number along each axis, the first axis slowest, so many at a time."""
@@ -168,6 +188,7 @@ class _Plan:
             _cut(images[number], image, [b - m for b, m in zip(begins, self.margin, strict=True)], fill)
             if masks is not None and (mask is not None or not self._inside(begins)):
                 _cut(masks[number, ..., 0], ones, begins, 0)
+                masks[number] = masks[number] != 0
         given = network.run(images, masks)
         # Keras copies what is an array already.
         given = np.asarray(given if isinstance(given, np.ndarray) else keras.ops.convert_to_numpy(given), np.float32)
@@ -186,7 +207,7 @@ class _Plan:
         inner = tuple(slice(part.start - b, part.stop - b) for part, b in zip(box, begins, strict=True))
         given = given[inner]
         if mask is not None:
-            given = given * mask[box][..., None]
+            given = given * (mask[box] != 0)[..., None]
         shares = [self.weights[axis][number][inner[axis]] for axis, number in enumerate(place)]
         if any((share != 1).any() for share in shares):
             # One pass over the tile for all axes but the last, one for that.
@@ -194,6 +215,46 @@ class _Plan:
             given = given * functools.reduce(np.multiply.outer, before)[..., None, None]
             given *= last[:, None]
         slab[(inner[0], *box[1:])] += given
+
+
+def _check(image: np.ndarray, network: Network, mask: np.ndarray | None) -> None:
+    """Raise where image, network and mask cannot be meant for each other."""
+    if not isinstance(network, Network):
+        raise PredictionError(f"the network is a {type(network).__name__}; describe it with Network.of(model).")
+    axes, space = len(network.reach.step), tuple(image.shape[:-1])
+    if len(space) != axes or 0 in image.shape:
+        raise PredictionError(
+            f"the image has shape {image.shape}, but the network takes {axes} axes and their channels, at least one "
+            "voxel each; an image of one channel has that as its last axis: image[..., None]."
+        )
+    if network.channels not in (None, image.shape[-1]):
+        raise PredictionError(
+            f"the image has {image.shape[-1]} channels (shape {image.shape}), but the network takes "
+            f"{network.channels}: give the channels it was trained on, as the last axis."
+        )
+    if mask is not None and mask.shape != space:
+        raise PredictionError(f"the mask has shape {mask.shape}, but the image {space}: it needs one value a voxel.")
+
+
+def _per_channel(fill: float | Sequence[float], channels: int) -> np.ndarray:
+    values = np.asarray(fill, np.float32)
+    if values.shape not in ((), (1,), (channels,)):
+        raise PredictionError(
+            f"fill is {fill}, but the image has {channels} channels: give one number, or one a channel."
+        )
+    return np.broadcast_to(values, (channels,))
+
+
+def _tile(space: tuple[int, ...], network: Network, tiling: Tiling) -> tuple[int, ...]:
+    """The voxels that a tile predicts: as told, or the whole image where it fits, or what computes least."""
+    reach = network.reach
+    # Tiles begin at multiples of the step, so that one below it would leave gaps to the next.
+    least = np.maximum(tiling.size or space, reach.step)
+    tile = reach.output_for((np.minimum(least, space) if tiling.shrinks else least).tolist())
+    voxels = tiling.largest_map / network.values
+    if tiling.size is not None or math.prod(reach.input_of(tile)) <= voxels:
+        return tile
+    return fitting_tile(space, reach, overlap=tiling.overlap, voxels=voxels / tiling.batch)
 
 
 def _cut(out: np.ndarray, array: np.ndarray, begins: Sequence[int], fill: np.ndarray | float) -> None:

@@ -8,9 +8,12 @@ import numpy as np
 
 from kerasmetricloss.pipelines.inference.arrays import uncopied
 from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.layers import USUAL_VALUES, looks_at_all, values_a_voxel
 
 # Larger than the smallest input of every network here (DeepMedic's: 63 voxels), and than any sensible pooling.
 _PROBED = 128
+# Voxels an axis at which a network's maps are measured.
+_USUAL = 64
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,18 @@ class Network:
         reach: Its sizes.
         outputs: Channels that it gives.
         takes_mask: Whether `run` looks at masks. If not it is given None for them, and need not apply them.
+        channels: Channels of the images that it takes; None does not check them.
+        values: What its largest map holds for a voxel of its input; bounds the image that is predicted in one piece.
+        looks_at_all: Whether it takes statistics over the whole image, as instance normalisation does.
     """
 
     run: Callable[[np.ndarray, np.ndarray | None], object]
     reach: Reach
     outputs: int
     takes_mask: bool = True
+    channels: int | None = None
+    values: float = USUAL_VALUES
+    looks_at_all: bool = False
 
     @classmethod
     def of(cls, model: keras.Model) -> "Network":
@@ -76,10 +85,18 @@ class Network:
         Raises:
             PredictionError: The model has other inputs, or no size up to 128 voxels an axis fits it.
         """
-        reach, outputs = reach_of(model), model.outputs[0].shape[-1]
+        reach = reach_of(model)
+        output = reach.output_for((_USUAL,) * len(reach.step))
+        about = {
+            "reach": reach,
+            "outputs": model.outputs[0].shape[-1],
+            "channels": model.inputs[0].shape[-1],
+            "values": values_a_voxel(model, reach.input_of(output), output),
+            "looks_at_all": looks_at_all(model),
+        }
         if len(model.inputs) == 1:
-            return cls(lambda images, _: _run(model, images), reach, outputs, takes_mask=False)
-        return cls(lambda images, masks: _run(model, [images, masks]), reach, outputs)
+            return cls(run=lambda images, _: _run(model, images), takes_mask=False, **about)
+        return cls(run=lambda images, masks: _run(model, [images, masks]), **about)
 
 
 def reach_of(model: keras.Model) -> Reach:

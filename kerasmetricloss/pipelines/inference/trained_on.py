@@ -14,12 +14,11 @@ import keras
 
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.layers import normalises_input
 from kerasmetricloss.pipelines.preparation import Preparation
 
 # An entry of the .keras archive beside Keras' own; Keras reads the entries that it knows and leaves this one alone.
 ENTRY = "kerasmetricloss/trained_on.json"
-# Voxels an axis of a tile where neither the model nor the user gives a size.
-_OPEN = {2: 512, 3: 128}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +97,15 @@ def described(
     """Put together what a user says of a model whose file does not say how its images were prepared.
 
     Args:
-        model: The model; its tiles are as large as its output, and where that is open 128 voxels, or 512 pixels, an
-            axis.
+        model: The model. It predicts the whole image where that fits, else tiles (`Tiling`).
         dataset: As in `TrainedOn`.
         channels: As in `TrainedOn`; by default those of the paper's data set of that name.
         labels: As in `TrainedOn`.
         spacing_mm: Isotropic voxels that scans are resampled to; None leaves their grid.
         picture_size: (width, height) that pictures are resized to; None leaves them.
         shift: One number a channel, or one for all; 0 where only a scale is given. Without both, each case is
-            normalised by its own mean and standard deviation.
+            normalised by its own mean and standard deviation, or not at all where the model does that itself (a layer
+            ImageNetColours, Rescaling or Normalization before its first convolution).
         scale: Likewise; 1 where only a shift is given.
 
     Raises:
@@ -115,18 +114,21 @@ def described(
     Example:
         >>> model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(1, 1)])
         >>> about = described(model, dataset="po18", shift=(127.5,))
-        >>> about.channels, about.shift, about.scale, about.preparation.output_size
-        (('red', 'green', 'blue'), (127.5, 127.5, 127.5), (1.0, 1.0, 1.0), (512, 512))
+        >>> about.channels, about.shift, about.scale, about.boxed
+        (('red', 'green', 'blue'), (127.5, 127.5, 127.5), (1.0, 1.0, 1.0), False)
     """
     count, space = model.inputs[0].shape[-1], model.outputs[0].shape[1:-1]
     entry = CATALOG.get(dataset.casefold())
     if channels is None and (entry is None or len(entry.channels) != count):
         own = f"; {dataset} has {', '.join(entry.channels)}" if entry else ""
         raise PredictionError(f"the model takes {count} channels{own}: name those it takes (--channels A,B).")
-    size = tuple(n or _OPEN[len(space)] for n in space)
+    if not shift and not scale and normalises_input(model):
+        shift, scale = (0,), (1,)
     if shift or scale:
         shift, scale = (tuple(values) * (count if len(values) == 1 else 1) for values in (shift or (0,), scale or (1,)))
     try:
+        # A box that no case is brought to: its sizes stand for the axes alone where the model leaves them open.
+        size = tuple(n or 1 for n in space)
         preparation = Preparation(output_size=size, spacing_mm=spacing_mm, picture_size=picture_size)
     except ValueError as error:
         raise PredictionError(
