@@ -84,7 +84,7 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
         sources = _sources(target, made_by, twin)
         layer = made_by[id(target)]
         if _is_random(layer):
-            result = layer(twin[id(sources[0])])
+            result = layer(keras.tree.map_structure(lambda source: twin[id(source)], layer.input))
         else:
             network = keras.Model(sources if len(sources) > 1 else sources[0], target, name=f"network{number}")
             given = [twin[id(source)] for source in sources]
@@ -95,7 +95,7 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
 
 
 def _kept(model: keras.Model, every: int) -> list:
-    """Results that stay in memory, in order: every so many convolutions, both ends of dropout, the outputs."""
+    """Results that stay in memory, in order: every so many convolutions, both ends of what is random, the outputs."""
     if every < 1:
         raise ValueError(f"every is {every}; it is a number of convolutions, at least 1.")
     kept, convolutions = [], 0
@@ -103,7 +103,7 @@ def _kept(model: keras.Model, every: int) -> list:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         if _is_random(layer):
-            kept += [layer.input, layer.output]
+            kept += [*_inputs(layer), layer.output]
         elif hasattr(layer, "kernel"):
             convolutions += 1
             kept += [layer.output] if convolutions % every == 0 else []
@@ -132,4 +132,5 @@ def _inputs(layer: keras.layers.Layer) -> Sequence:
 
 def _is_random(layer: keras.layers.Layer) -> bool:
     """Whether a second computation would draw other numbers."""
-    return isinstance(layer, keras.layers.Dropout)
+    # The state of a seed is a variable, and no weight.
+    return len(layer.variables) > len(layer.weights)

@@ -7,9 +7,8 @@ import keras
 
 from kerasmetricloss.models.blocks import with_probability
 from kerasmetricloss.models.dilated import BilinearUpsampling, DilatedConv2D, ImageNetColours
-from kerasmetricloss.models.sizes import per_axis
+from kerasmetricloss.models.sizes import check_counts, input_box
 
-Size = Sequence[int]
 # Filters, number of convolutions, dilation, stride of the pooling behind them.
 BLOCKS = ((64, 2, 1, 2), (128, 2, 1, 2), (256, 3, 1, 2), (512, 3, 1, 1), (512, 3, 2, 1))
 DILATIONS = {"large_fov": (12,), "aspp": (6, 12, 18, 24)}
@@ -24,7 +23,7 @@ def deeplab_vgg16(
     white: float | None = 255,
     width: float = 1.0,
     dropout: float = 0.5,
-    input_size: Size | None = None,
+    input_size: int | Sequence[int | None] | None = None,
     mask: bool = True,
     name: str = "deeplab_vgg16",
 ) -> keras.Model:
@@ -51,7 +50,8 @@ def deeplab_vgg16(
             already. The model subtracts it otherwise; it adds no weights.
         width: Multiplies the filters of every convolution; 1 for the published network.
         dropout: Rate behind the first two convolutions of a branch.
-        input_size: Height and width of the image; None leaves them open until the call.
+        input_size: Height and width of the image, or one number for both; None leaves one, or both, open until the
+            call.
         mask: Whether a binary output mask is the second input; without it the model takes the image alone.
         name: Name of the model.
 
@@ -74,7 +74,8 @@ def deeplab_vgg16(
         Zisserman, arXiv 1409.1556 (VGG16).
     """
     _check_choices(head, white, width, dropout)
-    size = per_axis(tuple(input_size), 2, "input_size") if input_size else (None, None)
+    check_counts(outputs=outputs)
+    size = input_box(input_size, 2)
     image = keras.Input((*size, 3), name="image")
     x = _features(ImageNetColours(white=white, name="colours")(image), width)
     branches = [_branch(x, outputs, d, round(1024 * width) or 1, dropout) for d in DILATIONS[head]]
@@ -91,25 +92,27 @@ def _features(x, width: float):
     for block, (filters, count, dilation, stride) in enumerate(BLOCKS, start=1):
         for number in range(1, count + 1):
             settings = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
-            settings["name"] = f"block{block}_conv{number}"
+            settings |= {"data_format": "channels_last", "name": f"block{block}_conv{number}"}
             convolve = DilatedConv2D if dilation > 1 else keras.layers.Conv2D
             settings |= {"dilation": dilation} if dilation > 1 else {}
             x = convolve(round(filters * width) or 1, 3, **settings)(x)
         pool = 2 if stride == 2 else 3
         # "same" keeps the last row of an odd size; on even sizes it is the "valid" of VGG16.
-        x = keras.layers.MaxPooling2D(pool, strides=stride, padding="same", name=f"block{block}_pool")(x)
+        settings = {"strides": stride, "padding": "same", "data_format": "channels_last"}
+        x = keras.layers.MaxPooling2D(pool, **settings, name=f"block{block}_pool")(x)
     return x
 
 
 def _branch(x, outputs: int, dilation: int, filters: int, dropout: float):
     """Context by a dilated convolution, then two of 1x1."""
-    common = {"activation": "relu", "kernel_initializer": "he_normal"}
+    common = {"activation": "relu", "kernel_initializer": "he_normal", "data_format": "channels_last"}
     x = DilatedConv2D(filters, 3, dilation=dilation, name=f"context{dilation}_1", **common)(x)
     x = keras.layers.Dropout(dropout, name=f"context{dilation}_1_dropout")(x)
     x = keras.layers.Conv2D(filters, 1, name=f"context{dilation}_2", **common)(x)
     x = keras.layers.Dropout(dropout, name=f"context{dilation}_2_dropout")(x)
     small = keras.initializers.RandomNormal(stddev=0.01)
-    return keras.layers.Conv2D(outputs, 1, kernel_initializer=small, name=f"context{dilation}_3")(x)
+    last = {"kernel_initializer": small, "data_format": "channels_last", "name": f"context{dilation}_3"}
+    return keras.layers.Conv2D(outputs, 1, **last)(x)
 
 
 def _load_features(model: keras.Model, weights: str | Path) -> None:
@@ -135,7 +138,8 @@ def _source(weights: str | Path) -> keras.Model:
     try:
         if Path(weights).suffix == ".keras":
             return keras.saving.load_model(weights, compile=False)
-        return keras.applications.VGG16(include_top=False, weights=str(weights), input_shape=(None, None, 3))
+        shape = (None, None, 3) if keras.config.image_data_format() == "channels_last" else (3, None, None)
+        return keras.applications.VGG16(include_top=False, weights=str(weights), input_shape=shape)
     except Exception as error:  # Keras and h5py raise almost any exception on a file that is none of theirs
         if weights == "imagenet":
             raise

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 
 import keras
 from keras import ops
 
 from kerasmetricloss.models.blocks import CentreCrop, with_probability
-from kerasmetricloss.models.sizes import PACKAGE, CheckSize, check_multiples, per_axis
+from kerasmetricloss.models.sizes import PACKAGE, CheckSize, check_counts, check_multiples, input_box
 
 Size = Sequence[int]
 FACTORS = (1, 3)
@@ -108,7 +109,7 @@ def deepmedic(  # noqa: PLR0913 -- every choice of the architecture has its name
     residual: bool = False,
     subsampling: str = "centre",
     dropout: float = 0.5,
-    input_size: Size | None = None,
+    input_size: int | Sequence[int | None] | None = None,
     mask: bool = True,
     name: str = "deepmedic",
 ) -> keras.Model:
@@ -139,7 +140,8 @@ def deepmedic(  # noqa: PLR0913 -- every choice of the architecture has its name
             the second convolution of the head that of the first: as in the later default. Costs no parameters.
         subsampling: "centre" or "mean"; what stands for a block of voxels.
         dropout: Rate on the inputs of the last two convolutions.
-        input_size: Voxels an axis of the image; None leaves them open until the call.
+        input_size: Voxels an axis of the image, or one number for all; None leaves an axis, or all, open until the
+            call.
         mask: Whether a binary output mask is the second input; without it the model takes the image alone.
         name: Name of the model.
 
@@ -160,12 +162,11 @@ def deepmedic(  # noqa: PLR0913 -- every choice of the architecture has its name
         segmentation", Medical Image Analysis 36, 2017, arXiv 1603.05959.
     """
     _check_choices(dimension, factors, subsampling, dropout)
+    _check_filters(input_channels, outputs, filters, head_filters)
     step, margin = math.lcm(*factors), len(filters) * max(factors)
-    output_size = None
-    if input_size is not None:
-        input_size = per_axis(tuple(input_size), dimension, "input_size")
-        output_size = deepmedic_output_size(input_size, layers=len(filters), factors=factors)
-    image = keras.Input((*(input_size or (None,) * dimension), input_channels), name="image")
+    size = input_box(input_size, dimension)
+    output_size = deepmedic_output_size(size, layers=len(filters), factors=factors)
+    image = keras.Input((*size, input_channels), name="image")
     x = CheckSize(multiple=step, offset=2 * margin, reason=REASON, name="check_size")(image)
     build = _Parts(dimension, residual)
     pathways = []
@@ -176,22 +177,25 @@ def deepmedic(  # noqa: PLR0913 -- every choice of the architecture has its name
         if factor > 1:
             path = Subsample(factor=factor, keep=subsampling, name=f"subsample_x{factor}")(path)
         path = build.pathway(path, filters, f"x{factor}")
-        pathways.append(build.repeat(factor, name=f"repeat_x{factor}")(path) if factor > 1 else path)
+        repeated = {"data_format": "channels_last", "name": f"repeat_x{factor}"}
+        pathways.append(build.repeat(factor, **repeated)(path) if factor > 1 else path)
     x = keras.layers.Concatenate(name="join")(pathways) if len(pathways) > 1 else pathways[0]
     logit = build.head(x, head_filters, outputs, dropout)
-    return with_probability(image, logit, mask_size=(output_size or (None,) * dimension) if mask else None, name=name)
+    return with_probability(image, logit, mask_size=output_size if mask else None, name=name)
 
 
-def deepmedic_output_size(input_size: Size, *, layers: int = 8, factors: Sequence[int] = FACTORS) -> tuple[int, ...]:
+def deepmedic_output_size(
+    input_size: int | Sequence[int | None], *, layers: int = 8, factors: Sequence[int] = FACTORS
+) -> int | tuple[int | None, ...]:
     """Return the output box of an image: `layers` times the largest factor less on each side.
 
     Args:
-        input_size: Voxels an axis.
+        input_size: Voxels an axis, None for one left open; or a number, for one axis alone.
         layers: Convolutions of a pathway.
         factors: Subsampling of each pathway.
 
     Returns:
-        Voxels an axis of the output and of the mask.
+        Voxels an axis of the output and of the mask; a number for a number.
 
     Raises:
         ValueError: Where the image does not fit, naming the two nearest sizes that do.
@@ -200,22 +204,26 @@ def deepmedic_output_size(input_size: Size, *, layers: int = 8, factors: Sequenc
         >>> deepmedic_output_size((63, 63, 66))
         (15, 15, 18)
     """
+    if isinstance(input_size, Integral):
+        return deepmedic_output_size((input_size,), layers=layers, factors=factors)[0]
     lost = 2 * layers * max(factors)
     each = len(input_size)
     check_multiples(tuple(input_size), (math.lcm(*factors),) * each, (lost,) * each, reason=REASON)
-    return tuple(n - lost for n in input_size)
+    return tuple(None if n is None else n - lost for n in input_size)
 
 
-def deepmedic_input_size(output_size: Size, *, layers: int = 8, factors: Sequence[int] = FACTORS) -> tuple[int, ...]:
+def deepmedic_input_size(
+    output_size: int | Size, *, layers: int = 8, factors: Sequence[int] = FACTORS
+) -> int | tuple[int, ...]:
     """Return the smallest image whose output covers a wanted box.
 
     Args:
-        output_size: Voxels an axis that the output must cover.
+        output_size: Voxels an axis that the output must cover; or a number, for one axis alone.
         layers: Convolutions of a pathway.
         factors: Subsampling of each pathway.
 
     Returns:
-        Voxels an axis of the image.
+        Voxels an axis of the image; a number for a number.
 
     Raises:
         ValueError: Where a wanted size is below 1.
@@ -224,6 +232,8 @@ def deepmedic_input_size(output_size: Size, *, layers: int = 8, factors: Sequenc
         >>> deepmedic_input_size((15, 15, 16))
         (63, 63, 66)
     """
+    if isinstance(output_size, Integral):
+        return deepmedic_input_size((output_size,), layers=layers, factors=factors)[0]
     if min(output_size) < 1:
         raise ValueError(f"output_size is {tuple(output_size)}, but every axis needs at least 1 voxel.")
     step = math.lcm(*factors)
@@ -268,15 +278,28 @@ class _Parts:
             x = keras.layers.PReLU(shared_axes=shared, name=f"{name}_activation")(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-        return self.conv(width, kernel, padding="valid", kernel_initializer="he_normal", name=name)(x)
+        settings = {"padding": "valid", "data_format": "channels_last", "kernel_initializer": "he_normal"}
+        return self.conv(width, kernel, **settings, name=name)(x)
 
 
 def _check_choices(dimension: int, factors: Sequence[int], subsampling: str, dropout: float) -> None:
     for setting, given, known in (("dimension", dimension, (2, 3)), ("subsampling", subsampling, ("centre", "mean"))):
         if given not in known:
             raise ValueError(f"{setting} is {given!r}; it can be {' or '.join(map(repr, known))}.")
+    if not isinstance(factors, Sequence):
+        raise ValueError(f"factors is {factors!r}; give one odd number a pathway, the first 1: (1, 3) or (1, 3, 5).")
     odd = all(isinstance(factor, int) and factor > 0 and factor % 2 for factor in factors)
     if not odd or not factors or factors[0] != 1 or len(set(factors)) < len(factors):
         raise ValueError(f"factors is {tuple(factors)}; give different odd numbers, the first 1: (1, 3) or (1, 3, 5).")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; it is a rate of at least 0 and below 1.")
+
+
+def _check_filters(input_channels: int, outputs: int, filters: Sequence[int], head_filters: Sequence[int]) -> None:
+    check_counts(input_channels=input_channels, outputs=outputs)
+    for setting, given, least in (("filters", filters, 1), ("head_filters", head_filters, 0)):
+        whole = isinstance(given, Sequence) and all(isinstance(width, Integral) and width > 0 for width in given)
+        if not whole or len(given) < least:
+            raise ValueError(
+                f"{setting} is {given!r}; give one whole number of at least 1 for each convolution, as (30, 30, 40)."
+            )

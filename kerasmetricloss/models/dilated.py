@@ -32,6 +32,11 @@ class ImageNetColours(keras.layers.Layer):
 
     def call(self, x):
         """Scale, subtract, reverse the channels."""
+        if x.shape[-1] not in (3, None):
+            raise ValueError(
+                f"the image has shape {tuple(x.shape)}, but red, green and blue are 3 channels on the last axis; "
+                "repeat a grey image three times there."
+            )
         if self.white is not None:
             # In float32: the mean has six digits, and bfloat16 has three.
             x = ops.cast(x, "float32") * (255 / self.white) - ops.convert_to_tensor(np.array(IMAGENET_MEAN, "float32"))
@@ -70,7 +75,7 @@ class DilatedConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters: int, kernel_size: int, *, dilation: int, **options):
-        super().__init__(filters, kernel_size, **{"padding": "same", **options})
+        super().__init__(filters, kernel_size, **{"padding": "same", "data_format": "channels_last", **options})
         self.dilation = int(dilation)
 
     def call(self, inputs):

@@ -1,5 +1,7 @@
 """Sizes that a network takes: told when it is built, checked when it is called, also inside a TensorFlow graph."""
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -13,7 +15,9 @@ PACKAGE = "kerasmetricloss"
 class CheckSize(keras.layers.Layer):
     """Pass an image on unchanged; raise where a size is not offset + multiple * k, k >= 1.
 
-    The check stands inside the model, so that it also answers for models built with unknown sizes.
+    The check stands inside the model, so that it also answers for models built with unknown sizes. Where a TensorFlow
+    graph learns a size only when it runs, the check is an assertion of the graph; XLA (`jit_compile=True`) drops
+    assertions, so that such a graph fails in the layer that does not fit, or crops differently, without these words.
 
     Args:
         multiple: A whole number >= 1, or one number an axis.
@@ -98,6 +102,9 @@ class ApplyMask(keras.layers.Layer):
 
     Call: [probability (batch, *space, outputs), mask (batch, *space, 1)] gives (batch, *space, outputs).
 
+    In a TensorFlow graph that learns sizes only when it runs this is an assertion of the graph. XLA
+    (`jit_compile=True`) drops it: a mask of one voxel an axis is then stretched over the output without a word.
+
     Raises:
         ValueError: On the call, where the mask does not lie on the output box.
 
@@ -139,6 +146,24 @@ def per_axis(value: int | tuple[int, ...], dimension: int, name: str) -> tuple[i
     if len(values) != dimension:
         raise ValueError(f"{name} is {value}, but {dimension} axes need one whole number, or {dimension} of them.")
     return values
+
+
+def input_box(value: int | Sequence[int | None] | None, dimension: int) -> tuple[int | None, ...]:
+    """Return the voxels an axis of an image; None leaves an axis open, or all, and one number stands for every axis."""
+    values = (value,) * dimension if value is None or np.ndim(value) == 0 else tuple(value)
+    if len(values) != dimension or not all(n is None or isinstance(n, Integral) for n in values):
+        raise ValueError(
+            f"input_size is {value!r}, but {dimension} axes need one whole number, or {dimension} of them, None for "
+            "each that is left open."
+        )
+    return tuple(n if n is None else int(n) for n in values)
+
+
+def check_counts(**counts: Any) -> None:
+    """Raise a ValueError where a setting is no whole number of at least 1."""
+    for name, given in counts.items():
+        if not isinstance(given, Integral) or isinstance(given, bool) or given < 1:
+            raise ValueError(f"{name} is {given!r}; it must be a whole number of at least 1.")
 
 
 def _in_graph(x: Any) -> bool:

@@ -1,6 +1,7 @@
 """The paper's U-Net in two and three dimensions, and the sizes that it takes and gives."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import keras
 
@@ -10,7 +11,7 @@ from kerasmetricloss.models.blocks import (
     LinearUpsampling,
     with_probability,
 )
-from kerasmetricloss.models.sizes import CheckSize, check_multiples, per_axis
+from kerasmetricloss.models.sizes import CheckSize, check_counts, check_multiples, input_box, per_axis
 
 Size = Sequence[int]
 KERNELS = {2: ((3, 3), (3, 3)), 3: ((3, 3, 1), (3, 3, 3))}
@@ -29,7 +30,7 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
     normalisation: str | None = "instance",
     activation: str = "leaky_relu",
     l2: float | None = 1e-5,
-    input_size: Size | None = None,
+    input_size: int | Sequence[int | None] | None = None,
     mask: bool = True,
     name: str = "unet",
 ) -> keras.Model:
@@ -56,7 +57,8 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
         normalisation: "instance" (without scale or offset) or None.
         activation: "leaky_relu" (slope 0.01), or the name of any Keras activation.
         l2: Weight of the squared kernels in the loss; None for none.
-        input_size: Voxels an axis of the image; None leaves them open until the call.
+        input_size: Voxels an axis of the image, or one number for all; None leaves an axis, or all, open until the
+            call.
         mask: Whether a binary output mask is the second input; without it the model takes the image alone.
         name: Name of the model.
 
@@ -78,55 +80,58 @@ def unet(  # noqa: PLR0913 -- every choice of the architecture has its name here
         1809.10483, and Ronneberger et al., "U-Net", arXiv 1505.04597.
     """
     _check_choices(dimension, pooling, normalisation)
+    check_counts(input_channels=input_channels, outputs=outputs)
     kernels = _kernels_of_a_level(kernels, dimension)
     filters = _filters_by_level(filters, levels)
     factors = _odd_factors(factor, dimension)
-    multiples = tuple(f ** (len(filters) - 1) for f in factors)
-    if input_size is not None:
-        input_size = per_axis(tuple(input_size), dimension, "input_size")
-        check_multiples(input_size, multiples)
+    multiples = _multiples(factor, len(filters), dimension)
+    size = input_box(input_size, dimension)
+    output_size = unet_output_size(size, len(filters), factor=factor)
     build = _Parts(dimension, kernels, factors, pooling, normalisation, activation, l2)
 
-    image = keras.Input((*(input_size or (None,) * dimension), input_channels), name="image")
+    image = keras.Input((*size, input_channels), name="image")
     x = CheckSize(multiple=multiples, name="check_size")(image)
     logit = build.convolution(build.network(x, filters), outputs, (1,) * dimension, "logit")
-    output_size = input_size and unet_output_size(input_size, len(filters), factor=factor)
-    return with_probability(image, logit, mask_size=(output_size or (None,) * dimension) if mask else None, name=name)
+    return with_probability(image, logit, mask_size=output_size if mask else None, name=name)
 
 
-def unet_output_size(input_size: Size, levels: int = 4, *, factor: int | Size = 3) -> tuple[int, ...]:
+def unet_output_size(
+    input_size: int | Sequence[int | None], levels: int = 4, *, factor: int | Size = 3
+) -> int | tuple[int | None, ...]:
     """Return the output box of an input box: s * k gives s * k - (s - 1), with s = factor ** (levels - 1).
 
     Args:
-        input_size: Voxels an axis.
+        input_size: Voxels an axis, None for one left open; or a number, for one axis alone.
         levels: Number of resolutions.
         factor: Pooling between levels; or one number an axis.
 
     Returns:
-        Voxels an axis of the output and of the mask.
+        Voxels an axis of the output and of the mask; a number for a number.
 
     Raises:
         ValueError: Where the input does not fit, naming the two nearest sizes that do.
 
     Example:
-        >>> unet_output_size((162, 162, 108))
-        (136, 136, 82)
+        >>> unet_output_size((162, 162, 108)), unet_output_size(162)
+        ((136, 136, 82), 136)
     """
-    multiples = tuple(f ** (levels - 1) for f in _odd_factors(factor, len(input_size)))
+    if isinstance(input_size, Integral):
+        return unet_output_size((input_size,), levels, factor=factor)[0]
+    multiples = _multiples(factor, levels, len(input_size))
     check_multiples(tuple(input_size), multiples)
-    return tuple(n - (s - 1) for n, s in zip(input_size, multiples, strict=True))
+    return tuple(None if n is None else n - (s - 1) for n, s in zip(input_size, multiples, strict=True))
 
 
-def unet_input_size(output_size: Size, levels: int = 4, *, factor: int | Size = 3) -> tuple[int, ...]:
+def unet_input_size(output_size: int | Size, levels: int = 4, *, factor: int | Size = 3) -> int | tuple[int, ...]:
     """Return the smallest input box whose output covers a wanted box.
 
     Args:
-        output_size: Voxels an axis that the output must cover.
+        output_size: Voxels an axis that the output must cover; or a number, for one axis alone.
         levels: Number of resolutions.
         factor: Pooling between levels; or one number an axis.
 
     Returns:
-        Voxels an axis of the input.
+        Voxels an axis of the input; a number for a number.
 
     Raises:
         ValueError: Where a wanted size is below 1.
@@ -135,9 +140,11 @@ def unet_input_size(output_size: Size, levels: int = 4, *, factor: int | Size = 
         >>> unet_input_size((136, 136, 82)), unet_input_size((217, 200))
         ((162, 162, 108), (243, 243))
     """
+    if isinstance(output_size, Integral):
+        return unet_input_size((output_size,), levels, factor=factor)[0]
     if min(output_size) < 1:
         raise ValueError(f"output_size is {tuple(output_size)}, but every axis needs at least 1 voxel.")
-    multiples = [f ** (levels - 1) for f in _odd_factors(factor, len(output_size))]
+    multiples = _multiples(factor, levels, len(output_size))
     return tuple(-(-(n + s - 1) // s) * s for n, s in zip(output_size, multiples, strict=True))
 
 
@@ -160,7 +167,8 @@ class _Parts:
         for level, widths in enumerate(sides):
             x = self.level(x, widths, self._kernels(len(widths)), f"encode{level}", first=level == 0)
             skips.append(x)
-            x = self.pool(self.factors, strides=self.factors, padding="valid", name=f"pool{level}")(x)
+            settings = {"strides": self.factors, "padding": "valid", "data_format": "channels_last"}
+            x = self.pool(self.factors, **settings, name=f"pool{level}")(x)
         x = self.level(x, bottom, self.kernels[-1:] * len(bottom), "bottom", first=not sides)
         for level, widths in reversed(list(enumerate(sides))):
             x = LinearUpsampling(factor=self.factors, name=f"upsample{level}")(x)
@@ -188,6 +196,7 @@ class _Parts:
             width,
             kernel,
             padding="same",
+            data_format="channels_last",
             kernel_initializer="he_normal",
             kernel_regularizer=self.regularizer,
             name=name,
@@ -212,6 +221,12 @@ def _kernels_of_a_level(kernels: Sequence[Size] | None, dimension: int) -> list[
         kernels = KERNELS[dimension]
     if not isinstance(kernels, Sequence) or isinstance(kernels, str) or not kernels:
         raise ValueError(f"kernels is {kernels!r}; give the convolutions of a level one each, as {KERNELS[dimension]}.")
+    if not all(isinstance(kernel, Sequence) for kernel in kernels):
+        one = tuple(kernels) if len(kernels) == dimension else (3,) * dimension
+        raise ValueError(
+            f"kernels is {kernels!r}, whose bare numbers could be sizes of one kernel or of several: give each kernel "
+            f"of a level as a tuple, as {(one,)} for one that all convolutions have, or {KERNELS[dimension]}."
+        )
     return [per_axis(kernel, dimension, "a kernel") for kernel in kernels]
 
 
@@ -230,11 +245,18 @@ def _filters_by_level(filters: int | Sequence[Sequence[int]], levels: int | None
         sides = [(filters * 2**i, filters * 2 ** (i + 1)) for i in range(levels - 1)]
         return [*sides, (filters * 2 ** (levels - 1),) * 2]
     by_level = [tuple(int(width) for width in level) for level in filters]
-    if levels not in (None, len(by_level)) or not all(by_level):
+    if levels not in (None, len(by_level)) or not all(by_level) or min(map(min, by_level), default=0) < 1:
         raise ValueError(
-            f"filters {filters} has {len(by_level)} levels; levels is {levels}; give one filled sequence each."
+            f"filters {filters} has {len(by_level)} levels; levels is {levels}; give one filled sequence each, of "
+            "numbers of at least 1."
         )
     return by_level
+
+
+def _multiples(factor: int | Size, levels: int, dimension: int) -> tuple[int, ...]:
+    """Return what the voxels of each axis are a multiple of."""
+    check_counts(levels=levels)
+    return tuple(f ** (levels - 1) for f in _odd_factors(factor, dimension))
 
 
 def _odd_factors(factor: int | Size, dimension: int) -> tuple[int, ...]:

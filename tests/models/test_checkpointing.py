@@ -71,3 +71,20 @@ def test_batch_statistics_are_refused():
 def test_every_is_at_least_one():
     with pytest.raises(ValueError, match="every is 0"):
         models.checkpointed(small_unet(), every=0)
+
+
+def test_whatever_draws_numbers_is_drawn_once():
+    image = keras.Input((8, 9, 1))
+    x = keras.layers.Conv2D(2, 3)(image)
+    x = keras.layers.GaussianNoise(1.0)(x)
+    x = keras.layers.SpatialDropout2D(0.5)(x)
+    twin = models.checkpointed(keras.Model(image, keras.layers.Conv2D(1, 3)(x)))
+    kinds = [type(layer).__name__ for layer in twin.layers]
+    assert kinds == ["InputLayer", "Segment", "GaussianNoise", "SpatialDropout2D", "Segment"]
+    inside = [
+        type(layer).__name__
+        for segment in twin.layers
+        if hasattr(segment, "network")
+        for layer in segment.network.layers
+    ]
+    assert not {"GaussianNoise", "SpatialDropout2D"} & set(inside)

@@ -211,6 +211,7 @@ def test_trains():
         ({"width": 0}, "width is 0"),
         ({"dropout": 1}, "dropout is 1"),
         ({"input_size": (8, 8, 8)}, "2 axes need"),
+        ({"outputs": 0}, "outputs is 0"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting, message):
@@ -233,3 +234,24 @@ def test_every_layer_comes_back_from_its_config(layer):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
+
+
+def test_a_size_can_be_one_number_for_both_axes_or_open_along_one():
+    assert narrow(input_size=24).input_shape == [(None, 24, 24, 3), (None, 24, 24, 1)]
+    assert narrow(input_size=(24, None), mask=False).output_shape == (None, 24, None, 1)
+
+
+@pytest.mark.parametrize("white", [255, None])
+def test_a_grey_image_is_refused(white):
+    net = narrow(mask=False, white=white)
+    with pytest.raises(ValueError, match=r"3 channels|shape=\(None, None, None, 3\)"):
+        net(pictures(8, 9)[..., :1])
+    with pytest.raises(ValueError, match=r"shape \(1, 8, 9, 1\), but red, green and blue are 3 channels .* grey"):
+        models.ImageNetColours(white=white)(pictures(8, 9)[..., :1])
+
+
+def test_features_are_read_under_channels_first_too(vgg16, channels_first, tmp_path):
+    vgg16.save_weights(tmp_path / "vgg16.weights.h5")
+    net = models.deeplab_vgg16(weights=tmp_path / "vgg16.weights.h5")
+    kernels = [m.get_layer("block4_conv1").get_weights()[0] for m in (net, vgg16)]
+    np.testing.assert_array_equal(*kernels)

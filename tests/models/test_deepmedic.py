@@ -173,6 +173,11 @@ def test_a_wrong_size_names_the_two_nearest_when_built_or_when_called(n, input_s
         ({"factors": (1, 2)}, "different odd numbers"),
         ({"factors": (3, 1)}, "the first 1"),
         ({"factors": ()}, "different odd numbers"),
+        ({"factors": 3}, "factors is 3; give one odd number a pathway"),
+        ({"filters": 3}, "filters is 3; give one whole number of at least 1 for each convolution"),
+        ({"filters": ()}, r"filters is \(\); give one whole number"),
+        ({"head_filters": (3, 0)}, r"head_filters is \(3, 0\); give one"),
+        ({"input_channels": None}, "input_channels is None; it must be a whole number"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"input_size": (63, 63)}, "3 axes need"),
     ],
@@ -180,6 +185,14 @@ def test_a_wrong_size_names_the_two_nearest_when_built_or_when_called(n, input_s
 def test_a_setting_that_does_not_fit_is_named(setting, message):
     with pytest.raises(ValueError, match=message):
         narrow(**setting)
+
+
+def test_a_size_can_be_one_number_for_all_axes_or_open_along_one():
+    assert narrow(dimension=2, mask=False, input_size=63).output_shape == (None, 15, 15, 1)
+    assert narrow(dimension=2, input_size=(63, None)).input_shape == [(None, 63, None, 2), (None, 15, None, 1)]
+    assert models.deepmedic_output_size(63) == 15
+    assert models.deepmedic_output_size((63, None)) == (15, None)
+    assert models.deepmedic_input_size(15) == 63
 
 
 def test_saves_and_reloads(tmp_path):

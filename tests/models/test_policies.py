@@ -65,3 +65,16 @@ def test_a_step_compiled_by_xla_equals_one_that_is_not(name):
             config.enable_op_determinism()
     np.testing.assert_allclose(compiled[0], plain[0], rtol=1e-3)
     np.testing.assert_allclose(compiled[1], plain[1], rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_keras_order_of_axes_changes_no_network(name, channels_first, tmp_path):
+    net = NETWORKS[name]()
+    keras.config.set_image_data_format("channels_last")
+    plain = NETWORKS[name]()
+    plain.set_weights(net.get_weights())
+    expected = ops.convert_to_numpy(plain(image(name)))
+    keras.config.set_image_data_format("channels_first")
+    plain.save(tmp_path / "m.keras")
+    for other in (net, keras.saving.load_model(tmp_path / "m.keras")):
+        np.testing.assert_allclose(ops.convert_to_numpy(other(image(name))), expected, atol=1e-6)

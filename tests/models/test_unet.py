@@ -99,6 +99,21 @@ def test_an_unknown_batch_and_known_size_keep_their_shapes():
     assert tiny(3, input_size=(18, 27, 9), factor=(3, 3, 1)).output_shape == (None, 10, 19, 9, 1)
 
 
+def test_a_size_can_be_one_number_for_all_axes_or_open_along_one():
+    assert tiny(input_size=18).input_shape[0] == (None, 18, 18, 2)
+    half = tiny(input_size=(18, None))
+    assert half.input_shape == [(None, 18, None, 2), (None, 10, None, 1)]
+    assert half(inputs((18, 27))).shape == (1, 10, 19, 1)
+    with pytest.raises(ValueError, match="axis 0 of the image has 10 voxels"):
+        tiny(input_size=(10, None))
+    assert models.unet_output_size(162) == 136
+    assert models.unet_output_size((162, None, 108)) == (136, None, 82)
+    assert models.unet_input_size(136) == 162
+    for sizes in (models.unet_output_size, models.unet_input_size):
+        with pytest.raises(ValueError, match="levels is 0; it must be a whole number of at least 1"):
+            sizes((162, 162), 0)
+
+
 def test_probability_is_the_sigmoid_inside_the_mask_and_zero_outside():
     net = tiny()
     image, mask = inputs((18, 27))
@@ -135,13 +150,21 @@ def test_a_mask_on_the_input_box_is_refused():
         ({"factor": (3, 3, 3)}, "2 axes need"),
         ({"levels": 4}, "has 3 levels; levels is 4"),
         ({"filters": 0}, "at least 1"),
+        ({"filters": ((0, 2), (2,))}, "numbers of at least 1"),
+        ({"filters": ()}, "levels is None; give one filled sequence"),
+        ({"input_channels": None}, "input_channels is None; it must be a whole number of at least 1"),
+        ({"input_channels": 0}, "input_channels is 0; it must be"),
+        ({"outputs": 0}, "outputs is 0; it must be"),
         ({"filters": 2.5}, "filters is 2.5 .* whole number or one sequence a level"),
         ({"filters": (2, 3)}, r"filters is \(2, 3\) .* one sequence a level"),
         ({"levels": 2.5}, "levels 2.5; .* levels a whole number"),
         ({"kernels": 3}, r"kernels is 3; give the convolutions of a level one each, as \(\(3, 3\), \(3, 3\)\)"),
         ({"kernels": ()}, r"kernels is \(\); give"),
+        ({"kernels": (3, 1)}, r"kernels is \(3, 1\), whose bare numbers .* as \(\(3, 1\),\) for one"),
+        ({"dimension": 3, "kernels": (3, 3, 1)}, r"kernels is \(3, 3, 1\), .* as \(\(3, 3, 1\),\) for one that all"),
         ({"kernels": ((3, 3, 3),)}, r"a kernel is \(3, 3, 3\), but 2 axes need"),
         ({"input_size": (18, 18, 18)}, "2 axes need"),
+        ({"input_size": (18, 9.5)}, r"input_size is \(18, 9.5\), but 2 axes need one whole number"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting, message):
