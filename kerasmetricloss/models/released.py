@@ -40,8 +40,10 @@ def load(path: Path | str) -> keras.Model:
     """Build the network of a weights file of github.com/JeroenBertels/optimizingdice and fill it.
 
     Which network it is follows from the file. The first kernel gives the dimension, the channels and the filters, the
-    last the outputs, their number the levels. The names of the layers tell max from average pooling and instance
-    normalisation from none; where they are silent, the published network of those channels and filters decides.
+    last the outputs, their number the levels. A published network of those channels and filters says how it pools and
+    whether it normalises; names of layers that say otherwise are refused. For any other, the names tell max from
+    average pooling, and instance normalisation (a name with "lambda" or "norm") from none. A network in two dimensions
+    can be stored with kernels of depth 1.
     Every kernel and bias is then checked, shape by shape, in the order in which Keras 2 listed the layers (not in the
     order of their names, where conv3d_10 comes before conv3d_2).
 
@@ -77,6 +79,8 @@ def _opened(path: Path) -> Any:
         raise ImportError(
             f"{path}: reading released weights needs h5py, which Keras brings; pip install h5py", name="h5py"
         ) from error
+    if path.is_dir():
+        raise ReleasedWeightsError(f"{path} is a folder; name one of the .hdf5 files in it.")
     if not path.is_file():
         raise ReleasedWeightsError(f"{path}: no such file; name one of the authors' .hdf5 files.")
     try:
@@ -106,7 +110,7 @@ def _filled(file: Mapping, path: Path) -> keras.Model:
             f"{path}: the file lists no layers (no attribute layer_names), so Keras 2 did not write it; "
             "a .keras file is loaded with keras.saving.load_model."
         )
-    stored = [convolution for layer in names for convolution in _convolutions(root, layer, path)]
+    stored = _flattened([found for layer in names for found in _convolutions(root, layer, path)], path)
     model = unet(**_settings(stored, names, path))
     wanted = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv3D)]
     _check(stored, wanted, path)
@@ -178,13 +182,13 @@ def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) 
     }
     _check_extent(stored, network, path)
     published = [name for name, preset in PRESETS.items() if all(preset[key] == network[key] for key in network)]
-    kinds = {re.sub(r"[\d_]+", "", name.lower()) for name in names}
-    if any("pooling" in kind for kind in kinds):
-        pooling = "max" if any("maxpooling" in kind for kind in kinds) else "average"
-        normalisation = "instance" if any("lambda" in k or "instancenorm" in k for k in kinds) else None
-    elif published:
+    said = _said(stored, names)
+    if published:
         preset = PRESETS[published[0]]
-        pooling, normalisation = preset.get("pooling", "max"), preset.get("normalisation", "instance")
+        kinds = {"pooling": preset.get("pooling", "max"), "normalisation": preset.get("normalisation", "instance")}
+        _check_names(said, kinds, published[0], path)
+    elif "pooling" in said:
+        kinds = {setting: kind for setting, (kind, _) in said.items()}
     else:
         raise ReleasedWeightsError(
             f"{path}: layer {stored[0].name} has {channels} channels and {filters} filters, which no published network "
@@ -193,11 +197,47 @@ def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) 
     return {
         **network,
         "outputs": stored[-1].kernel.shape[-1],
-        "pooling": pooling,
-        "normalisation": normalisation,
-        "l2": 1e-5 if normalisation else None,
+        **kinds,
+        "l2": 1e-5 if kinds["normalisation"] else None,
         "name": f"unet_{published[0]}" if published else "unet",
     }
+
+
+def _said(stored: Sequence[_Convolution], names: Sequence[str]) -> dict[str, tuple[str | None, str]]:
+    """Return what the names of the layers say, and the layer that says it; nothing where they are silent."""
+    kinds = [(re.sub(r"[\d_]+", "", name.lower()), name) for name in names]
+    pools = [name for kind, name in kinds if "pooling" in kind]
+    # Linear upsampling has average pools too.
+    largest = [name for kind, name in kinds if "maxpooling" in kind]
+    norms = [name for kind, name in kinds if "lambda" in kind or "norm" in kind]
+    said: dict[str, tuple[str | None, str]] = {}
+    if pools:
+        said["pooling"] = ("max", largest[0]) if largest else ("average", pools[0])
+    if pools or norms:
+        said["normalisation"] = ("instance", norms[0]) if norms else (None, stored[1].name)
+    return said
+
+
+def _check_names(said: Mapping, kinds: Mapping, published: str, path: Path) -> None:
+    """Raise where a name contradicts the published network that the kernels are those of."""
+    for setting, (kind, layer) in said.items():
+        if kind != kinds[setting]:
+            came = f"shows that its {setting} is {kind}" if kind else "has no layer named lambda or norm before it"
+            raise ReleasedWeightsError(
+                f"{path}: layer {layer} does not fit: it {came}, but the kernels are those of {published.upper()}, "
+                f"whose {setting} is {kinds[setting]}; fetch the file again, or fill models.unet by hand."
+            )
+
+
+def _flattened(stored: Sequence[_Convolution], path: Path) -> Sequence[_Convolution]:
+    """Take out the third axis where no kernel has more than one voxel along it: the network has two dimensions."""
+    if not all(len(found.kernel.shape) == 5 and found.kernel.shape[2] == 1 for found in stored):
+        return stored
+    flat = []
+    for found in stored:
+        with _reading(f"{path}: layer {found.name}"):
+            flat.append(_Convolution(found.name, np.asarray(found.kernel)[:, :, 0], found.bias))
+    return flat
 
 
 def _check_extent(stored: Sequence[_Convolution], network: Mapping[str, int], path: Path) -> None:

@@ -227,6 +227,48 @@ def test_without_names_of_pools_the_published_network_of_those_shapes_decides(tm
         released.load(write(tmp_path / "v.hdf5", small(), names))
 
 
+@pytest.mark.parametrize(
+    ("pooling", "change", "message"),
+    [
+        (
+            "max",
+            lambda name: name.replace("lambda", "dense"),
+            "layer conv3d_2 .* no layer named lambda or norm before it",
+        ),
+        ("average", str, "layer average_pooling3d_1 .* shows that its pooling is average, but .* of BR18.* is max"),
+    ],
+)
+def test_names_that_contradict_the_published_network_of_the_kernels_are_refused(tmp_path, pooling, change, message):
+    arrays = arrays_of(shapes(channels=4, filters=20))
+    names = [change(name) for name in layer_names(pooling=pooling)]
+    with pytest.raises(ReleasedWeightsError, match=message):
+        released.load(write(tmp_path / "w.hdf5", arrays, names))
+
+
+@pytest.mark.parametrize("name", ["normalization", "group_normalization", "instance_norm", "norm"])
+def test_a_normalisation_of_any_name_is_one(tmp_path, name):
+    names = [found.replace("lambda", name) for found in layer_names()]
+    model = released.load(write(tmp_path / "w.hdf5", small(), names))
+    assert sum(isinstance(layer, models.InstanceNormalization) for layer in model.layers) == 14
+
+
+def test_lambda_layers_in_the_network_without_normalisation_are_refused(tmp_path):
+    arrays = arrays_of(shapes(channels=5, filters=10))
+    path = write(tmp_path / "w.hdf5", arrays, layer_names(pooling="average"))
+    with pytest.raises(
+        ReleasedWeightsError, match=r"layer lambda_1 .* normalisation is instance, but .* of IS18.* is None"
+    ):
+        released.load(path)
+
+
+def test_two_dimensions_can_be_stored_as_volumes_of_one_slice(tmp_path):
+    flat = [((*kernel[:2], 1, *kernel[3:]), width) for kernel, width in shapes(channels=1)]
+    arrays = arrays_of(flat)
+    path = write(tmp_path / "w.hdf5", arrays, layer_names())
+    plain = [(kernel[:, :, 0], bias) for kernel, bias in arrays]
+    assert compare(path, plain, (54, 81)).output_shape == (None, None, None, 1)
+
+
 @pytest.mark.parametrize("number", [1, 7, 12, 15])
 def test_the_first_layer_that_does_not_fit_is_named(tmp_path, number):
     arrays = list(small())
@@ -264,6 +306,8 @@ def test_a_layer_of_another_kind_is_named(tmp_path):
 def test_what_is_no_weights_file_is_said(tmp_path):
     with pytest.raises(ReleasedWeightsError, match="no such file"):
         released.load(tmp_path / "none.hdf5")
+    with pytest.raises(ReleasedWeightsError, match=r"is a folder; name one of the \.hdf5 files in it"):
+        released.load(tmp_path)
     (tmp_path / "text.hdf5").write_text("weights")
     with pytest.raises(ReleasedWeightsError, match="no HDF5 file"):
         released.load(tmp_path / "text.hdf5")

@@ -1,4 +1,4 @@
-"""What the layers of a model tell: whether it normalises its input, looks at the whole image, and how much it holds."""
+"""What the layers of a model tell: which input is the image, what is done to it, and how much the largest map holds."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import keras
 
 from kerasmetricloss.models import ImageNetColours, InstanceNormalization
+from kerasmetricloss.pipelines.inference.errors import PredictionError
 
 _GLOBAL = (
     InstanceNormalization,
@@ -17,6 +18,33 @@ _GLOBAL = (
 )
 # A usual network, where the layers do not tell.
 USUAL_VALUES = 64.0
+
+
+def image_first(model: keras.Model) -> keras.Model:
+    """Return a model whose inputs are in the order image, mask: as they are named, or by the mask's one channel.
+
+    Raises:
+        PredictionError: Neither of two inputs can be the mask.
+
+    Example:
+        >>> mask, image = keras.Input((None, None, 1), name="mask"), keras.Input((None, None, 3), name="image")
+        >>> [tensor.name for tensor in image_first(keras.Model([mask, image], image * mask)).inputs]
+        ['image', 'mask']
+    """
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 2 or any(len(tensor.shape) < 2 for tensor in inputs):
+        return model
+    names, channels = ([f(tensor) for tensor in inputs] for f in (lambda t: t.name, lambda t: t.shape[-1]))
+    named = {"image", "mask"} == set(names)
+    swapped = names[0] == "mask" if named else channels[0] == 1 != channels[1]
+    image, mask = inputs[::-1] if swapped else inputs
+    if mask.shape[-1] not in (1, None):
+        raise PredictionError(
+            f"the model has inputs {names} of {channels} channels; expected an image and its output mask of 1 channel. "
+            'Name them "image" and "mask" where both have 1.'
+        )
+    in_order = not swapped and isinstance(model.input, list | tuple)
+    return model if in_order else keras.Model([image, mask], model.outputs, name=model.name)
 
 
 def normalises_input(model: keras.Model) -> bool:

@@ -9,6 +9,7 @@ import keras
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.models import released
 from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.layers import image_first
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn, read_trained_on
 
 RELEASED = (".hdf5", ".h5")
@@ -25,7 +26,7 @@ def load_model(
             refuses it.
 
     Returns:
-        The model, not compiled, and what it was trained on.
+        The model, not compiled, its inputs in the order image, mask, and what it was trained on.
 
     Raises:
         PredictionError: The file is missing or broken, does not say how its images were prepared, or does not fit it.
@@ -45,6 +46,7 @@ def load_model(
             )
         model = _load(path)
         _check_inputs(model, path)
+        model = image_first(model)
         trained_on = found or otherwise(model)
     else:
         raise PredictionError(f"{path}: expected a model that ends in .keras, or the authors' weights in .hdf5.")

@@ -8,12 +8,17 @@ import numpy as np
 
 from kerasmetricloss.pipelines.inference.arrays import uncopied
 from kerasmetricloss.pipelines.inference.errors import PredictionError
-from kerasmetricloss.pipelines.inference.layers import USUAL_VALUES, looks_at_all, values_a_voxel
+from kerasmetricloss.pipelines.inference.layers import USUAL_VALUES, image_first, looks_at_all, values_a_voxel
 
 # Larger than the smallest input of every network here (DeepMedic's: 63 voxels), and than any sensible pooling.
 _PROBED = 128
 # Voxels an axis at which a network's maps are measured.
 _USUAL = 64
+
+_OTHER_SIZE = (
+    "{}: it must have the size of the image, or be cropped alike on both sides. Enlarge a coarser output to that at "
+    "the end of the model, as with keras.layers.UpSampling2D or UpSampling3D."
+)
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,16 @@ class Network:
 
     @classmethod
     def of(cls, model: keras.Model) -> "Network":
-        """Describe a Keras model with the input image, or the inputs [image, mask].
+        """Describe a Keras model with the input image, or the inputs image and mask.
 
-        A model without a mask as input has its probabilities multiplied by the mask.
+        Which of two inputs is the mask is told by the names "image" and "mask", by its one channel, or by its place:
+        the second. A model without a mask as input has its probabilities multiplied by the mask.
 
         Raises:
-            PredictionError: The model has other inputs, or no size up to 128 voxels an axis fits it.
+            PredictionError: The model has other inputs, an output of another size, as one smaller by a stride, or no
+                size up to 128 voxels an axis fits it.
         """
+        model = image_first(model)
         reach = reach_of(model)
         output = reach.output_for((_USUAL,) * len(reach.step))
         about = {
@@ -103,7 +111,7 @@ def reach_of(model: keras.Model) -> Reach:
     """Find the sizes of a model by asking it for its output's shape; nothing is computed.
 
     Args:
-        model: With the input image (batch, *input, channels), or the inputs [image, mask].
+        model: With the input image (batch, *input, channels), or the inputs image and mask.
 
     Returns:
         Its reach. A model that was built for one size has that alone.
@@ -121,18 +129,25 @@ def reach_of(model: keras.Model) -> Reach:
     if len(inputs) not in (1, 2) or len(outputs) != 1 or len(inputs[0].shape) not in (4, 5):
         shapes = [tuple(tensor.shape) for tensor in inputs]
         raise PredictionError(f"the model has inputs {shapes}; expected one image, or an image and its output mask.")
-    fixed = model.inputs[0].shape[1:-1]
+    model = image_first(model)
+    fixed, probe = model.inputs[0].shape[1:-1], _Probe(model)
     if None not in fixed:
-        outputs = model.outputs[0].shape[1:-1]
-        margins = tuple((n - out) // 2 for n, out in zip(fixed, outputs, strict=True))
-        return Reach(tuple(outputs), (0,) * len(fixed), margins)
-    probe = _Probe(model)
+        outputs = tuple(model.outputs[0].shape[1:-1])
+        if outputs != fixed:
+            probe.check_growth(fixed, outputs)
+        if any(n < out or (n - out) % 2 for n, out in zip(fixed, outputs, strict=True)):
+            raise PredictionError(_OTHER_SIZE.format(f"an image of {fixed} voxels gives an output of {outputs}"))
+        return Reach(outputs, (0,) * len(fixed), tuple((n - out) // 2 for n, out in zip(fixed, outputs, strict=True)))
     sizes = (tuple(n if size is None else size for size in fixed) for n in range(1, _PROBED + 1))
     start = next((size for size in sizes if probe.margins(size)), None)
     if start is None:
-        raise PredictionError(f"no image of up to {_PROBED} voxels an axis fits the model; build it for one size.")
-    found = [(n, 0) if fixed[axis] else probe.steps(start, axis) for axis, n in enumerate(start)]
+        raise PredictionError(
+            f"no image of up to {_PROBED} voxels an axis fits the model, whose output must have the size of the image, "
+            "or be cropped alike on both sides: enlarge it to that at its end, or build it for one size."
+        )
     margins = probe.margins(start)
+    probe.check_growth(start, tuple(n - 2 * margin for n, margin in zip(start, margins, strict=True)))
+    found = [(n, 0) if fixed[axis] else probe.steps(start, axis) for axis, n in enumerate(start)]
     smallest = tuple(n - 2 * margin for (n, _), margin in zip(found, margins, strict=True))
     return Reach(smallest, tuple(step for _, step in found), margins)
 
@@ -142,9 +157,10 @@ class _Probe:
 
     def __init__(self, model: keras.Model):
         self._channels = model.inputs[0].shape[-1]
+        self._fixed = None not in model.inputs[0].shape[1:-1]
         self._masks = [mask.shape[-1] for mask in model.inputs[1:]]
-        operations = keras.Model(model.inputs, model.outputs).operations  # a Sequential has none of its own
-        joined = [(_inputs(operation), type(operation).__name__) for operation in operations]
+        self._operations = keras.Model(model.inputs, model.outputs).operations  # a Sequential has none of its own
+        joined = [(_inputs(operation), type(operation).__name__) for operation in self._operations]
         # Sums and products stretch a size of 1, concatenation does not.
         self._joined = [(tensors, {None} if "Concat" in kind else {None, 1}) for tensors, kind in joined if tensors]
         flat = [tensor for tensors, _ in self._joined for tensor in tensors]
@@ -174,6 +190,34 @@ class _Probe:
             if any(len(set(axis) - stretched) > 1 for axis in zip(*sizes, strict=True)):
                 return (), []
         return tuple(output[1:-1]), joined
+
+    def check_growth(self, start: tuple[int, ...], output: tuple[int, ...]) -> None:
+        """Raise where the output does not grow as its image does, from a size that fits."""
+        for axis, (n, out) in enumerate(zip(start, output, strict=True)):
+            for more in range(_PROBED, 0, -1):
+                size = (*start[:axis], n + more, *start[axis + 1 :])
+                given = self._followed(size) if self._fixed else self._shapes(size, (None,) * len(size))[0]
+                grown = given[axis] if given else None
+                if grown is not None:
+                    # Pooling that is undone can lose a rest, as 131 voxels by 4 and back are 128.
+                    if not 0.75 * more <= grown - out <= 1.5 * more:
+                        came = f"along axis {axis} an image of {n} voxels gives {out}, one of {n + more} gives {grown}"
+                        raise PredictionError(_OTHER_SIZE.format(f"the output has another size than the image: {came}"))
+                    break
+
+    def _followed(self, size: tuple[int, ...]) -> tuple:
+        """Return the output of a size that the model was not built for, nothing where its operations do not tell."""
+        known = {id(self._model.inputs[0]): keras.KerasTensor((1, *size, self._channels))}
+        known |= {id(mask): mask for mask in self._model.inputs[1:]}
+        try:
+            for operation in self._operations:
+                if id(operation.output) not in known:
+                    given = keras.tree.map_structure(lambda tensor: known[id(tensor)], operation.input)
+                    arguments = [given] if isinstance(operation, keras.Layer) else keras.tree.flatten(given)
+                    known[id(operation.output)] = operation.compute_output_spec(*arguments)
+        except Exception:  # each layer and backend refuses a wrong size with an error of its own
+            return ()
+        return tuple(known[id(self._model.outputs[0])].shape[1:-1])
 
     def steps(self, start: tuple[int, ...], axis: int) -> tuple[int, int]:
         """Return the smallest input along an axis and the step by which it grows, from a size that fits."""
