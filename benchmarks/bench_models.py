@@ -2,7 +2,7 @@
 
     pip install monai==1.6.1
     pip install --no-deps --ignore-requires-python deepvoxnet2==2.20.5
-    python benchmarks/bench_models.py            # about 7 minutes on 2 cores
+    python benchmarks/bench_models.py            # about 8 minutes on 2 cores
     python benchmarks/bench_models.py --quick    # small images: whether it runs, not how fast
 
 DeepVoxNet2 asks for another Python and TensorFlow with CUDA; its networks need Keras 3 and NumPy alone, and run here on
@@ -37,6 +37,9 @@ import numpy as np
 
 # Network: image without batch and channels, at full size and at quick; batch.
 SIZES = {
+    "unet_br18": ((81, 54, 54), (27, 27, 27), 1),
+    "unet_is17": ((81, 54, 54), (27, 27, 27), 1),
+    "unet_is18": ((81, 54, 54), (27, 27, 27), 1),
     "unet_wm17": ((81, 54, 54), (27, 27, 27), 1),
     "unet_wm17, checkpointed": ((81, 54, 54), (27, 27, 27), 1),
     "DeepVoxNet2 UNet": ((81, 54, 54), (27, 27, 27), 1),

@@ -22,6 +22,8 @@ from kerasmetricloss import models
 FOLDER = Path(__file__).parent / "models"
 NETWORKS = {
     "unet_br18": lambda: models.unet_br18(input_size=(162, 162, 108)),
+    "unet_is17": lambda: models.unet_is17(input_size=(162, 162, 108)),
+    "unet_wm17": lambda: models.unet_wm17(input_size=(162, 162, 108)),
     "unet_is18": lambda: models.unet_is18(input_size=(162, 162, 108)),
     "unet_mo17": lambda: models.unet_mo17(input_size=(243, 243)),
     "deepmedic": lambda: models.deepmedic(input_size=(63, 63, 63)),

@@ -4,9 +4,9 @@
 
     model.compile(optimizer="adam", loss=SoftDice(), metrics=[DiceScore()])
 
-Importing the package registers its losses and metrics, so that `keras.saving.load_model` finds them. Where Keras or
-its backend is missing, `scores`, `statistics`, `reports` and `theory` still work, and asking for a loss says what is
-missing.
+Importing the package registers its losses, metrics and layers, so that `keras.saving.load_model` finds them. Where
+Keras or its backend is missing, `scores`, `statistics`, `reports` and `theory` still work, and asking for a loss says
+what is missing.
 """
 
 import os
@@ -47,6 +47,7 @@ _missing: ImportError | None = None
 _on_demand = _is_own_command()
 if not _on_demand:
     try:
+        from kerasmetricloss import models as models
         from kerasmetricloss.losses import CrossEntropy as CrossEntropy
         from kerasmetricloss.losses import FocalTversky as FocalTversky
         from kerasmetricloss.losses import GeneralizedDice as GeneralizedDice

@@ -147,6 +147,13 @@ except AttributeError as error:
     assert run(code) == "module 'kerasmetricloss' has no attribute 'HardDice'"
 
 
+def test_a_saved_network_is_found_by_load_model_after_one_import(tmp_path):
+    path = str(tmp_path / "net.keras")
+    run(f"from kerasmetricloss import models; models.unet(dimension=2, input_channels=1, filters=1).save({path!r})")
+    code = f"import kerasmetricloss, keras; print(keras.saving.load_model({path!r}).name)"
+    assert run(code).splitlines()[-1] == "unet"
+
+
 def test_losses_and_metrics_are_found_by_load_model_after_one_import():
     code = """
 import kerasmetricloss, keras

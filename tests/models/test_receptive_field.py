@@ -65,6 +65,20 @@ def test_unet(gradient, levels, kernels, voxels):
     assert last - first + 1 == voxels
 
 
+def test_the_published_network_in_three_dimensions(gradient):
+    narrow = {"filters": ((1, 1),) * 4, "input_channels": 1}
+    linear = {"pooling": "average", "normalisation": None, "activation": "linear", "l2": None}
+    net = averaging(models.unet_br18(**narrow, **linear))
+    output = keras.Model(net.inputs[0], net.get_layer("logit").output)
+    # One axis is long enough for all that is seen along it; the others are as short as can be.
+    for axis, voxels in ((0, 268), (2, 215)):
+        size, at = [27, 27, 27], [0, 0, 0]
+        size[axis], at[axis] = 13 * 27, 6 * 27 + 2
+        slope = gradient(lambda x, at=at: output(x)[(0, *at, 0)], np.ones((1, *size, 1), "float32"))
+        seen_there = np.flatnonzero(np.abs(slope[0]).sum(axis=tuple(other for other in range(4) if other != axis)))
+        assert seen_there[-1] - seen_there[0] + 1 == voxels
+
+
 @pytest.mark.parametrize(
     ("settings", "first", "last"),
     [
