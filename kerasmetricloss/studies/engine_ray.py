@@ -196,5 +196,5 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise StudyError("--engine ray needs Ray: pip install 'kerasmetricloss[ray]'.") from error
+        raise StudyError("--engine ray needs Ray: pip install ray.") from error
     return ray
