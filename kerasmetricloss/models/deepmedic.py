@@ -219,8 +219,7 @@ def deepmedic_input_size(
 
     Args:
         output_size: Voxels an axis that the output must cover; or a number, for one axis alone.
-        layers: Convolutions of a pathway.
-        factors: Subsampling of each pathway.
+        layers, factors: As for `deepmedic_output_size`.
 
     Returns:
         Voxels an axis of the image; a number for a number.
@@ -286,11 +285,10 @@ def _check_choices(dimension: int, factors: Sequence[int], subsampling: str, dro
     for setting, given, known in (("dimension", dimension, (2, 3)), ("subsampling", subsampling, ("centre", "mean"))):
         if given not in known:
             raise ValueError(f"{setting} is {given!r}; it can be {' or '.join(map(repr, known))}.")
-    if not isinstance(factors, Sequence):
-        raise ValueError(f"factors is {factors!r}; give one odd number a pathway, the first 1: (1, 3) or (1, 3, 5).")
-    odd = all(isinstance(factor, int) and factor > 0 and factor % 2 for factor in factors)
-    if not odd or not factors or factors[0] != 1 or len(set(factors)) < len(factors):
-        raise ValueError(f"factors is {tuple(factors)}; give different odd numbers, the first 1: (1, 3) or (1, 3, 5).")
+    several = isinstance(factors, Sequence) and len(factors)
+    odd = several and all(isinstance(factor, int) and factor > 0 and factor % 2 for factor in factors)
+    if not odd or factors[0] != 1 or len(set(factors)) < len(factors):
+        raise ValueError(f"factors is {factors!r}; give different odd numbers, the first 1: (1, 3) or (1, 3, 5).")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; it is a rate of at least 0 and below 1.")
 
@@ -300,6 +298,5 @@ def _check_filters(input_channels: int, outputs: int, filters: Sequence[int], he
     for setting, given, least in (("filters", filters, 1), ("head_filters", head_filters, 0)):
         whole = isinstance(given, Sequence) and all(isinstance(width, Integral) and width > 0 for width in given)
         if not whole or len(given) < least:
-            raise ValueError(
-                f"{setting} is {given!r}; give one whole number of at least 1 for each convolution, as (30, 30, 40)."
-            )
+            mend = "give one whole number of at least 1 for each convolution, as (30, 30, 40)."
+            raise ValueError(f"{setting} is {given!r}; {mend}")

@@ -173,7 +173,7 @@ def test_a_wrong_size_names_the_two_nearest_when_built_or_when_called(n, input_s
         ({"factors": (1, 2)}, "different odd numbers"),
         ({"factors": (3, 1)}, "the first 1"),
         ({"factors": ()}, "different odd numbers"),
-        ({"factors": 3}, "factors is 3; give one odd number a pathway"),
+        ({"factors": 3}, "factors is 3; give different odd numbers"),
         ({"filters": 3}, "filters is 3; give one whole number of at least 1 for each convolution"),
         ({"filters": ()}, r"filters is \(\); give one whole number"),
         ({"head_filters": (3, 0)}, r"head_filters is \(3, 0\); give one"),
