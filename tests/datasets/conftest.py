@@ -79,3 +79,17 @@ def mask():
 @pytest.fixture
 def write_brats_case():
     return _write_brats_case
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Writes empty files below a folder, and returns the folder."""
+
+    def write(*paths):
+        for path in paths:
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        return tmp_path
+
+    return write

@@ -8,18 +8,6 @@ from kerasmetricloss.datasets.pairing import pair_files
 PATTERNS = ("img/{group}/{id}.png", "mask/{group}/{id}.png")
 
 
-@pytest.fixture
-def tree(tmp_path):
-    def write(*paths):
-        for path in paths:
-            file = tmp_path / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
-        return tmp_path
-
-    return write
-
-
 def paired(root, patterns, problems=None):
     found = pair_files(root, patterns, problems=problems)
     return [(pair.id, pair.group, *(str(file.relative_to(root)) for file in pair.files)) for pair in found]

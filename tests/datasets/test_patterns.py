@@ -6,18 +6,6 @@ from kerasmetricloss.datasets import DataError
 from kerasmetricloss.datasets.patterns import match_files, without_suffix
 
 
-@pytest.fixture
-def tree(tmp_path):
-    def write(*paths):
-        for path in paths:
-            file = tmp_path / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
-        return tmp_path
-
-    return write
-
-
 def ids(root, pattern):
     return dict(match_files(root, pattern).files.keys())
 
