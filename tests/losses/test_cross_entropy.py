@@ -138,8 +138,10 @@ def test_certain_errors_in_double_precision_cost_more_where_it_tells_more():
     # Half the step of float64 below 1 is 2^-54; the floor of p is that of float32.
     one, zero = np.ones((1, 1, 1)), np.zeros((1, 1, 1))
     loss = CrossEntropy(dtype="float64")
-    assert float(loss(zero, one)) == pytest.approx(54 * np.log(2), rel=1e-6)
-    assert float(loss(one, zero)) == pytest.approx(126 * np.log(2), rel=1e-6)
+    # On PyTorch, Keras 3.15 takes a maximum of float64 in single precision (2026-11).
+    rel = 1e-6 if keras.backend.backend() == "torch" else 1e-9
+    assert float(loss(zero, one)) == pytest.approx(54 * np.log(2), rel=rel)
+    assert float(loss(one, zero)) == pytest.approx(126 * np.log(2), rel=rel)
 
 
 def test_gradient_equals_minus_the_reciprocal_probability(gradient):
