@@ -163,7 +163,10 @@ def _dataset(
         .map(place)
         .apply(tf.data.experimental.assert_cardinality(count))
     )
-    return batches.prefetch(ahead) if ahead else batches
+    options = tf.data.Options()
+    # Nothing here is left to TensorFlow to tune, and an iterator waits seconds at its end for the thread that would.
+    options.autotune.enabled = False
+    return (batches.prefetch(ahead) if ahead else batches).with_options(options)
 
 
 def _check_device(device: str | None) -> None:

@@ -100,10 +100,15 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
     except (ValueError, TypeError) as error:
         raise LossError(f"--losses {name}: {error}") from error
     configuration = {"name": name, "class": type(loss).__name__, "settings": settings}
-    if ":" in name:
+    if is_own(name):
         source = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
         configuration["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else None
     return configuration
+
+
+def is_own(name: str) -> bool:
+    """Whether this is the name of a user's own loss, package.module:Name."""
+    return ":" in name
 
 
 # Names of the paper's tables for what is the same loss: one training serves both.

@@ -114,6 +114,7 @@ def _train(
             store,
             logs=request.out.resolve() / "tensorboard" if request.tensorboard else None,
             devices=request.devices,
+            losses=list(dict.fromkeys(task.cell.loss for task in part.tasks if not store.has(task.cell))),
         )
         jobs += [(task, worker) for task in part.tasks]
     directory.begin(request.out, description, [task.cell for task, _ in jobs])

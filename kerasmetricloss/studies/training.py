@@ -1,12 +1,12 @@
-"""Training with Keras: one network that is traced once a loss and reset between folds.
+"""Training with Keras: one network that is traced once for all losses of a study and reset between folds.
 
-Tracing a step costs seconds, training a small network on one fold as little. So the layers are built once, every loss
-has its own `keras.Model` around the same layers, compiled once, and each cell starts from given weights with its
+Tracing a step costs seconds, training a small network on one fold as little. So the layers are built once, the losses
+of a study share one `keras.Model` around them, compiled once, and each cell starts from given weights with its
 optimiser put back to the state it was built in.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasmetricloss.studies.choice import Choice, ChosenLoss
 from kerasmetricloss.studies.devices import Filled, fill, spread
 from kerasmetricloss.studies.errors import StudyError
 
@@ -53,7 +54,7 @@ class Trainer:
         self._build, self._devices = build, devices
         with spread(devices):
             self.network = build()
-        self._compiled: dict[tuple[str, str], tuple[keras.Model, list[np.ndarray]]] = {}
+        self._compiled: list[_Step] = []
 
     def initial_weights(self, seed: int) -> Weights:
         """Fresh weights that depend on the seed alone."""
@@ -62,9 +63,9 @@ class Trainer:
 
     def train(
         self,
-        loss: keras.losses.Loss,
+        loss: str,
+        among: Mapping[str, keras.losses.Loss],
         *,
-        key: str,
         weights: Weights,
         settings: dict[str, Any],
         batches: Batches,
@@ -75,8 +76,9 @@ class Trainer:
         """Train from `weights` with a fresh optimiser and keep the weights of the lowest validation loss.
 
         Args:
-            loss: The loss, for training and for choosing the weights.
-            key: Names the loss with all its settings: equal keys share one compiled step.
+            loss: Key of the loss, for training and for choosing the weights.
+            among: Losses that share one compiled step, by keys that name each with all its settings. A loss whose key
+                was trained with before keeps the step that it has.
             weights: Weights to start from.
             settings: One phase of `Training`.
             batches: Training and validation data.
@@ -87,10 +89,10 @@ class Trainer:
         Raises:
             StudyError: The training or validation loss became NaN or infinite.
         """
-        model, batches = self._fresh(loss, key, settings), self._filled(batches)
+        model, batches = self._fresh(loss, among, settings), self._filled(batches)
         self.network.set_weights(weights)
         seeded = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: self._seed_layers(seed))
-        best = _KeepBest(on_epoch)
+        best = _KeepBest(self.network, on_epoch)
         plateau = keras.callbacks.ReduceLROnPlateau(
             monitor="val_loss", factor=0.2, patience=settings["rate_patience"], min_delta=settings["min_delta"]
         )
@@ -147,22 +149,41 @@ class Trainer:
             validation=Filled(batches.validation, self._devices, sizes=batches.validation.sizes),
         )
 
-    def _fresh(self, loss: keras.losses.Loss, key: str, settings: dict[str, Any]) -> keras.Model:
-        step = key, settings["optimizer"]
-        if step not in self._compiled:
-            # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
-            jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
-            with spread(self._devices):
-                optimizer = _OPTIMIZERS[settings["optimizer"]]()
-                model = keras.Model(self.network.inputs, self.network.outputs)
-                optimizer.build(model.trainable_variables)
-                model.compile(optimizer=optimizer, loss=loss, **jit)
-            self._compiled[step] = model, [keras.ops.convert_to_numpy(v.value) for v in optimizer.variables]
-        model, built = self._compiled[step]
-        for variable, value in zip(model.optimizer.variables, built, strict=True):
+    def _fresh(self, loss: str, among: Mapping[str, keras.losses.Loss], settings: dict[str, Any]) -> keras.Model:
+        """The compiled model that trains with this loss, its optimiser as it was built."""
+        name = settings["optimizer"]
+        there = [step for step in self._compiled if step.optimizer == name]
+        step = next((step for step in there if loss in step.loss.keys), None)
+        if step is None:
+            traced = {key for step in there for key in step.loss.keys}
+            step = self._compile(name, {key: value for key, value in among.items() if key not in traced})
+            self._compiled.append(step)
+        step.loss.choose(loss)
+        for variable, value in zip(step.model.optimizer.variables, step.built, strict=True):
             variable.assign(value)
-        model.optimizer.learning_rate = settings["rate"]
-        return model
+        step.model.optimizer.learning_rate = settings["rate"]
+        return step.model
+
+    def _compile(self, optimizer: str, losses: Mapping[str, keras.losses.Loss]) -> "_Step":
+        # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
+        jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
+        with spread(self._devices):
+            made, choice = _OPTIMIZERS[optimizer](), Choice()
+            model = keras.Model(self.network.inputs, choice(self.network.outputs[0]))
+            made.build(model.trainable_variables)
+            chosen = ChosenLoss(losses, choice)
+            model.compile(optimizer=made, loss=chosen, **jit)
+        return _Step(optimizer, model, chosen, [keras.ops.convert_to_numpy(v.value) for v in made.variables])
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A model compiled with an optimiser, by its name, for several losses; and the optimiser's state as built."""
+
+    optimizer: str
+    model: keras.Model
+    loss: ChosenLoss
+    built: list[np.ndarray]
 
 
 def _tensorboard(log_dir: Path | None) -> list[keras.callbacks.Callback]:
@@ -175,9 +196,9 @@ _OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 class _KeepBest(keras.callbacks.Callback):
     """Weights of the epoch with the lowest validation loss, the curves, and an error where a loss is no number."""
 
-    def __init__(self, on_epoch: Callable[[int, float], None]):
+    def __init__(self, network: keras.Model, on_epoch: Callable[[int, float], None]):
         super().__init__()
-        self._on_epoch = on_epoch
+        self._network, self._on_epoch = network, on_epoch
         self._lowest = np.inf
         self.weights: Weights = []
         self.epoch = 0
@@ -195,5 +216,5 @@ class _KeepBest(keras.callbacks.Callback):
             )
         self.history.append(row)
         if row["val_loss"] < self._lowest:
-            self._lowest, self.epoch, self.weights = row["val_loss"], epoch + 1, self.model.get_weights()
+            self._lowest, self.epoch, self.weights = row["val_loss"], epoch + 1, self._network.get_weights()
         self._on_epoch(epoch + 1, row["val_loss"])

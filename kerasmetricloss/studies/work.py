@@ -5,7 +5,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from kerasmetricloss.studies.cells import Cell, CellStore, digest
 from kerasmetricloss.studies.data import StudyData, normalisation
 from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.request import is_own, loss_configuration
 from kerasmetricloss.studies.training import Batches, Trained, Trainer, Weights
 
 MODEL = "model.keras"
@@ -42,6 +43,7 @@ class Worker:
         store: Where finished cells go, and where pre-trained weights come from.
         logs: Folder for TensorBoard, a folder a cell below it; None writes no logs.
         devices: Devices that a cell is trained on, as `devices` says.
+        losses: What else is trained on these data: such losses share one compiled step, but for a user's own.
     """
 
     data: StudyData
@@ -50,6 +52,7 @@ class Worker:
     store: CellStore
     logs: Path | None = None
     devices: int = 1
+    losses: Sequence[str] = ()
 
     @property
     def trainer(self) -> Trainer:
@@ -129,8 +132,8 @@ class Worker:
         shift, scale = normalisation(self.data, fold, self.network)
         weights = self.trainer.initial_weights(seed) if pretrained is None else self._weights_of(pretrained)
         trained = self.trainer.train(
-            losses.from_name(cell.loss, prior=list(self.data.prior)),
-            key=digest(cell.configuration["loss"]),
+            digest(cell.configuration["loss"]),
+            self._sharing(cell.loss),
             weights=weights,
             settings=settings,
             batches=self._batches(fold, shift, scale, settings, seed),
@@ -139,6 +142,13 @@ class Worker:
             log_dir=None if self.logs is None else self.logs / cell.directory_name,
         )
         return trained, self._predict(trained.weights, fold, shift, scale)
+
+    def _sharing(self, loss: str) -> dict[str, keras.losses.Loss]:
+        """The losses that may share a step with this one, this one too, by the digests of their settings."""
+        # A loss of the user's own that fails must not fail the others.
+        names = [loss] if is_own(loss) else [loss, *(name for name in self.losses if not is_own(name))]
+        prior = list(self.data.prior)
+        return {digest(loss_configuration(name, prior=prior)): losses.from_name(name, prior=prior) for name in names}
 
     def _predict(self, weights: Weights, fold: Fold, shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}

@@ -85,6 +85,12 @@ def test_resumed_patches_go_on(make_prepared):
     assert_equal(resumed, [expected[4]])
 
 
+def test_no_thread_of_tensorflow_tunes_what_the_end_of_an_iterator_would_wait_for(make_prepared):
+    # An iterator joins that thread where it ends, which sleeps for seconds at a time.
+    dataset = tfdata.training_batches(prepared := make_prepared(4), **settings(prepared))
+    assert dataset.options().autotune.enabled is False
+
+
 def test_a_device_that_is_not_there_is_not_passed_over(make_prepared):
     prepared = make_prepared(3)
     with pytest.raises(ValueError, match=r"device is '/GPU:7', but TensorFlow has /device:CPU:0"):

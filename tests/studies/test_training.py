@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasmetricloss import SoftDice
+from kerasmetricloss import CrossEntropy, LovaszSigmoid, SoftDice, SoftTversky
 from kerasmetricloss.studies.training import Batches, Trainer
 
 SETTINGS = {"optimizer": "adam", "rate": 0.05, "rate_patience": 9, "stop_patience": 9, "min_delta": 0.0, "epochs": 2}
@@ -30,11 +30,11 @@ class Pairs(keras.utils.PyDataset):
         return (self.images, np.ones_like(self.images)), self.truth
 
 
-def train(trainer, *, seed=4):
+def train(trainer, *, seed=4, loss="sDice", among=None):
     pairs = Pairs()
     return trainer.train(
-        SoftDice(),
-        key="sDice",
+        loss,
+        among or {"sDice": SoftDice()},
         weights=trainer.initial_weights(seed),
         settings=SETTINGS,
         batches=Batches(pairs, len(pairs), pairs),
@@ -57,6 +57,46 @@ def test_initial_weights_follow_the_seed():
     first, other, again = (trainer.initial_weights(seed) for seed in (1, 2, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
+
+
+LOSSES = {
+    "CE": CrossEntropy(),
+    "sDice": SoftDice(),
+    "Lovasz": LovaszSigmoid(),
+    "sTversky": SoftTversky(alpha=0.3, beta=0.7),
+}
+
+
+@pytest.mark.parametrize("loss", ["CE", "sTversky"])
+def test_losses_that_share_a_step_train_as_each_would_alone(loss):
+    trainer = Trainer(build)
+    train(trainer, loss="Lovasz", among=LOSSES)
+    shared = train(trainer, loss=loss, among=LOSSES)
+    alone = train(Trainer(build), loss=loss, among={loss: LOSSES[loss]})
+    for found, expected in zip(shared.history, alone.history, strict=True):
+        assert found == pytest.approx(expected, rel=1e-5)
+    for found, expected in zip(shared.weights, alone.weights, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_losses_share_one_step():
+    trainer, traced = Trainer(build), []
+
+    class Traced(CrossEntropy):
+        def __call__(self, *arguments):
+            traced.append(1)
+            return super().__call__(*arguments)
+
+    among = {"a": Traced(), "b": SoftDice()}
+    train(trainer, loss="b", among=among)
+    there = len(traced)
+    train(trainer, loss="a", among=among)
+    train(trainer, loss="b", among=among)
+    if keras.backend.backend() != "torch":
+        assert len(traced) == there > 0
+    train(trainer, loss="c", among={"c": LovaszSigmoid(), **among})
+    if keras.backend.backend() != "torch":
+        assert len(traced) == there
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends keep no graphs that a seed clears")
