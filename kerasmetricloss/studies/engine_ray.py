@@ -14,10 +14,11 @@ from kerasmetricloss.studies.engines import Job, make_deterministic, refuse_fail
 from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.progress import Clock, Observer
+from kerasmetricloss.studies.provenance import COMMIT
 from kerasmetricloss.studies.work import Worker
 
 CRASHES = 3  # of the process that trains a cell, before it counts as failed
-_PASSED_ON = ("KERAS_BACKEND", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS")
+_PASSED_ON = ("KERAS_BACKEND", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", COMMIT)
 
 
 def run_ray(

@@ -87,3 +87,26 @@ def test_a_repository_about_an_installed_package_is_not_that_of_the_package(tmp_
 def test_without_git_there_is_no_commit(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert provenance.commit(tmp_path / "no.py") is None
+
+
+def test_sources_that_were_copied_without_their_repository_are_told_their_commit(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERASMETRICLOSS_COMMIT", "a" * 40)
+    assert provenance.commit.__wrapped__(tmp_path / "copied.py") == "a" * 40
+    monkeypatch.delenv("KERASMETRICLOSS_COMMIT")
+    assert provenance.commit.__wrapped__(tmp_path / "copied.py") is None
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [("echo 'NVIDIA H100'; echo 'NVIDIA H200'", "NVIDIA H100, NVIDIA H200"), ("echo no driver; exit 9", None)],
+)
+def test_the_machine_tells_its_gpus(monkeypatch, tmp_path, script, told):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    provenance._gpus.cache_clear()
+    try:
+        assert provenance.machine().get("gpu") == told
+    finally:
+        provenance._gpus.cache_clear()
