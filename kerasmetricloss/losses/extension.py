@@ -96,33 +96,36 @@ def binned_extension(errors: Any, truth: Any, weight: Any, rows: Any, number: in
         >>> round(float(binned_extension(errors, truth, None, 0, 1, 5)[0]), 3)
         0.583
     """
-    errors = ops.convert_to_tensor(errors)
-    # Bin 0 holds the largest errors. Flat, as XLA gathers with indices of many axes ten times as slowly.
-    descending = bins - 1 - ops.cast(ops.stop_gradient(errors) * (bins - 1) + 0.5, "int32")
-    bin_of = ops.reshape(rows * bins + ops.clip(descending, 0, bins - 1), (-1,))
-    foreground = ops.reshape(ops.cast(truth, errors.dtype), (-1,))
-    background = 1 - foreground
-    if weight is not None:
-        weight = ops.reshape(weight, (-1,))
-        foreground, background = foreground * weight, background * weight
-    parts = 1 if weight is None else _PARTS
-    f, b = (ops.reshape(_histogram(bin_of, x, number * bins, parts), (-1, bins)) for x in (foreground, background))
-    each_foreground, each_background = _shares(f, b)
-    levels = 1 - ops.cast(ops.arange(bins), errors.dtype) / (bins - 1)
-    value = ops.sum((each_foreground * f + each_background * b) * levels, axis=-1)
+    measures = () if weight is None else (ops.reshape(weight, (-1,)),)
+    rows = ops.cast(rows, "float32")  # exact below 2**24, and JAX wants no gradient of whole numbers
 
-    # Differentiating a sum over voxels instead would read every voxel's share twice.
+    # Differentiating a sum over voxels instead would read every voxel's share twice. What it takes is an argument: in a
+    # branch of `ops.switch`, JAX cannot differentiate what a custom gradient closes over.
     @ops.custom_gradient
-    def extension(errors: Any) -> tuple[Any, Callable]:
-        def gradient(*args: Any, upstream: Any = None) -> Any:
+    def extension(errors: Any, truth: Any, rows: Any, *measures: Any) -> tuple[Any, Callable]:
+        # Bin 0 holds the largest errors. Flat, as XLA gathers with indices of many axes ten times as slowly.
+        descending = bins - 1 - ops.cast(ops.stop_gradient(errors) * (bins - 1) + 0.5, "int32")
+        bin_of = ops.reshape(ops.cast(rows, "int32") * bins + ops.clip(descending, 0, bins - 1), (-1,))
+        foreground = ops.reshape(ops.cast(truth, errors.dtype), (-1,))
+        background = 1 - foreground
+        if measures:
+            foreground, background = foreground * measures[0], background * measures[0]
+        parts = _PARTS if measures else 1
+        f, b = (ops.reshape(_histogram(bin_of, x, number * bins, parts), (-1, bins)) for x in (foreground, background))
+        each_foreground, each_background = _shares(f, b)
+        levels = 1 - ops.cast(ops.arange(bins), errors.dtype) / (bins - 1)
+        value = ops.sum((each_foreground * f + each_background * b) * levels, axis=-1)
+
+        def gradient(*args: Any, upstream: Any = None) -> tuple[Any, ...]:
             upstream = ops.expand_dims(args[0] if upstream is None else upstream, -1)
             of_foreground = ops.take(ops.reshape(each_foreground * upstream, (-1,)), bin_of)
             of_background = ops.take(ops.reshape(each_background * upstream, (-1,)), bin_of)
-            return ops.reshape(foreground * of_foreground + background * of_background, ops.shape(errors))
+            of_errors = ops.reshape(foreground * of_foreground + background * of_background, ops.shape(errors))
+            return (of_errors, *(ops.zeros_like(x) for x in (truth, rows, *measures)))
 
         return value, gradient
 
-    return extension(errors)
+    return extension(ops.convert_to_tensor(errors), ops.convert_to_tensor(truth), rows, *measures)
 
 
 def _shares(f: Any, b: Any) -> tuple[Any, Any]:
