@@ -83,7 +83,7 @@ notebooks: $(JUPYTER)  ## execute every notebook and store its outputs; some of 
 
 test-notebooks: $(JUPYTER)  ## execute every notebook again and compare with what is stored
 	$(BIN)/python -m pytest tests/notebooks
-	KERAS_BACKEND=tensorflow $(BIN)/python notebooks/build.py --check $(ONLY)
+	KERAS_BACKEND=tensorflow $(BIN)/python notebooks/build.py --check --jobs 2 $(ONLY)
 
 $(SPHINX): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'

@@ -2,19 +2,22 @@
 
 python notebooks/build.py             executes every NN_name.py and writes NN_name.ipynb
 python notebooks/build.py 01 04       those only
-python notebooks/build.py --check     writes nothing: executes again, compares with what is stored and minds the time
+python notebooks/build.py --check     writes nothing: executes again, and compares with what is stored
+python notebooks/build.py --jobs 2    two at a time
 
 A cell tagged "varies" may show other numbers at the next run, as after a training; its words must stay.
 """
 
 import argparse
+import functools
 import math
 import os
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jupytext
@@ -260,6 +263,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", help="numbers or names; all if left out")
     parser.add_argument("--check", action="store_true", help="compare with what is stored, write nothing")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time (default: 1)")
     arguments = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -267,21 +271,30 @@ def main() -> int:
         chosen = sources(arguments.notebooks)
     except Problem as problem:
         parser.error(str(problem))
-    failed, seconds = 0, {}
-    for path in chosen:
-        start = time.monotonic()
-        try:
-            (check if arguments.check else build)(path)
-            said = "as stored" if arguments.check else "written"
-        except Problem as problem:
-            failed, said = failed + 1, f"FAILED: {problem}"
-        seconds[path.stem] = time.monotonic() - start
-        print(f"{path.stem:34} {seconds[path.stem]:5.0f} s  {said}", flush=True)
-    print(f"{'all':34} {sum(seconds.values()):5.0f} s")
-    slow = too_slow(seconds) if arguments.check else []
-    for complaint in slow:
-        print(f"FAILED: {complaint}")
-    return 1 if failed or slow else 0
+    failed, seconds, start = 0, {}, time.monotonic()
+    work = functools.partial(_timed, check if arguments.check else build)
+    with ThreadPoolExecutor(arguments.jobs) as threads:
+        results = threads.map(work, chosen) if arguments.jobs > 1 else map(work, chosen)
+        for path, (problem, taken) in zip(chosen, results, strict=True):
+            failed += bool(problem)
+            said = f"FAILED: {problem}" if problem else "as stored" if arguments.check else "written"
+            seconds[path.stem] = taken
+            print(f"{path.stem:34} {taken:5.0f} s  {said}", flush=True)
+    print(f"{'all':34} {time.monotonic() - start:5.0f} s, {arguments.jobs} at a time")
+    # How long it takes depends on what else the machine does: worth a word, no reason to fail.
+    for complaint in too_slow(seconds) if arguments.check and arguments.jobs == 1 else ():
+        print(f"slow: {complaint}")
+    return 1 if failed else 0
+
+
+def _timed(work: Callable[[Path], None], path: Path) -> tuple[str, float]:
+    """What is wrong with a notebook, "" for nothing, and the seconds it took."""
+    start = time.monotonic()
+    try:
+        work(path)
+    except Problem as problem:
+        return str(problem), time.monotonic() - start
+    return "", time.monotonic() - start
 
 
 if __name__ == "__main__":

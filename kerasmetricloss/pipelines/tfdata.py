@@ -21,6 +21,7 @@ from kerasmetricloss.pipelines.preparation import Prepared
 
 # Batches that are made while the device trains on another.
 AHEAD = 2
+MOST_KEPT = 2**28  # bytes of full images that stay in memory from one pass to the next
 MOST_FETCHED_AHEAD = 16
 
 
@@ -135,7 +136,9 @@ def full_images(
         DataError: For cases of different shapes.
     """
     stream = Stream(prepared=prepared, shift=shift, scale=scale, batch=batch)
-    return _dataset(stream, lambda: map(stream.in_order, range(stream.steps)), _traced(None), stream.steps, device)
+    raw = functools.partial(map, stream.in_order, range(stream.steps))
+    size = 4 * sum(case.image.size + case.mask.size + case.truth.size for case in prepared)
+    return _dataset(stream, raw, _traced(None), stream.steps, device, keep=device is None and size <= MOST_KEPT)
 
 
 def _dataset(
@@ -146,6 +149,7 @@ def _dataset(
     device: str | None,
     *,
     ahead: int = AHEAD,
+    keep: bool = False,
 ) -> tf.data.Dataset:
     _check_device(device)
     first = next(iter(raw()))
@@ -163,6 +167,8 @@ def _dataset(
         .map(place)
         .apply(tf.data.experimental.assert_cardinality(count))
     )
+    if keep:
+        batches = batches.cache()
     options = tf.data.Options()
     # Nothing here is left to TensorFlow to tune, and an iterator waits seconds at its end for the thread that would.
     options.autotune.enabled = False

@@ -162,8 +162,9 @@ class Worker:
         return found
 
     def _weights_of(self, cell: Cell) -> Weights:
+        path = self.store.path(cell) / MODEL
         try:
-            return keras.saving.load_model(self.store.path(cell) / MODEL, compile=False).get_weights()
+            return _stored_weights(path, path.stat().st_mtime_ns)
         except Exception as error:  # a broken archive surfaces as almost any exception
             raise self.store.broken(cell, error) from error
 
@@ -223,6 +224,12 @@ def read_prediction(path: Path, case_id: str) -> np.ndarray:
 def _trainer(network: str, channels: int, labels: int, devices: int) -> Trainer:
     """One trainer a network in this process: several studies share what was traced."""
     return Trainer(lambda: networks.build(json.loads(network), channels=channels, labels=labels), devices=devices)
+
+
+@functools.lru_cache(maxsize=1)
+def _stored_weights(path: Path, changed: int) -> Weights:
+    """The weights in a file, kept for the losses of a fold, which all start from them; a file that changed is read."""
+    return keras.saving.load_model(path, compile=False).get_weights()
 
 
 def _batch_source() -> Any:
