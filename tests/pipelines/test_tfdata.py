@@ -11,6 +11,7 @@ if keras.backend.backend() != "tensorflow":
 
 from kerasmetricloss import models
 from kerasmetricloss.pipelines import Augmentation, Patches, channel_statistics, memory, tfdata
+from kerasmetricloss.pipelines.batches import Stream
 
 
 def settings(prepared, **changes):
@@ -83,6 +84,22 @@ def test_resumed_patches_go_on(make_prepared):
     expected = memory.patch_batches(prepared, patches, **settings(prepared))
     resumed = tfdata.patch_batches(prepared, patches, **settings(prepared), first_epoch=2).take(1)
     assert_equal(resumed, [expected[4]])
+
+
+@pytest.mark.parametrize(("most", "passes"), [(2**28, 1), (0, 2)])
+def test_full_images_are_made_once_where_they_fit_in_memory(make_prepared, monkeypatch, most, passes):
+    monkeypatch.setattr(tfdata, "MOST_KEPT", most)
+    prepared = make_prepared(4)
+    made, in_order = [], Stream.in_order
+    monkeypatch.setattr(Stream, "in_order", lambda self, number: made.append(number) or in_order(self, number))
+    common = settings(prepared)
+    dataset = tfdata.full_images(prepared, **{key: common[key] for key in ("shift", "scale", "batch")})
+    made.clear()  # the first batch was looked at for its shapes
+    first, second = (list(map(arrays, dataset)) for _ in range(2))
+    assert len(made) == passes * len(first)
+    for one, other in zip(first, second, strict=True):
+        for x, y in zip(one, other, strict=True):
+            np.testing.assert_array_equal(x, y)
 
 
 def test_no_thread_of_tensorflow_tunes_what_the_end_of_an_iterator_would_wait_for(make_prepared):

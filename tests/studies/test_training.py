@@ -1,10 +1,13 @@
 """The trainer by itself: what one training leaves behind must not reach the next."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
 
 from kerasmetricloss import CrossEntropy, LovaszSigmoid, SoftDice, SoftTversky
+from kerasmetricloss.studies import work
 from kerasmetricloss.studies.training import Batches, Trainer
 
 SETTINGS = {"optimizer": "adam", "rate": 0.05, "rate_patience": 9, "stop_patience": 9, "min_delta": 0.0, "epochs": 2}
@@ -57,6 +60,16 @@ def test_initial_weights_follow_the_seed():
     first, other, again = (trainer.initial_weights(seed) for seed in (1, 2, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
+
+
+def test_stored_weights_are_read_again_where_the_file_changed(tmp_path):
+    path, model = tmp_path / "model.keras", build()
+    for factor in (1, 2):
+        model.set_weights([factor * np.ones_like(array) for array in model.get_weights()])
+        model.save(path)
+        os.utime(path, ns=(factor, factor))
+        for _ in range(2):
+            assert all(np.all(array == factor) for array in work._stored_weights(path, path.stat().st_mtime_ns))
 
 
 LOSSES = {
