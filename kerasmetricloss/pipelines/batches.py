@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasmetricloss.datasets import DataError
 from kerasmetricloss.pipelines.aligned import stack
-from kerasmetricloss.pipelines.augment import Augmentation, draw_batch
+from kerasmetricloss.pipelines.draws import Augmentation, draw_batch
 from kerasmetricloss.pipelines.preparation import Prepared
 
 

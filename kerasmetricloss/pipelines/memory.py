@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmetricloss.pipelines.augment import Augment, Augmentation
+from kerasmetricloss.pipelines.augment import Augment
 from kerasmetricloss.pipelines.batches import Stream
+from kerasmetricloss.pipelines.draws import Augmentation
 from kerasmetricloss.pipelines.patch_stream import PatchStream
 from kerasmetricloss.pipelines.patches import Patches
 from kerasmetricloss.pipelines.preparation import Prepared

@@ -8,8 +8,8 @@ import numpy as np
 
 from kerasmetricloss.datasets import DataError
 from kerasmetricloss.pipelines.aligned import empty, stack
-from kerasmetricloss.pipelines.augment import Augmentation, draw_batch
 from kerasmetricloss.pipelines.batches import as_statistics
+from kerasmetricloss.pipelines.draws import Augmentation, draw_batch
 from kerasmetricloss.pipelines.patches import Patches, cut, slack_of
 from kerasmetricloss.pipelines.preparation import Prepared
 

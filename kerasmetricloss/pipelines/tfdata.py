@@ -13,8 +13,9 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from kerasmetricloss.pipelines.augment import Augment, Augmentation
+from kerasmetricloss.pipelines.augment import Augment
 from kerasmetricloss.pipelines.batches import Stream
+from kerasmetricloss.pipelines.draws import Augmentation
 from kerasmetricloss.pipelines.patch_stream import PatchStream
 from kerasmetricloss.pipelines.patches import Patches, cut_on_device
 from kerasmetricloss.pipelines.preparation import Prepared

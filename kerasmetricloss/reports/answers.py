@@ -5,21 +5,19 @@ from itertools import pairwise
 
 import pandas as pd
 
+from kerasmetricloss.reports.differences import difference, evidence
 from kerasmetricloss.reports.document import Answer
 from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, sensitive
 from kerasmetricloss.reports.style import (
-    COUNTED,
     METRIC_SHORT,
     column_title,
     count,
     loss_title,
     metric_title,
     number,
-    p_value,
 )
 from kerasmetricloss.statistics import Comparison, undecidable
 
-MOST_NAMED = 4
 MOST_ANSWERS = 2
 EVEN_WEIGHTS = "sTversky-0.5/0.5"
 AGAINST_CE = "CE and at least one metric-sensitive loss"
@@ -128,7 +126,7 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
         tone = "no" if worse else "open"
     if worse:
         head += f" {_names(worse)} {'is' if len(worse) == 1 else 'are'} significantly worse."
-    text = _evidence(comparison, rivals)
+    text = evidence(comparison, rivals)
     if second is not None and set(rivals) <= set(second.losses) and CROSS_ENTROPY in second.losses:
         also, against = verdict(second)
         text += f" In {metric_title(second.metric)}: {len(also)} of {len(rivals)} better than CE, {len(against)} worse."
@@ -159,7 +157,7 @@ def _measures(findings: Findings) -> list[Answer]:
                 if loss == reference or loss not in comparison.losses:
                     continue
                 by_word[_word(comparison, loss, reference)].append(_short(metric))
-                numbers.append(f"{_short(metric)} {_difference(comparison, loss, reference)}")
+                numbers.append(f"{_short(metric)} {difference(comparison, loss, reference)}")
             if numbers:
                 said = "; ".join(f"{word} {', '.join(metrics)}" for word, metrics in by_word.items() if metrics)
                 heads.append(f"{loss_title(loss)} against {loss_title(reference)}: {said}.")
@@ -289,30 +287,3 @@ def _names(losses: list[str]) -> str:
 
 def _weightings(losses: list[str]) -> str:
     return ", ".join(map(column_title, losses))
-
-
-def _difference(comparison: Comparison, loss: str, reference: str) -> str:
-    """A paired difference with its interval and the one-sided p of "better"."""
-    low, high = (f.loc[loss, reference] for f in (comparison.difference_low, comparison.difference_high))
-    difference = number(comparison.difference.loc[loss, reference], signed=True)
-    p = p_value(comparison.superior.loc[loss, reference], resolution=comparison.resolution())
-    p = f"p {p}" if p[0] in "<≤" else f"p = {p}"
-    return f"{difference} ({number(low, signed=True)} to {number(high, signed=True)}, {p})"
-
-
-def _evidence(comparison: Comparison, rivals: list[str]) -> str:
-    """The differences in numbers: all of a few losses, the best and the worst of many."""
-    shown = rivals
-    if len(rivals) > MOST_NAMED:
-        order = comparison.means[rivals].dropna().sort_values(ascending=comparison.lower)
-        shown = [order.index[0], order.index[-1]]
-    parts = [f"{loss_title(loss)} {_difference(comparison, loss, CROSS_ENTROPY)}" for loss in shown]
-    which = " (the best and the worst of them)" if len(rivals) > MOST_NAMED else ""
-    level = f"{1 - comparison.settings['alpha']:.0%}"
-    dropped = int(comparison.dropped[CROSS_ENTROPY])
-    left_out = f" ({count(dropped, 'case')} left out)" if dropped or comparison.metric in COUNTED else ""
-    return (
-        f"CE scores {number(comparison.means[CROSS_ENTROPY])} on average{left_out}. "
-        f"Differences to it on the same cases{which}: "
-        f"{'; '.join(parts)}. In brackets: {level} interval, one-sided p of “better than CE”."
-    )

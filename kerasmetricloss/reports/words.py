@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from kerasmetricloss.reports.answers import MOST_NAMED
+from kerasmetricloss.reports.differences import MOST_NAMED
 from kerasmetricloss.reports.directory import Chapter
 from kerasmetricloss.reports.findings import Findings, Place, spots
 from kerasmetricloss.reports.style import count, dataset_title, loss_title
