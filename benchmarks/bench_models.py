@@ -2,7 +2,7 @@
 
     pip install monai==1.6.1
     pip install --no-deps --ignore-requires-python deepvoxnet2==2.20.5
-    python benchmarks/bench_models.py            # about 8 minutes on 2 cores
+    python benchmarks/bench_models.py            # about 11 minutes on 2 cores
     python benchmarks/bench_models.py --quick    # small images: whether it runs, not how fast
 
 DeepVoxNet2 asks for another Python and TensorFlow with CUDA; its networks need Keras 3 and NumPy alone, and run here on

@@ -153,7 +153,8 @@ def _trained(made: dict) -> str:
     epochs += f"at {training['post_rate']:g}"
     folds = count(made["folds"]["used"], "fold")
     if "only" in made["folds"]:
-        folds = f"fold {', '.join(map(str, made['folds']['only']))} of {made['folds']['requested']} scored"
+        only = made["folds"]["only"]
+        folds = f"fold{'s' if len(only) > 1 else ''} {', '.join(map(str, only))} of {made['folds']['requested']} scored"
     return f"{cases}, {folds} | {network} | {epochs} | {made['minutes']:.0f}"
 
 

@@ -106,7 +106,7 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
         >>> from_name("wCE", prior=0.1)
         WeightedCrossEntropy(prior=0.1)
     """
-    if ":" in name:
+    if is_own(name):
         return _own(name, settings)
     if match := _TVERSKY.fullmatch(name):
         return SoftTversky(alpha=float(match[1]), beta=float(match[2]), **settings)
@@ -126,6 +126,16 @@ def from_name(name: str, *, prior: float | Sequence[float] | None = None, **sett
     return loss(**settings)
 
 
+def is_own(name: str) -> bool:
+    """Return whether this names a loss of the user's own, package.module:Name.
+
+    Example:
+        >>> is_own("my.module:MyLoss"), is_own("sDice")
+        (True, False)
+    """
+    return ":" in name
+
+
 def paper_name(loss: str | keras.losses.Loss) -> str:
     """Return the name under which the paper's tables show a loss; the inverse of :func:`from_name`.
 
@@ -140,7 +150,7 @@ def paper_name(loss: str | keras.losses.Loss) -> str:
         ('sDice', 'sJaccard', 'Lovasz')
     """
     if isinstance(loss, str):
-        if ":" in loss:
+        if is_own(loss):
             return loss
         loss = from_name(loss, prior=0.5)
     if type(loss) is SoftTversky:

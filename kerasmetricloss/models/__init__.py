@@ -6,14 +6,14 @@ from kerasmetricloss.models.blocks import LinearUpsampling as LinearUpsampling
 from kerasmetricloss.models.checkpointing import Segment as Segment
 from kerasmetricloss.models.checkpointing import checkpointed as checkpointed
 from kerasmetricloss.models.deeplab import deeplab_vgg16 as deeplab_vgg16
-from kerasmetricloss.models.deepmedic import AddResidual as AddResidual
-from kerasmetricloss.models.deepmedic import Subsample as Subsample
 from kerasmetricloss.models.deepmedic import deepmedic as deepmedic
 from kerasmetricloss.models.deepmedic import deepmedic_input_size as deepmedic_input_size
 from kerasmetricloss.models.deepmedic import deepmedic_output_size as deepmedic_output_size
 from kerasmetricloss.models.dilated import BilinearUpsampling as BilinearUpsampling
 from kerasmetricloss.models.dilated import DilatedConv2D as DilatedConv2D
 from kerasmetricloss.models.dilated import ImageNetColours as ImageNetColours
+from kerasmetricloss.models.pathways import AddResidual as AddResidual
+from kerasmetricloss.models.pathways import Subsample as Subsample
 from kerasmetricloss.models.presets import deeplab_small as deeplab_small
 from kerasmetricloss.models.presets import deepmedic_small as deepmedic_small
 from kerasmetricloss.models.presets import unet_br18 as unet_br18

@@ -122,6 +122,8 @@ def full_images(
 ) -> tf.data.Dataset:
     """Return one pass over the cases in the order given, normalised and not augmented, for validation.
 
+    Without a device the batches of the first pass stay in memory for the next, where they take no more than 256 MiB.
+
     Args:
         prepared: Cases of one shape.
         shift: Subtracted from each channel, shape (channels,).

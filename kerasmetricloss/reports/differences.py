@@ -10,10 +10,10 @@ MOST_NAMED = 4
 def difference(comparison: Comparison, loss: str, reference: str) -> str:
     """A paired difference with its interval and the one-sided p of "better"."""
     low, high = (f.loc[loss, reference] for f in (comparison.difference_low, comparison.difference_high))
-    difference = number(comparison.difference.loc[loss, reference], signed=True)
+    mean = number(comparison.difference.loc[loss, reference], signed=True)
     p = p_value(comparison.superior.loc[loss, reference], resolution=comparison.resolution())
     p = f"p {p}" if p[0] in "<≤" else f"p = {p}"
-    return f"{difference} ({number(low, signed=True)} to {number(high, signed=True)}, {p})"
+    return f"{mean} ({number(low, signed=True)} to {number(high, signed=True)}, {p})"
 
 
 def evidence(comparison: Comparison, rivals: list[str]) -> str:

@@ -57,10 +57,4 @@ class ChosenLoss(keras.losses.Loss):
             return self._losses[0](y_true, y_pred, sample_weight)
         weight = () if sample_weight is None else (ops.convert_to_tensor(sample_weight),)
         operands = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred), *weight
-        # JAX remembers what it traced of a function; of these it must not, from one step to another.
-        branches = [lambda *operands, loss=loss: loss(*operands) for loss in self._losses]
-        return ops.switch(ops.convert_to_tensor(self._choice.index), branches, *operands)
-
-    def call(self, y_true, y_pred):
-        """Unused: `__call__` hands the whole call, with its weights, to the chosen loss."""
-        raise NotImplementedError
+        return ops.switch(ops.convert_to_tensor(self._choice.index), self._losses, *operands)

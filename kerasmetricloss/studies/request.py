@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasmetricloss import losses
+from kerasmetricloss.losses.names import is_own
 from kerasmetricloss.studies.devices import check_backend
 from kerasmetricloss.studies.errors import LossError, StudyError
 from kerasmetricloss.studies.folds import check_folds
@@ -104,11 +105,6 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
         source = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
         configuration["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else None
     return configuration
-
-
-def is_own(name: str) -> bool:
-    """Whether this is the name of a user's own loss, package.module:Name."""
-    return ":" in name
 
 
 # Names of the paper's tables for what is the same loss: one training serves both.

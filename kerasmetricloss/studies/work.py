@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kerasmetricloss import losses, pipelines
+from kerasmetricloss.losses.names import is_own
 from kerasmetricloss.pipelines import inference
 from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.studies import networks, provenance, scoring
@@ -21,7 +22,7 @@ from kerasmetricloss.studies.cells import Cell, CellStore, digest
 from kerasmetricloss.studies.data import StudyData, normalisation
 from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold
-from kerasmetricloss.studies.request import is_own, loss_configuration
+from kerasmetricloss.studies.request import loss_configuration
 from kerasmetricloss.studies.training import Batches, Trained, Trainer, Weights
 
 MODEL = "model.keras"

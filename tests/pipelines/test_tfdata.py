@@ -104,7 +104,8 @@ def test_full_images_are_made_once_where_they_fit_in_memory(make_prepared, monke
 
 def test_no_thread_of_tensorflow_tunes_what_the_end_of_an_iterator_would_wait_for(make_prepared):
     # An iterator joins that thread where it ends, which sleeps for seconds at a time.
-    dataset = tfdata.training_batches(prepared := make_prepared(4), **settings(prepared))
+    prepared = make_prepared(4)
+    dataset = tfdata.training_batches(prepared, **settings(prepared))
     assert dataset.options().autotune.enabled is False
 
 

@@ -76,6 +76,7 @@ LOSSES = {
     "CE": CrossEntropy(),
     "sDice": SoftDice(),
     "Lovasz": LovaszSigmoid(),
+    "Lovasz-bins9": LovaszSigmoid(bins=9),
     "sTversky": SoftTversky(alpha=0.3, beta=0.7),
 }
 
