@@ -28,7 +28,7 @@ $(STAMP): setup.cfg pyproject.toml
 
 setup: $(STAMP)  ## make .venv with everything that tests and studies need
 
-demo: $(STAMP)  ## phantoms, five folds, five losses, one marked table: ./demo/report.html (about 6 minutes)
+demo: $(STAMP)  ## phantoms, five folds, five losses, one marked table: ./demo/report.html (about 5 minutes)
 	KERAS_BACKEND=tensorflow $(BIN)/kerasmetricloss demo --out demo
 
 lint: $(STAMP)  ## ruff and the import contracts

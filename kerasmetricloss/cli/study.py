@@ -22,7 +22,7 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     demo = commands.add_parser(
         "demo",
-        help="phantoms, five folds, five losses, one marked table (about 6 minutes on 2 cores)",
+        help="phantoms, five folds, five losses, one marked table (about 5 minutes on 2 cores)",
         description="Make phantom polyps, compare five losses on them in five folds, and write OUT/report.html.",
     )
     demo.add_argument("--out", type=Path, default=Path("demo"), help="directory of the study (default: ./demo)")
