@@ -1,4 +1,4 @@
-"""Numbers as they are typed on the command line, checked as they are read."""
+"""Numbers and boxes as they are typed on the command line, checked as they are read."""
 
 import argparse
 
@@ -36,3 +36,11 @@ def level(text: str) -> float:
     if not 0 < number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1; write it as in 0.05")
     return number
+
+
+def box(text: str) -> tuple[int, ...]:
+    """Whole numbers from 1 on, one an axis of the array, as in 136x136x82."""
+    lengths = text.lower().split("x")
+    if len(lengths) not in (2, 3) or not all(length.isdecimal() and int(length) for length in lengths):
+        raise argparse.ArgumentTypeError(f"{text!r} is no box; write a whole number an axis, as in 136x136x82")
+    return tuple(map(int, lengths))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerasmetricloss.cli.arguments import natural
+from kerasmetricloss.cli.arguments import box, natural
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
     sizes = prepare.add_argument_group("grid and box (default: the paper's)")
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="isotropic voxels of volumes; 0 keeps the grid")
     sizes.add_argument("--picture-size", type=picture_size, metavar="WxH", help="resize pictures to this size first")
-    sizes.add_argument("--output-size", type=_box, metavar="AxBxC", help="box of truth and mask, an axis of the array")
+    sizes.add_argument("--output-size", type=box, metavar="AxBxC", help="box of truth and mask, an axis of the array")
     sizes.add_argument("--margin", type=natural, default=0, metavar="N", help="voxels more of the image a side")
     add_reader_arguments(prepare)
     prepare.set_defaults(handler=_prepare)
@@ -51,15 +51,15 @@ def _prepare(options: argparse.Namespace) -> None:
             progress=lambda done, total: observer.stage("preparing", done, total),
         )
     made = len(_entries(options.cache) - before)
-    box = "x".join(map(str, preparation.output_size))
-    print(f"{len(prepared)} cases of {box} voxels in {options.cache}: {made} made, {len(prepared) - made} found there")
+    size = "x".join(map(str, preparation.output_size))
+    print(f"{len(prepared)} cases of {size} voxels in {options.cache}: {made} made, {len(prepared) - made} found there")
     for line in datasets.left_out(cases) if options.channels is None else ():
         print(line)
     for line in _statistics(options.dataset, cases[0], prepared):
         print(line)
     if options.prune:
-        entries, size = pipelines.prune(options.cache, prepared)
-        print(f"{entries} other entries deleted, {size / 1e6:.1f} MB")
+        entries, freed = pipelines.prune(options.cache, prepared)
+        print(f"{entries} other entries deleted, {freed / 1e6:.1f} MB")
 
 
 def _preparation(options: argparse.Namespace) -> Any:
@@ -99,10 +99,3 @@ def _statistics(dataset: str, case: Any, prepared: list) -> Iterator[str]:
 
 def _entries(cache: Path) -> set[str]:
     return {path.name for path in cache.iterdir() if not path.name.startswith(".")} if cache.is_dir() else set()
-
-
-def _box(text: str) -> tuple[int, ...]:
-    lengths = text.lower().split("x")
-    if len(lengths) not in (2, 3) or not all(length.isdecimal() and int(length) for length in lengths):
-        raise argparse.ArgumentTypeError(f"{text!r} is no box; write a whole number an axis, as in 136x136x82")
-    return tuple(map(int, lengths))

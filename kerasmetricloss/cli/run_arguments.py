@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kerasmetricloss.cli.arguments import fold_numbers, natural, positive, seed_numbers
+from kerasmetricloss.cli.arguments import box, fold_numbers, natural, positive, seed_numbers
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size
 
 
@@ -100,6 +100,12 @@ def _add_size_arguments(run: argparse.ArgumentParser) -> None:
         "deeplab-small or deeplab",
     )
     sizes.add_argument("--filters", type=positive, help="filters of the first level of the small network")
+    sizes.add_argument(
+        "--patch-size",
+        type=box,
+        metavar="AxBxC",
+        help="train in patches of which the network outputs this box, or the next larger that it can",
+    )
     sizes.add_argument(
         "--repeats", type=positive, help="batches of patches an epoch from each few volumes that are in memory"
     )

@@ -149,17 +149,14 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
         changes["folds_by"] = options.folds_by
-    if options.repeats is not None:
-        if setup.patch is None:
-            raise UsageError(f"--repeats is for patches; {setup.dataset} trains on whole images.")
-        changes["patch"] = setup.patch | {"repeats": options.repeats}
     network = _network(setup, options)
     reading = reader_settings(options)
     for name in ("channels", "labels"):
         if name in reading:
             changes[name] = reading.pop(name)
     changes["reading"] = reading
-    return dataclasses.replace(setup, network=network, **changes).with_training(
+    changed = dataclasses.replace(setup, network=network, **changes)
+    return changed.with_patches(options.patch_size, repeats=options.repeats).with_training(
         batch=options.batch,
         epochs=options.pretrain_epochs,
         post_epochs=options.epochs,

@@ -1,9 +1,11 @@
 """What a study is made of, as plain data: everything here ends up in `study.json` and in the identity of each cell."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.errors import StudyError
 
 
@@ -88,6 +90,35 @@ class Setup:
             raise StudyError(f"{self.dataset} has volumes: use --spacing-mm.")
         if self.spacing_mm is not None and not 0.1 <= self.spacing_mm <= 50:
             raise StudyError(f"--spacing-mm is {self.spacing_mm:g}; it is a voxel size in mm, 0.1 to 50.")
+
+    def with_patches(self, output_size: Sequence[int] | None = None, *, repeats: int | None = None) -> "Setup":
+        """The same setup in other patches; None leaves a setting as it is.
+
+        Args:
+            output_size: Box of a patch that the network outputs, in voxels an axis. The smallest box that the network
+                has and that covers it is taken, as for the box of whole images.
+            repeats: Batches of patches an epoch from each few volumes that are in memory.
+
+        Raises:
+            StudyError: The box has too few or too many axes, or `repeats` is given where there are no patches.
+        """
+        dimension = self.network["dimension"]
+        if output_size is not None and len(output_size) != dimension:
+            raise StudyError(
+                f"--patch-size {'x'.join(map(str, output_size))} has {len(output_size)} axes; {self.dataset} has "
+                f"{dimension}."
+            )
+        patch = self.patch
+        if output_size is not None:
+            patch = {"volumes": 2, "repeats": 1, **(patch or {}), "output_size": list(output_size)}
+        if patch is None:
+            if repeats is not None:
+                raise StudyError(
+                    f"--repeats is for patches; {self.dataset} trains on whole images. Add --patch-size to cut patches."
+                )
+            return self
+        box, _ = networks.boxes(self.network, patch["output_size"])
+        return replace(self, patch=patch | {"output_size": list(box), "repeats": repeats or patch["repeats"]})
 
     def with_training(self, **changes: Any) -> "Setup":
         """The same setup with some training settings changed; None leaves a setting as it is."""

@@ -18,7 +18,7 @@ _SMALL = Training(rate=5e-3, post_rate=1e-3, batch=4, epochs=28, post_epochs=8, 
 _SMALL_VOLUMES = replace(_SMALL, batch=2, epochs=20, post_epochs=6)
 # Many losses, or many data sets, share the minutes of one recipe.
 _SHORT_VIRTUAL = {"epochs": 10, "post_epochs": 4}
-_SHORT_MULTI = {"epochs": 16, "post_epochs": 4}
+_SHORT_MULTI = {"epochs": 12, "post_epochs": 3}
 _PAPER_3D = Training(rate=1e-3, post_rate=1e-4, batch=2)
 _BOX = (136, 136, 82)
 _UNET_3D = named_network("unet", 3)

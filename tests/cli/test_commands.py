@@ -171,6 +171,7 @@ def test_a_full_disk_and_ctrl_c_stop_all_data_sets_at_once(fake_runs, tmp_path, 
     [
         (("--network", "unet-half"), "--filters is for unet-small"),
         (("--repeats", "2"), "--repeats is for patches"),
+        (("--patch-size", "8x8x8"), "--patch-size 8x8x8 has 3 axes"),
         (("--folds", "1"), "two or more"),
         (("--only-folds", "1,9"), "--only-folds 9: there are"),
         (("--losses", "CE,sDice,SoftDice"), "named twice"),

@@ -1,9 +1,12 @@
 """One tiny study on whatever backend runs."""
 
+import dataclasses
+
 import keras
 import pytest
 
 from kerasmetricloss import studies
+from kerasmetricloss.reports import directory
 from kerasmetricloss.scores import ScoreTable
 
 
@@ -15,3 +18,14 @@ def test_a_study_runs_and_repeats_itself(pictures, tmp_path, request_for):
         tables.append(ScoreTable.read(out / "scores.parquet").values(dataset="po18", metric="dice"))
     assert list(tables[0].columns) == ["CE", "sDice"]
     assert tables[0].equals(tables[1])
+
+
+def test_whole_pictures_are_trained_on_in_patches_where_that_is_asked_for(pictures, tmp_path, request_for):
+    request = request_for(pictures, tmp_path / "study", folds=2)
+    request = dataclasses.replace(request, setup=request.setup.with_patches((8, 12), repeats=3))
+    found = directory.read_study(studies.run(request)).chapter("table2").made["po18"]
+    assert found["patch"] == {"output_size": [10, 19], "volumes": 2, "repeats": 3}  # 9 n + 1 voxels
+    assert found["preparation"]["output_size"] == [19, 28]  # scored whole
+    scores = ScoreTable.read(tmp_path / "study" / "scores.parquet").values(dataset="po18", metric="dice")
+    assert scores.notna().all(axis=None)
+    assert len(scores) == 7

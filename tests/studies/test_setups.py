@@ -1,5 +1,7 @@
 """Every data set has settings at both scales, and its network takes the boxes that they give."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -46,6 +48,27 @@ def test_the_small_network_gives_the_box_it_is_said_to_give(name):
     network = networks.build(setup.network, channels=CHANNELS[name], labels=2)
     image = np.zeros((1, *(n + 2 * margin for n in box), CHANNELS[name]), "float32")
     assert tuple(network([image, np.ones((1, *box, 1), "float32")]).shape) == (1, *box, 2)
+
+
+def test_patches_get_the_next_box_that_the_network_has():
+    small = studies.setup("br18", "small")
+    assert small.with_patches() is small
+    # 9 n + 1 voxels after three levels, multiples of three for DeepMedic.
+    assert small.with_patches((60, 64, 40)).patch == {"output_size": [64, 64, 46], "volumes": 2, "repeats": 1}
+    patches = studies.setup("wm17", "small")
+    assert patches.with_patches() == patches
+    assert patches.with_patches((10, 11, 19), repeats=5).patch == {
+        "output_size": [10, 19, 19], "volumes": 2, "repeats": 5,
+    }  # fmt: skip
+    deepmedic = dataclasses.replace(patches, network=networks.named_network("deepmedic-small", 3))
+    assert deepmedic.with_patches().patch["output_size"] == [30, 30, 21]
+
+
+def test_patches_of_other_axes_and_repeats_without_patches_are_refused():
+    with pytest.raises(StudyError, match="--patch-size 8x8x8 has 3 axes; po18 has 2"):
+        studies.setup("po18", "small").with_patches((8, 8, 8))
+    with pytest.raises(StudyError, match="--repeats is for patches; br18 trains on whole images"):
+        studies.setup("br18", "small").with_patches(repeats=2)
 
 
 def test_deeplab_s_identity_is_the_content_of_its_weights_not_their_path(tmp_path):
