@@ -15,29 +15,48 @@ def add_commands(commands: Any) -> None:
         description="Rebuild report.html, report.md, the tables and the figures of a study from its scores.",
     )
     report.add_argument("directory", type=Path, help="directory of the study")
-    report.add_argument(
+    report.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of the resampling (default: 0)")
+    add_statistics_arguments(report)
+    report.set_defaults(handler=_report)
+
+
+def add_statistics_arguments(command: argparse.ArgumentParser) -> None:
+    """Add what says how losses are compared, for `report` and for the report that ends a `run`."""
+    statistics = command.add_argument_group("how losses are compared")
+    statistics.add_argument(
         "--method",
         choices=("bootstrap", "permutation"),
         default="bootstrap",
         help="the paired test: resampled cases, as in the paper, or swapped pairs (default: bootstrap)",
     )
-    report.add_argument(
+    statistics.add_argument(
         "--resamples",
         type=positive,
         metavar="N",
         help="resamples a test (default: 10,000 for the bootstrap, 100,000 for the permutation test)",
     )
-    report.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of the resampling (default: 0)")
-    report.add_argument(
+    statistics.add_argument(
         "--by-group",
         action="store_true",
         help="resample whole groups (sequences, patients), not cases; without it the page shows what they would give",
     )
-    report.add_argument("--holm", action="store_true", help="correct for multiple comparisons (default: as the paper)")
-    report.add_argument(
+    statistics.add_argument(
+        "--holm", action="store_true", help="correct for multiple comparisons (default: as the paper)"
+    )
+    statistics.add_argument(
         "--alpha", type=level, default=0.05, metavar="A", help="one-sided level of the marks (default: 0.05)"
     )
-    report.set_defaults(handler=_report)
+
+
+def statistics_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_statistics_arguments` read, as `statistics.compare` takes it."""
+    return {
+        "method": options.method,
+        "resamples": options.resamples,
+        "by_group": options.by_group,
+        "correction": "holm" if options.holm else None,
+        "alpha": options.alpha,
+    }
 
 
 def write_report(directory: Path, recipe: str | None = None, **settings: object) -> None:
@@ -56,12 +75,4 @@ def write_report(directory: Path, recipe: str | None = None, **settings: object)
 
 
 def _report(options: argparse.Namespace) -> None:
-    write_report(
-        options.directory,
-        method=options.method,
-        resamples=options.resamples,
-        seed=options.seed,
-        by_group=options.by_group,
-        correction="holm" if options.holm else None,
-        alpha=options.alpha,
-    )
+    write_report(options.directory, seed=options.seed, **statistics_settings(options))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kerasmetricloss.cli.arguments import box, fold_numbers, natural, positive, seed_numbers
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size
+from kerasmetricloss.cli.report import add_statistics_arguments
 
 
 def add_run_arguments(run: argparse.ArgumentParser) -> None:
@@ -20,6 +21,7 @@ def add_run_arguments(run: argparse.ArgumentParser) -> None:
     _add_training_arguments(run)
     add_reader_arguments(run)
     _add_engine_arguments(run)
+    add_statistics_arguments(run)
 
 
 def _add_study_arguments(run: argparse.ArgumentParser) -> None:

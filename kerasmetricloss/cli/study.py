@@ -11,7 +11,7 @@ from kerasmetricloss.cli.arguments import natural, positive
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import reader_settings
-from kerasmetricloss.cli.report import write_report
+from kerasmetricloss.cli.report import statistics_settings, write_report
 from kerasmetricloss.cli.run_arguments import add_run_arguments
 
 DEMO_CASES = 60
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> None:
         if len(failed) < len(requests):
             observer.stage("writing the report")
     if len(failed) < len(requests):
-        write_report(options.out, recipe.name)
+        write_report(options.out, recipe.name, **statistics_settings(options))
     if len(failed) == 1:
         raise failed[0]
     if failed:

@@ -136,7 +136,7 @@ def fake_runs(monkeypatch):
             raise ends[request.setup.dataset]
 
     monkeypatch.setattr(studies, "run", run)
-    monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe: seen.append("report"))
+    monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe, **_: seen.append("report"))
     return ends, seen
 
 
@@ -153,6 +153,18 @@ def test_failed_trainings_of_one_data_set_do_not_stop_the_next(fake_runs, tmp_pa
     assert refused(*run) == 2
     assert seen[3:] == ["po18", "mo17"]  # nothing new to report
     assert "kerasmetricloss: 2 of 9 trainings failed\n1 of 9 trainings failed\n" in capsys.readouterr().err
+
+
+def test_the_report_of_a_run_compares_as_the_run_was_told(fake_runs, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe, **settings: told.append(settings))
+    main(["run", "table2", "--out", str(tmp_path), "--seed", "5"])
+    main(["run", "table2", "--out", str(tmp_path), *["--method", "permutation", "--resamples", "99", "--by-group", "--holm"]])
+    paper = {"method": "bootstrap", "resamples": None, "by_group": False, "correction": None, "alpha": 0.05}
+    assert told == [
+        paper,  # the seed of a run is that of its trainings
+        paper | {"method": "permutation", "resamples": 99, "by_group": True, "correction": "holm"},
+    ]
 
 
 def test_a_full_disk_and_ctrl_c_stop_all_data_sets_at_once(fake_runs, tmp_path, capsys):
