@@ -159,7 +159,8 @@ def test_the_report_of_a_run_compares_as_the_run_was_told(fake_runs, monkeypatch
     told = []
     monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe, **settings: told.append(settings))
     main(["run", "table2", "--out", str(tmp_path), "--seed", "5"])
-    main(["run", "table2", "--out", str(tmp_path), *["--method", "permutation", "--resamples", "99", "--by-group", "--holm"]])
+    choices = ["--method", "permutation", "--resamples", "99", "--by-group", "--holm"]
+    main(["run", "table2", "--out", str(tmp_path), *choices])
     paper = {"method": "bootstrap", "resamples": None, "by_group": False, "correction": None, "alpha": 0.05}
     assert told == [
         paper,  # the seed of a run is that of its trainings
