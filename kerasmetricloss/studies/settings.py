@@ -108,16 +108,14 @@ class Setup:
                 f"--patch-size {'x'.join(map(str, output_size))} has {len(output_size)} axes; {self.dataset} has "
                 f"{dimension}."
             )
-        patch = self.patch
-        if output_size is not None:
-            patch = {"volumes": 2, "repeats": 1, **(patch or {}), "output_size": list(output_size)}
-        if patch is None:
+        if output_size is None and self.patch is None:
             if repeats is not None:
                 raise StudyError(
                     f"--repeats is for patches; {self.dataset} trains on whole images. Add --patch-size to cut patches."
                 )
             return self
-        box, _ = networks.boxes(self.network, patch["output_size"])
+        patch = self.patch or {"volumes": 2, "repeats": 1}
+        box, _ = networks.boxes(self.network, output_size or patch["output_size"])
         return replace(self, patch=patch | {"output_size": list(box), "repeats": repeats or patch["repeats"]})
 
     def with_training(self, **changes: Any) -> "Setup":
