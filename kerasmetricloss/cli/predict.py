@@ -12,6 +12,8 @@ from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
 
+_OF_IMAGES = ("mask", "fill")  # settings of the readers of scans that need no truth
+
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
@@ -42,7 +44,7 @@ def add_commands(commands: Any) -> None:
     tiles.add_argument("--blend", choices=("gaussian", "constant"), default="gaussian", help="(default: gaussian)")
     tiles.add_argument("--batch", type=int, default=1, metavar="N", help="tiles at a time (default: 1)")
     _add_description(predict)
-    add_reader_arguments(predict)
+    add_reader_arguments(predict, default="as for the model's training, where its file says so")
     predict.set_defaults(handler=_predict)
 
 
@@ -121,18 +123,30 @@ def _tiles_are_noted(observer: Any) -> Iterator[None]:
 
 def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
     """The cases of the root, with the model's channels and labels; those of a folder may lack a truth."""
+    from kerasmetricloss import datasets
     from kerasmetricloss.datasets.unlabelled import open_unlabelled
 
     name = options.dataset or trained_on.dataset
     if options.channels is None:
         _check_order(options.images or (), trained_on.channels)
-    settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | reader_settings(options)
+    typed = reader_settings(options)
+    settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | typed
     if name.casefold() != "folder" or "images" not in settings or "truth" in settings:
-        return _opened(name, options.root, settings)
-    beyond = settings.keys() - {"images", "channels", "labels", "mask", "fill"}
+        return _opened(name, options.root, _reading(trained_on, datasets.settings_of(name)) | settings)
+    beyond = settings.keys() - {"images", "channels", "labels", *_OF_IMAGES}
     if beyond:
         raise UsageError(f"--{min(beyond)} is about a truth; name it with --truth.")
-    return open_unlabelled(options.root, **{**settings, "labels": settings["labels"] or ("foreground",)})
+    settings |= {"labels": settings["labels"] or ("foreground",)}
+    return open_unlabelled(options.root, **_reading(trained_on, _OF_IMAGES) | settings)
+
+
+def _reading(trained_on: Any, known: Sequence[str]) -> dict[str, Any]:
+    """How the images of the training were read, as far as a reader has such settings."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in trained_on.reading.items()
+        if name in known
+    }
 
 
 def _opened(name: str, root: Path, settings: dict[str, Any]) -> Any:

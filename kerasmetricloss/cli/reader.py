@@ -9,9 +9,16 @@ from kerasmetricloss.cli.errors import UsageError
 _WHOLE = "none"
 
 
-def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the readers to a command, in a group of their own."""
-    reader = parser.add_argument_group("reading (default: as the data set's owners distribute it)")
+def add_reader_arguments(
+    parser: argparse.ArgumentParser, *, default: str = "as the data set's owners distribute it"
+) -> None:
+    """Add the options of the readers to a command, in a group of their own.
+
+    Args:
+        parser: of the command.
+        default: how images are read where no option says it.
+    """
+    reader = parser.add_argument_group(f"reading (default: {default})")
     reader.add_argument("--channels", type=_words, metavar="A,B", help="image channels (default: those all cases have)")
     reader.add_argument("--labels", type=_words, metavar="A,B", help="labels (default: the paper's binary task)")
     reader.add_argument("--groups", type=Path, metavar="CSV", help="table with columns case and group")
@@ -24,6 +31,9 @@ def add_reader_arguments(parser: argparse.ArgumentParser) -> None:
     pictures.add_argument("--label", type=int, metavar="N", help="number of the object in charts of numbers, as 38")
     pictures.add_argument(
         "--unsqueeze", type=picture_size, metavar="WxH", help="bring pictures saved in another shape to this size"
+    )
+    pictures.add_argument(
+        "--shrink", type=int, metavar="N", help="times lower resolution before the box is cut (default: 1; paper: 2)"
     )
     pictures.add_argument(
         "--absent", choices=("error", "skip"), help="what becomes of pictures without the object (default: error)"
@@ -56,7 +66,7 @@ def reader_settings(options: argparse.Namespace) -> dict[str, Any]:
         >>> reader_settings(parser.parse_args(["--label", "38", "--roi", "none", "--unsqueeze", "995x563"]))
         {'label': 38, 'unsqueeze': (995, 563), 'roi': None}
     """
-    plain = ("channels", "labels", "mask", "fill", "label", "unsqueeze", "absent")
+    plain = ("channels", "labels", "mask", "fill", "label", "unsqueeze", "shrink", "absent")
     settings = {name: getattr(options, name) for name in plain if getattr(options, name) is not None}
     if options.groups is not None:
         settings["groups"] = str(options.groups)

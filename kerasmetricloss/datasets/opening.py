@@ -44,7 +44,7 @@ def settings_of(name: str) -> tuple[str, ...]:
 
     Example:
         >>> settings_of("mo17")
-        ('roi', 'label', 'unsqueeze', 'absent')
+        ('roi', 'label', 'unsqueeze', 'shrink', 'absent')
     """
     return tuple(key for key in inspect.signature(_reader(name)).parameters if key not in _COMMON)
 
@@ -88,8 +88,8 @@ def open_dataset(
         truth_needed: False lists also scans (br18, is17, is18, wm17) without a truth, as of a test set; their truth is
             empty, and ignored at every voxel.
         **settings: Settings of one reader, see :func:`settings_of` and the reader's docstring: ``mask`` and ``fill``
-            of br18, is17, is18, wm17 and folder; ``roi``, ``label``, ``unsqueeze`` and ``absent`` of mo17; ``images``,
-            ``truth``, ``values`` and ``ignore`` of folder.
+            of br18, is17, is18, wm17 and folder; ``roi``, ``label``, ``unsqueeze``, ``shrink`` and ``absent`` of
+            mo17; ``images``, ``truth``, ``values`` and ``ignore`` of folder.
 
     Returns:
         The cases in natural order of their ids (2 before 10), at least one.

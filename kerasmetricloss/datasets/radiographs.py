@@ -2,7 +2,7 @@
 
 The steps, in this order: the picture and its mask (or the object's number in a chart of label numbers) are read; both
 are brought to the size that ``unsqueeze`` names, where the pictures were saved in another shape than they were taken
-in; the box is cut around the centre of the object.
+in, and to a resolution ``shrink`` times lower; the box is cut around the centre of the object.
 """
 
 import warnings
@@ -30,6 +30,7 @@ def open_radiographs(
     roi: tuple[int, int] | None = ROI,
     label: int | None = None,
     unsqueeze: tuple[int, int] | None = None,
+    shrink: int = 1,
     absent: str = "error",
     problems: list[DataError] | None = None,
 ) -> list[Case]:
@@ -45,6 +46,8 @@ def open_radiographs(
             given where their folder is named ``labels``, which is then read rather than one named ``masks``.
         unsqueeze: (width, height) that a picture and its mask are brought to before the box is cut, linearly, the
             mask then at one half; None leaves them. For pictures saved square, e.g. ``(995, 563)``.
+        shrink: How many times lower the resolution is made before the box is cut, in the same way. The paper cuts its
+            217x217 out of radiographs at half their resolution, 2; of pictures that were saved smaller, 1.
         absent: What becomes of a picture without the object, which has no centre to cut around: ``"error"`` when it is
             read, or ``"skip"``: every mask is decoded here, and a case without the object is left out.
         problems: Collects complaints about single cases, which are then left out; those skipped are among them.
@@ -57,14 +60,14 @@ def open_radiographs(
         DataError: A setting is out of range, no case has the object, or as in
             :func:`~kerasmetricloss.datasets.pictures.open_colonoscopy`.
     """
-    _check_settings(roi, unsqueeze, absent)
+    _check_settings(roi, unsqueeze, shrink, absent)
     cases = picture_cases(
         root,
         "mo17",
         channels=channels or ("grey",),
         labels=labels,
         only_label="molar",
-        reader=partial(_read, label=label, roi=roi, unsqueeze=unsqueeze),
+        reader=partial(_read, label=label, roi=roi, unsqueeze=unsqueeze, shrink=shrink),
         problems=problems,
         charts=label is not None,
     )
@@ -135,11 +138,15 @@ def unsqueezed(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([np.asarray(plane) for plane in resized], axis=-1)
 
 
-def _check_settings(roi: tuple[int, int] | None, unsqueeze: tuple[int, int] | None, absent: str) -> None:
+def _check_settings(
+    roi: tuple[int, int] | None, unsqueeze: tuple[int, int] | None, shrink: int, absent: str
+) -> None:
     for name, size in (("roi", roi), ("unsqueeze", unsqueeze)):
         if size is not None and (len(size) != 2 or min(size) < 1 or size[0] * size[1] > _MOST_PIXELS):
             mend = "expected (width, height), each at least 1, at most 2**28 pixels together"
             raise DataError(f"{name} is {size}", mend=mend)
+    if not isinstance(shrink, int) or shrink < 1:
+        raise DataError(f"shrink is {shrink!r}", mend="expected a whole number from 1 on, 2 for half the resolution")
     if absent not in ABSENT:
         raise DataError(f"absent is {absent!r}", mend=f"expected {' or '.join(ABSENT)}")
 
@@ -168,14 +175,23 @@ def _with_object(cases: list[Case], label: int | None, root: Path, problems: lis
     return kept
 
 
-def _read(case: Case, *, label: int | None, roi: tuple[int, int] | None, unsqueeze: tuple[int, int] | None) -> Volume:
+def _read(
+    case: Case,
+    *,
+    label: int | None,
+    roi: tuple[int, int] | None,
+    unsqueeze: tuple[int, int] | None,
+    shrink: int,
+) -> Volume:
     image_file, mask_file = case.files
     image = read_image(image_file, channels=case.channels)
     truth = read_mask(mask_file, label=label)
     check_mask_fits(truth, image, case)
-    if unsqueeze is not None:
-        image = unsqueezed(image, unsqueeze)
-        truth = unsqueezed(truth[..., None], unsqueeze)[..., 0] > 0.5
+    shape = unsqueeze or truth.shape[::-1]
+    size = max(1, shape[0] // shrink), max(1, shape[1] // shrink)
+    if size != truth.shape[::-1]:
+        image = unsqueezed(image, size)
+        truth = unsqueezed(truth[..., None], size)[..., 0] > 0.5
     mask = np.ones(truth.shape, dtype=bool)
     if roi is not None:
         if not truth.any():

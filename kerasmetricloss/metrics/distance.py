@@ -11,6 +11,8 @@ from kerasmetricloss.metrics._base import CaseMetric, CaseSettings, check_pool
 from kerasmetricloss.metrics.surface import (
     Definition,
     check_definition,
+    check_missing,
+    check_tolerance,
     hausdorff_distance,
     normalized_surface_distance,
 )
@@ -162,11 +164,9 @@ class HausdorffDistance(SurfaceMetric):
         super().__init__(spacing_mm=spacing_mm, **settings)
         check_definition(percentile, definition)
         self.percentile, self.definition = float(percentile), definition
-        expected = "a number of mm, or NaN to leave empty masks out"
-        self.empty = float(number("empty", empty, expected, lambda x: not (x < 0 or np.isinf(x))))
-        named = missed is None or (isinstance(missed, str) and missed == "diagonal")
-        expected = "a number of mm, 'diagonal' or None"
-        self.missed = missed if named else number("missed", missed, expected, lambda x: 0 <= x < np.inf)
+        check_missing(empty, missed)
+        self.empty = float(empty)
+        self.missed = missed if missed is None or isinstance(missed, str) else float(missed)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -224,10 +224,8 @@ class NormalizedSurfaceDistance(SurfaceMetric):
         **settings: Unpack[CaseSettings],
     ) -> None:
         super().__init__(spacing_mm=spacing_mm, **settings)
-        distance = number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: 0 <= x < np.inf)
-        expected = "a score, or NaN to leave empty masks out"
-        self.tolerance_mm = float(distance)
-        self.empty = float(number("empty", empty, expected, lambda x: not np.isinf(x)))
+        check_tolerance(tolerance_mm, empty)
+        self.tolerance_mm, self.empty = float(tolerance_mm), float(empty)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""

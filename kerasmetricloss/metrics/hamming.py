@@ -80,6 +80,11 @@ class Accuracy(HammingSimilarity):
                 "HammingSimilarity has a value a class."
             )
 
+    def _build(self, classes: int) -> None:
+        # Pooled counts stay apart until the end, since classes have weights; a case has its one value at once.
+        alone = self.layout.classes == "exclusive" and self.layout.pool == "image"
+        super()._build(1 if alone else classes)
+
     def _class_weights(self) -> tuple[float, ...] | None:
         return None if self.layout.classes == "exclusive" else super()._class_weights()
 

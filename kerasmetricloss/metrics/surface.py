@@ -118,6 +118,7 @@ def hausdorff_distance(
         nan
     """
     check_definition(percentile, definition)
+    check_missing(empty, missed)
     distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
     if distances is None:
         neither = not np.any(y_true) and not np.any(y_pred)
@@ -154,7 +155,7 @@ def normalized_surface_distance(
         A score from 0 to 1, or `empty`.
 
     Raises:
-        ValueError: If the shapes differ, a mask is not binary, or the tolerance is negative.
+        ValueError: If the shapes differ, a mask is not binary, or a setting is out of range.
 
     Source:
         Nikolov et al., "Clinically Applicable Segmentation of Head and Neck Anatomy for Radiotherapy", 2021.
@@ -165,7 +166,7 @@ def normalized_surface_distance(
         >>> round(normalized_surface_distance(truth, prediction, tolerance_mm=1.0), 3)
         0.667
     """
-    number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: x >= 0)
+    check_tolerance(tolerance_mm, empty)
     distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
     if distances is None:
         return float(empty) if not np.any(y_true) and not np.any(y_pred) else 0.0
@@ -176,6 +177,20 @@ def check_definition(percentile: float, definition: str) -> None:
     """Raise a ValueError unless the percentile is in (0, 100] and the definition is one of the named ones."""
     number("percentile", percentile, "a number above 0 and up to 100", lambda x: 0 < x <= 100)
     choose("definition", definition, ("larger", "pooled", "mean"))
+
+
+def check_missing(empty: float, missed: float | str | None) -> None:
+    """Raise a ValueError unless both values are distances, or what may stand for one."""
+    expected = "a number of mm, or NaN to leave empty masks out"
+    number("empty", empty, expected, lambda x: not (x < 0 or np.isinf(x)))
+    if missed is not None and not (isinstance(missed, str) and missed == "diagonal"):
+        number("missed", missed, "a number of mm, 'diagonal' or None", lambda x: 0 <= x < np.inf)
+
+
+def check_tolerance(tolerance_mm: float, empty: float) -> None:
+    """Raise a ValueError unless the tolerance is a distance and the other a score, or NaN."""
+    number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: 0 <= x < np.inf)
+    number("empty", empty, "a score, or NaN to leave empty masks out", lambda x: not np.isinf(x))
 
 
 def _missed_value(missed: float | str | None, shape: tuple[int, ...], spacing_mm: Sequence[float] | None) -> float:
@@ -229,7 +244,7 @@ def _surface(mask: np.ndarray) -> np.ndarray:
     The frame makes a neighbour along any axis a fixed step in the flat array, so the erosion is six shifts of
     contiguous memory. It moves all coordinates by one, which no distance notices.
     """
-    framed = np.pad(mask, 1)
+    framed = np.pad(np.ascontiguousarray(mask), 1)  # padding would keep the order of another array, and its strides
     flat, core = framed.ravel(), framed.ravel().copy()
     for step in (stride // framed.itemsize for stride in framed.strides):
         core[step:] &= flat[:-step]

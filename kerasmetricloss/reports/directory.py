@@ -186,7 +186,7 @@ def read_study(path: str | Path) -> StudyDirectory:
     """
     path = Path(path)
     settings = _read_settings(path / "study.json")
-    recipes, made = _described(settings)
+    recipes = dict(settings.get("recipes") or {})
     without_scores = bool(recipes) and not any(entry.get("losses") for entry in recipes.values())
     scores = ScoreTable.from_rows([]) if without_scores else ScoreTable.read(path / "scores.parquet")
     if not without_scores and not len(scores):
@@ -196,35 +196,14 @@ def read_study(path: str | Path) -> StudyDirectory:
     before = path / "pretraining.parquet"
     return StudyDirectory(
         path=path,
-        recipes=recipes if "recipes" in settings else {settings.get("recipe") or "report": _whole(settings, scores)},
-        made=made,
+        recipes=recipes or {"report": {"datasets": scores.datasets, "losses": scores.losses}},
+        made=dict(settings.get("datasets") or {}),
         scores=scores,
         pretraining=ScoreTable.read(before) if before.exists() else None,
         curves=_read_curves(path / "curves.parquet"),
         examples=_read_arrays(path / "examples.npz", _example, "example slices: k/image, k/truth, k/pred/LOSS"),
         rectangles=_read_arrays(path / "rectangles.npz", _rectangles, "rectangles: k/image, k/truth"),
     )
-
-
-def _described(settings: dict) -> tuple[dict[str, dict], dict[str, dict]]:
-    """The recipes of a directory and how each data set was made; a file of one recipe says both in one object."""
-    if "recipes" in settings:
-        return dict(settings["recipes"]), dict(settings.get("datasets") or {})
-    about = {name: value for name, value in settings.items() if name not in ("recipe", "title", "losses", "command")}
-    made = {name: {**about} for name in settings.get("datasets", [])}
-    for entry in made.values():
-        del entry["datasets"]
-    return {}, made
-
-
-def _whole(settings: dict, scores: ScoreTable) -> dict:
-    """A recipe that shows all scores there are, those of the settings first."""
-    order = {"datasets": scores.datasets, "losses": scores.losses}
-    return settings | {
-        name: [known for known in settings.get(name, []) if known in there]
-        + [other for other in there if other not in settings.get(name, [])]
-        for name, there in order.items()
-    }
 
 
 def _read_settings(path: Path) -> dict:

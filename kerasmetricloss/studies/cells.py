@@ -21,6 +21,7 @@ import filelock
 from kerasmetricloss.studies.errors import StudyError
 
 _ARCHIVES = (".keras", ".npz")
+_ASKED_S = 1.0  # whoever asks for the status holds the lock for a moment
 _PARTIAL, _RUNNING, _FAILED = ".partial-", ".running-", ".failed-"
 
 
@@ -106,13 +107,22 @@ class CellStore:
             for path in partial.iterdir():
                 _flush(path)
             partial.chmod(0o755)
-            partial.rename(self.path(cell))
+            self._put_in_place(partial, cell)
             self._note(_FAILED, cell).unlink(missing_ok=True)
             _flush(self.root)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         return self.path(cell)
+
+    def _put_in_place(self, partial: Path, cell: Cell) -> None:
+        try:
+            partial.rename(self.path(cell))
+        except OSError:
+            # Ray may start a cell anew whose process it lost sight of; then the first to finish stays.
+            if not self.has(cell):
+                raise
+            shutil.rmtree(partial, ignore_errors=True)
 
     def sweep(self) -> None:
         """Delete what runs that were killed left half written. Call it with the lock held."""
@@ -162,7 +172,7 @@ def lock(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     held, holder = filelock.FileLock(directory / ".lock"), directory / ".lock-holder"
     try:
-        held.acquire(timeout=0)
+        held.acquire(timeout=_ASKED_S)
     except filelock.Timeout:
         who = holder.read_text(encoding="utf-8").strip() if holder.is_file() else "unknown"
         raise StudyError(

@@ -211,7 +211,7 @@ def write_json(path: Path, value: Description) -> None:
 
 def _refuse_other_settings(out: Path, name: str, before: Description, new: Description) -> None:
     for key in FIXED:
-        old, now = _comparable(key, before, new)
+        old, now = before.get(key), new[key]
         if old != now and (key == "seeds" or (key == "folds" and _same_cut(old, now))):
             left = [loss for loss in before["losses"] if loss not in new["losses"]]
             if not left:
@@ -226,18 +226,6 @@ def _refuse_other_settings(out: Path, name: str, before: Description, new: Descr
                 f"{out} holds a study of {name} with other settings: {key} was {json.dumps(old)} and is now "
                 f"{json.dumps(now)}{hint}. Choose another --out, or delete it."
             )
-
-
-def _comparable(key: str, before: Description, new: Description) -> tuple[Any, Any]:
-    """A setting then and now; what older versions did not write down is taken for what it was by default."""
-    old, now = before.get(key), new[key]
-    if key == "reading" and old is None:
-        old = _reading_of(before.get("data", {}))
-    if key == "seeds" and old is None:
-        old = [before.get("seed")]
-    if key == "folds" and old is not None and "digest" not in old:
-        old = old | {"digest": now["digest"]}
-    return old, now
 
 
 def _same_cut(one: Description, other: Description) -> bool:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerasmetricloss.studies.engines import Job, make_deterministic, refuse_failures, run_cell
+from kerasmetricloss.studies.engines import TRIES, Job, make_deterministic, refuse_failures, run_cell, without_pretraining
 from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.progress import Clock, Observer
@@ -99,11 +99,11 @@ def _wait(ray: Any, pending: dict[Any, Job], observer: Observer, slots: int) -> 
                     problem, seconds = ray.get(reference)
                 except ray.exceptions.RayError as error:
                     problem, seconds = _reason(task, error, failed), 0.0
-                    if problem != _without_pretraining(task):
+                    if problem != without_pretraining(task):
                         worker.store.note_failure(task.cell, problem)
                 if problem is not None:
                     failed[task.cell.identity] = problem
-                    observer.cell_failed(task.cell, problem, 2)
+                    observer.cell_failed(task.cell, problem, TRIES)
                 if seconds:
                     clock.add(task.cell.phase, seconds)
                 left = clock.left([later.cell for later, _ in pending.values()])
@@ -125,15 +125,11 @@ def _reason(task: Task, error: Exception, failed: Mapping[str, str]) -> str:
     if isinstance(cause, StudyStopped):
         raise StudyStopped(str(cause)) from error
     if task.pretrained is not None and task.pretrained.identity in failed:
-        return _without_pretraining(task)
+        return without_pretraining(task)
     if isinstance(cause, StudyError):
         return str(cause)
     said = str(error).partition("\n")[0] if cause is None else f"{type(cause).__name__}: {cause}"
     return f"{task.cell.title}: {said}"
-
-
-def _without_pretraining(task: Task) -> str:
-    return f"{task.cell.title}: its pre-training failed."
 
 
 def _slots(ray: Any, cpus: float, gpus: float) -> int:
@@ -146,7 +142,7 @@ def _slots(ray: Any, cpus: float, gpus: float) -> int:
 def _cell(worker: Worker, task: Task, pretrained: tuple[str | None, float] | None) -> tuple[str | None, float]:
     """Run one cell in a process of Ray; returns what went wrong, and the seconds."""
     if pretrained is not None and pretrained[0] is not None:
-        return _without_pretraining(task), 0.0
+        return without_pretraining(task), 0.0
     _prepare_process()
     clock = Clock()
     clock.start()

@@ -31,13 +31,14 @@ def run_local(jobs: Sequence[Job], observer: Observer) -> None:
     clock, failed = Clock(), dict[str, str]()
     for position, (task, worker) in enumerate(waiting):
         if task.pretrained is not None and task.pretrained.identity in failed:
-            failed[task.cell.identity] = f"{task.cell.title}: its pre-training failed."
-            continue
-        clock.start()
-        problem = run_cell(task, worker, observer)
+            problem, seconds = without_pretraining(task), 0.0
+            observer.cell_failed(task.cell, problem, TRIES)
+        else:
+            clock.start()
+            problem = run_cell(task, worker, observer)
+            seconds = clock.stop(task.cell.phase)
         if problem is not None:
             failed[task.cell.identity] = problem
-        seconds = clock.stop(task.cell.phase)
         observer.cell_finished(task.cell, seconds, clock.left([later.cell for later, _ in waiting[position + 1 :]]))
     refuse_failures(list(failed.values()), len(waiting))
 
@@ -60,6 +61,11 @@ def run_cell(task: Task, worker: Worker, observer: Observer) -> str | None:
     return problem
 
 
+def without_pretraining(task: Task) -> str:
+    """What is said of a cell whose pre-training failed."""
+    return f"{task.cell.title}: its pre-training failed."
+
+
 def refuse_failures(failed: Sequence[str], cells: int) -> None:
     """Raise where cells failed.
 
@@ -70,13 +76,13 @@ def refuse_failures(failed: Sequence[str], cells: int) -> None:
         return
     listed = "\n".join(f"  {problem}" for problem in failed)
     raise StudyError(
-        f"{len(failed)} of {cells} trainings failed, each tried {TRIES} times; those that finished are kept.\n"
+        f"{len(failed)} of {cells} trainings failed; those that finished are kept.\n"
         f"{listed}\nMend the cause and run the same command again."
     )
 
 
 def make_deterministic() -> None:
-    """Have the backend give the same numbers in every run."""
+    """Have TensorFlow give the same numbers in every run; JAX and PyTorch do on the CPU without being told."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -30,6 +30,8 @@ from kerasmetricloss.studies.recipes import RECTANGLES, THEORY
 from kerasmetricloss.studies.request import Request, trained_name
 from kerasmetricloss.studies.work import FILES, Worker
 
+_LEFT_BEHIND_S = 60  # a file that a `report` beside this run is writing is younger
+
 Engine = Callable[[Sequence[tuple[plan.Task, Worker]], Observer], None]
 
 
@@ -55,7 +57,7 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
         devices.check_present(request.devices)
     if request.recipe.kind == THEORY:
         with lock(request.out):
-            _describe(request, {}, {})
+            directory.stand(request.out, _describe(request, {}, {}))
         return request.out
     if request.phantoms:
         _make_phantoms(request, observer)
@@ -65,17 +67,17 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
     with lock(request.out):
         store = CellStore(request.out, expected=FILES)
         store.sweep()
-        files.sweep(request.out)
+        files.sweep(request.out, older_s=_LEFT_BEHIND_S)
         data = prepare(checked, request.setup, cache=request.out / "prepared", observer=observer)
         sets, left_out = _sets(request, data)
         if request.recipe.kind == RECTANGLES:
             pictures = {data.dataset: directory.describe_pictures(request, data)}
-            description = _describe(request, pictures, left_out, done=False)
+            description = _describe(request, pictures, left_out)
             tables.write_rectangles(request.out, data.dataset, sets)
-            directory.finish(request.out, description)
+            directory.stand(request.out, description)
         else:
             described = {one.dataset: directory.describe_data(request, one, cut) for one in sets}
-            description = _describe(request, described, left_out, done=False)
+            description = _describe(request, described, left_out)
             _train(request, data.dataset, sets, description, cut, store, observer, engine)
     return request.out
 
@@ -185,13 +187,10 @@ def _finished(part: tables.Part, store: CellStore) -> tables.Part:
 
 
 def _describe(
-    request: Request, datasets: dict[str, directory.Description], left_out: dict[str, str], *, done: bool = True
+    request: Request, datasets: dict[str, directory.Description], left_out: dict[str, str]
 ) -> directory.Description:
     described = directory.describe_recipe(request, list(datasets), left_out)
-    description = directory.join(request.out, request.recipe.name, described, datasets)
-    if done:
-        directory.finish(request.out, description)
-    return description
+    return directory.join(request.out, request.recipe.name, described, datasets)
 
 
 def _sets(request: Request, data: StudyData) -> tuple[list[StudyData], dict[str, str]]:

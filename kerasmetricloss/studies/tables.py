@@ -135,9 +135,7 @@ def _facts(store: CellStore, tasks: Sequence[Task]) -> dict[str, Any]:
 def _result(store: CellStore, cell: Cell) -> dict[str, Any]:
     with _naming(store, cell):
         found = json.loads((store.path(cell) / RESULT).read_text(encoding="utf-8"))
-        # Cells of older versions of this package do not say all of what they were made with.
-        said = {key: found.get(key) for key in MADE_WITH}
-        return said | {key: found[key] for key in ("parameters", "seconds", "peak_memory_mb")}
+        return {key: found[key] for key in (*MADE_WITH, "parameters", "seconds", "peak_memory_mb")}
 
 
 def _scores(store: CellStore, cell: Cell, loss: str) -> ScoreTable:

@@ -105,6 +105,7 @@ class Worker:
             shift=tuple(map(float, shift)),
             scale=tuple(map(float, scale)),
             seen=tuple(sorted(self.data.images[self.data.cases[i].id] for i in fold.seen)),
+            reading=self.data.reading,
         )
 
     def _unwritable(self, cell: Cell, error: OSError) -> StudyStopped:

@@ -131,6 +131,19 @@ def test_a_mended_truth_and_another_mask_are_scored_anew(scans, model, tmp_path)
     assert (masked["made_from"] != mended["made_from"]).all()
 
 
+def test_images_are_read_as_those_of_the_training_unless_another_reading_is_typed(scans, model, tmp_path):
+    write_trained_on(model, replace(read_trained_on(model), reading={"mask": "FLAIR>1e9", "roi": [9, 9]}))
+
+    def voxels(out, *options):
+        main(["predict", "--model", str(model), "--out", str(tmp_path / out), *options])
+        return pd.read_csv(tmp_path / out / "scores.csv")["predicted_voxels"].tolist()
+
+    own = ("--root", str(scans))
+    any_folder = (*own, "--dataset", "folder", *(f"--images=*/*/*_{name}.nii.gz" for name in ("flair", "t1", "t1ce", "t2")))
+    assert voxels("own", *own) == voxels("folder", *any_folder) == [0, 0]
+    assert all(voxels("typed", *own, "--mask", "all"))
+
+
 def test_pictures_become_pictures(tmp_path):
     root = write_phantom("po18", tmp_path / "po18", cases=2, seed=0, size=(48, 40))
     names = ("red", "green", "blue")

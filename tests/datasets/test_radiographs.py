@@ -38,6 +38,19 @@ def test_the_box_is_cut_after_unsqueezing(square):
     assert volume.truth.sum() == pytest.approx(201, abs=8)
 
 
+def test_the_box_is_cut_at_the_lower_resolution(square):
+    settings = {"label": 38, "unsqueeze": (48, 24), "shrink": 2}
+    whole = open_dataset("mo17", square, roi=None, **settings)[0].read()
+    assert whole.space == (12, 24)
+    assert whole.truth.sum() == pytest.approx(201 / 4, abs=4)
+    assert whole.image[6, 12, 0] == 180
+    volume = open_dataset("mo17", square, roi=(11, 9), **settings)[0].read()
+    assert volume.space == (9, 11)
+    assert volume.truth.sum() == whole.truth.sum()
+    with pytest.raises(DataError, match=r"shrink is 0; expected a whole number from 1 on, 2 for half"):
+        open_dataset("mo17", square, shrink=0)
+
+
 def test_a_picture_that_grows_is_interpolated_and_one_that_shrinks_is_averaged():
     step = np.array([[0, 0, 1, 1]], float)[..., None]
     # Twice as wide: the border between 0 and 1 passes through 1/4 and 3/4.

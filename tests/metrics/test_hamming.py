@@ -52,6 +52,14 @@ def test_exclusive_accuracy_is_the_share_of_voxels_given_their_class():
     assert score(Accuracy(classes="exclusive"), LABELS, EXCLUSIVE) == pytest.approx(3 / 5)
 
 
+@pytest.mark.parametrize("pool", ["image", "batch"])
+def test_exclusive_accuracy_has_one_number_and_no_value_a_class(pool):
+    metric = Accuracy(classes="exclusive", pool=pool)
+    metric.update_state(LABELS, EXCLUSIVE)
+    assert metric.result_per_class().shape == (1,)
+    assert len(metric.left_out_per_class) == 1
+
+
 def test_exclusive_accuracy_counts_the_voxels_of_the_included_classes():
     metric = Accuracy(classes="exclusive", include=[1, 2])
     assert score(metric, LABELS, EXCLUSIVE) == pytest.approx(2 / 3)

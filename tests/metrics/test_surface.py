@@ -134,11 +134,20 @@ def test_the_surface_share_counts_voxels_of_both_masks_up_to_the_tolerance():
     assert normalized_surface_distance(truth, prediction, tolerance_mm=3) == 1
 
 
-def test_memory_order_and_number_type_do_not_matter():
-    truth, prediction = (np.random.default_rng(s).random((6, 5, 7)) > 0.8 for s in (0, 1))
-    expected = hausdorff_distance(truth, prediction)
-    assert hausdorff_distance(np.asfortranarray(truth), prediction[::-1][::-1].astype("uint8")) == expected
-    assert hausdorff_distance(truth.astype("float32"), prediction.astype("int64")) == expected
+@pytest.mark.parametrize("seed", range(3))
+def test_memory_order_and_number_type_do_not_matter(seed):
+    # Dense masks, so that a surface is not all of its mask; 5, 9 and 7 voxels tell the axes apart.
+    truth, prediction = (np.random.default_rng(2 * seed + s).random((5, 9, 7)) > 0.2 for s in (0, 1))
+    expected = [np.sort(each) for each in surface_distances(truth, prediction)]
+    assert 0 < len(expected[0]) < truth.sum()
+    for changed in (np.asfortranarray, lambda x: x[::-1].copy()[::-1], lambda x: x.astype("float32")):
+        for other in (np.asfortranarray, lambda x: x.astype("uint8")):
+            found = surface_distances(changed(truth), other(prediction))
+            for one, same in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(np.sort(one), same)
+    turned = surface_distances(truth.T, prediction.T, spacing_mm=(3, 1, 2))
+    for one, same in zip(turned, surface_distances(truth, prediction, spacing_mm=(2, 1, 3)), strict=True):
+        np.testing.assert_array_equal(np.sort(one), np.sort(same))
 
 
 def test_a_missing_scipy_is_named_with_the_mend(monkeypatch):
@@ -161,3 +170,9 @@ def test_bad_input_is_refused_with_its_reason():
         hausdorff_distance(mask, mask, definition="medpy")
     with pytest.raises(ValueError, match=r"tolerance_mm=-1.*expected a distance"):
         normalized_surface_distance(mask, mask, tolerance_mm=-1)
+    with pytest.raises(ValueError, match=r"empty=-5.*expected a number of mm, or NaN"):
+        hausdorff_distance(mask, mask, empty=-5)
+    with pytest.raises(ValueError, match=r"missed='corner', expected a number of mm, 'diagonal' or None"):
+        hausdorff_distance(mask + 1, mask + 1, missed="corner")
+    with pytest.raises(ValueError, match=r"empty=inf.*expected a score, or NaN"):
+        normalized_surface_distance(mask, mask, tolerance_mm=1, empty=math.inf)

@@ -249,18 +249,26 @@ def masked(_, *, volume, above):
     return replace(volume, mask=volume.image[..., 0] > above)
 
 
-def test_a_table_that_does_not_say_what_it_was_made_from_is_made_again(tmp_path):
-    case, out, calls = picture_case(tmp_path, "1"), tmp_path / "out", []
-    network = bright(Reach.same(2), calls)
-    table = predict_folder([case], network, flat(), out, model="m")
-    whole = table.read_text()
-    table.write_text("".join(line.rsplit(",", 1)[0] + "\n" for line in whole.splitlines()))
-    predict_folder([case], network, flat(), out, model="m")
-    assert len(calls) == 1  # only whether the case was seen is missing
-    table.write_text("".join(line.rsplit(",", 2)[0] + "\n" for line in whole.splitlines()))
-    predict_folder([case], network, flat(), out, model="m")
-    assert len(calls) == 2
-    assert table.read_text() == whole
+def test_a_table_of_other_columns_is_refused(tmp_path):
+    case = picture_case(tmp_path, "1")
+    network = bright(Reach.same(2), [])
+    table = predict_folder([case], network, flat(), tmp_path / "out", model="m")
+    table.write_text("".join(line.rsplit(",", 1)[0] + "\n" for line in table.read_text().splitlines()))
+    with pytest.raises(PredictionError, match=r"columns \['case', .*; expected case, .*seen\. Delete it"):
+        predict_folder([case], network, flat(), tmp_path / "out", model="m")
+
+
+def test_labels_in_another_order_than_the_outputs_are_refused_and_other_names_are_not(tmp_path):
+    case = picture_case(tmp_path, "1")
+    volume = case.read()
+    volume = replace(volume, truth=np.repeat(volume.truth, 2, axis=-1))
+    two = replace(case, labels=("TC", "WT"), reader=lambda _: volume)
+    network = replace(bright(Reach.same(2), []), outputs=2)
+    with pytest.raises(PredictionError, match=r"label TC stands where the model predicts WT: .* \(--labels WT,TC\)"):
+        predict_folder([two], network, flat(labels=("WT", "TC")), tmp_path / "out", model="m")
+    assert not (tmp_path / "out").exists()
+    one = bright(Reach.same(2), [])
+    predict_folder([case], one, flat(labels=("lesion",)), tmp_path / "out", model="m")
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def rows(losses=LOSSES, *, cases=45, metrics=("dice", "jaccard"), dataset="po18"
 
 
 def settings(**changes):
-    """A `study.json`."""
-    return {
+    """A `study.json` of one recipe."""
+    made = {
         "recipe": "table2",
         "title": "Losses on phantoms <b>&",
         "datasets": ["po18"],
@@ -66,6 +66,9 @@ def settings(**changes):
         "files": {f"fäll {case}": "0123abcd" for case in range(45)},
         "git": None,
     } | changes
+    recipe, datasets = made.pop("recipe"), made.pop("datasets")
+    shown = {"datasets": datasets} | {key: made.pop(key) for key in ("title", "losses", "command")}
+    return {"recipes": {recipe: shown}, "datasets": dict.fromkeys(datasets, made)}
 
 
 def write(path, table, study=None):
@@ -145,7 +148,7 @@ def several():
         "table3": (["po18"], list(WEIGHTS), None),
         "table1": (["po18"], ["sDice-L1", "sDice-L2"], None),
     }
-    made = settings()
+    made = settings()["datasets"]["po18"]
     about = {key: made[key] for key in ("network", "scale", "folds", "selection", "data", "files", "git")}
     return {
         "recipes": {

@@ -3,7 +3,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
+import filelock
 import pytest
 
 from kerasmetricloss.studies.cells import Cell, CellStore, digest, lock
@@ -45,6 +47,17 @@ def test_nothing_stays_of_a_cell_whose_writing_fails(tmp_path):
     assert list(store.root.iterdir()) == []
 
 
+def test_the_first_of_two_writers_of_a_cell_stays(tmp_path):
+    store, cell = CellStore(tmp_path), _cell(a=1)
+
+    def fill(folder):
+        store.write(cell, lambda other: (other / "x").write_text("first"))
+        (folder / "x").write_text("second")
+
+    assert (store.write(cell, fill) / "x").read_text() == "first"
+    assert [path.name for path in store.root.iterdir()] == [cell.directory_name]
+
+
 def test_what_a_killed_run_left_is_swept_and_finished_cells_are_kept(tmp_path):
     store, cell = CellStore(tmp_path), _cell(a=1)
     store.write(cell, lambda folder: None)
@@ -52,6 +65,14 @@ def test_what_a_killed_run_left_is_swept_and_finished_cells_are_kept(tmp_path):
     (store.root / ".partial-abc" / "x").write_text("half")
     store.sweep()
     assert [path.name for path in store.root.iterdir()] == [cell.directory_name]
+
+
+def test_a_run_waits_for_whoever_asks_for_the_status(tmp_path):
+    asking = filelock.FileLock(tmp_path / ".lock", thread_local=False)
+    asking.acquire()
+    threading.Timer(0.2, asking.release).start()
+    with lock(tmp_path):
+        assert not asking.is_locked
 
 
 def test_a_second_run_is_refused_while_the_first_lives_and_takes_over_when_it_was_killed(tmp_path):

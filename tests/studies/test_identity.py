@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from kerasmetricloss import studies
-from kerasmetricloss.studies import data, directory
+from kerasmetricloss.pipelines import inference
+from kerasmetricloss.studies import data
 from kerasmetricloss.studies.folds import Fold, cut_digest
 
 
@@ -67,6 +68,12 @@ def test_another_label_of_the_same_charts_is_refused_and_has_cells_of_its_own(ra
     assert not {cell["directory"] for cell in first["cells"]} & {cell["directory"] for cell in other["cells"]}
 
 
+def test_a_model_tells_how_its_images_were_read(radiograph_study):
+    path = studies.run(radiograph_study("out", label=38))
+    for model in path.glob("cells/*/model.keras"):
+        assert inference.read_trained_on(model).reading == {"roi": None, "label": 38}
+
+
 def test_another_mask_is_another_cell_and_another_description(pictures, tmp_path, request_for):
     def reading(**changes):
         patterns = {"images": ("Original/*.png",), "truth": ("Ground Truth/*.png",)}
@@ -82,16 +89,6 @@ def test_another_mask_is_another_cell_and_another_description(pictures, tmp_path
     assert "reading" not in plain  # so that what was trained without settings of the reader is found again
     assert masked == plain | {"reading": {"mask": "all", "values": {"object": [255]}}}
     assert str(pictures) not in json.dumps(masked)
-
-
-def test_other_labels_of_the_same_files_are_refused_in_directories_from_before_the_reading_was_kept(tmp_path):
-    old = dict.fromkeys(directory.FIXED) | {"losses": ["CE"], "data": {"channels": ["T1"], "labels": ["WT"]}}
-    old["folds"] = {"requested": 5, "used": 5, "by": "group"}
-    del old["reading"]
-    new = old | {"reading": {"channels": ["T1"], "labels": ["WT"]}, "folds": old["folds"] | {"digest": "0123456789ab"}}
-    directory._refuse_other_settings(tmp_path, "br18", old, new)
-    with pytest.raises(studies.StudyError, match="reading was"):
-        directory._refuse_other_settings(tmp_path, "br18", old, new | {"reading": {"channels": ["T1"], "labels": []}})
 
 
 def splits(path, *folds):

@@ -60,6 +60,19 @@ def test_the_figure_neither_changes_nor_hinders_what_is_trained_beside_it(fig5_f
     assert list((tmp_path / "figures").glob("fig5*.png"))
 
 
+def test_the_figure_leaves_the_note_of_a_training_that_was_interrupted(fig5_for, pictures, tmp_path, request_for):
+    class StopAtFirst(studies.Observer):
+        def cell_started(self, cell, epochs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_for(pictures, tmp_path), observer=StopAtFirst())
+    planned = studies.status(tmp_path).planned
+    studies.run(fig5_for(tmp_path))
+    studies.run(dataclasses.replace(request_for(pictures, tmp_path), recipe=studies.recipe("fig1")))
+    assert studies.status(tmp_path).planned == planned > 0
+
+
 def test_damaged_rectangles_are_named(fig5_for, tmp_path):
     studies.run(fig5_for(tmp_path))
     whole = (tmp_path / "rectangles.npz").read_bytes()

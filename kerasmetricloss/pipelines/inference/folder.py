@@ -59,7 +59,7 @@ def predict_folder(
 
     Raises:
         PredictionError: The folder holds predictions of something else, two cases would have one file, or the network
-            does not fit the labels.
+            does not fit the labels: another number, or the names of its training in another order.
         DataError: A case cannot be read or does not fit; those before it are kept.
     """
     out, tiling = Path(out), tiling or Tiling()
@@ -69,6 +69,7 @@ def predict_folder(
             f"the model has {network.outputs} outputs ({', '.join(trained_on.labels) or 'not named'}), but the data "
             f"have the labels {', '.join(labels)}: name one label an output, in their order (--labels A,B)."
         )
+    _refuse_another_order(trained_on.labels, labels)
     _refuse_one_file(cases)
     about = {key: value for key, value in asdict(trained_on).items() if key != "seen"}
     _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": asdict(tiling)})
@@ -135,11 +136,10 @@ def _read(path: Path) -> dict[str, list[dict]]:
     with path.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         columns = tuple(reader.fieldnames or ())
-        # A table from before a column was added is read on; without `made_from` its cases are predicted again.
-        if columns not in (COLUMNS, COLUMNS[:-1], COLUMNS[:-2]):
+        if columns != COLUMNS:
             raise PredictionError(f"{path} has columns {reader.fieldnames}; expected {', '.join(COLUMNS)}. Delete it.")
         for row in reader:
-            found.setdefault(row["case"], []).append({"made_from": "", "seen": "", **row})
+            found.setdefault(row["case"], []).append(row)
     return found
 
 
@@ -151,6 +151,16 @@ def _table(rows: dict[str, list[dict]], cases: Sequence[Case]) -> bytes:
     order = dict.fromkeys([*(case.id for case in cases), *rows])
     writer.writerows(row for case in order for row in rows.get(case, ()))
     return text.getvalue().encode()
+
+
+def _refuse_another_order(trained: Sequence[str], labels: Sequence[str]) -> None:
+    """Labels may have other names than in the training, but none may have the name of another output."""
+    for label, output in zip(labels, trained, strict=False):
+        if label != output and label in trained:
+            raise PredictionError(
+                f"the label {label} stands where the model predicts {output}: give the labels in the order of the "
+                f"model's outputs, {', '.join(trained)} (--labels {','.join(trained)})."
+            )
 
 
 def _refuse_one_file(cases: Sequence[Case]) -> None:

@@ -6,9 +6,10 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -37,6 +38,8 @@ class TrainedOn:
             test, whose scores say nothing of new images; empty where that is not known.
         boxed: Whether images were scored in the preparation's box, filled around smaller ones, and so are to be
             predicted in it.
+        reading: Settings of the reader that changed the arrays, such as `mask` of scans or `roi` of radiographs, for
+            `datasets.open_dataset`; those that are not there were its defaults.
 
     Raises:
         PredictionError: Shift or scale do not fit the channels.
@@ -50,6 +53,7 @@ class TrainedOn:
     scale: tuple[float, ...]
     seen: tuple[str, ...] = ()
     boxed: bool = True
+    reading: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         for name, kind in (("channels", str), ("labels", str), ("shift", float), ("scale", float), ("seen", str)):
