@@ -130,10 +130,18 @@ def test_every_extra_that_a_command_can_miss_is_known():
     parser = configparser.ConfigParser()
     parser.read(Path(__file__).parents[1] / "setup.cfg")
     extras = parser["options.extras_require"]
-    names = {"pillow": "PIL", "scikit-image": "skimage"}
+    names = {"pillow": "PIL"}
     for extra, modules in EXTRAS.items():
         brought = {line.partition(">=")[0] for line in extras[extra].split()}
         assert {names.get(module, module) for module in brought} == modules
+
+
+def test_every_package_of_an_extra_is_imported_somewhere():
+    package = Path(__file__).parents[1] / "kerasmetricloss"
+    source = "\n".join(path.read_text() for path in package.rglob("*.py"))
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", source, flags=re.MULTILINE))
+    # pandas writes Parquet with pyarrow.
+    assert set().union(*EXTRAS.values()) - imported <= {"pyarrow"}
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -16,18 +16,7 @@ from kerasmetricloss.cli import data, inspect, predict, prepare, progress, repor
 # What each extra of this package brings, by the names under which Python imports it.
 EXTRAS = {
     "tensorflow": {"tensorflow"},
-    "study": {
-        "filelock",
-        "matplotlib",
-        "nibabel",
-        "pandas",
-        "PIL",
-        "pyarrow",
-        "rich",
-        "scipy",
-        "skimage",
-        "statsmodels",
-    },
+    "study": {"filelock", "matplotlib", "nibabel", "pandas", "PIL", "pyarrow", "rich", "scipy", "statsmodels"},
     "ray": {"ray"},
 }
 STOPPED = 130

@@ -123,6 +123,7 @@ def _add_training_arguments(run: argparse.ArgumentParser) -> None:
     training.add_argument("--batch", type=int, help="images a step")
     training.add_argument("--pretrain-epochs", type=int, help="epochs of cross-entropy pre-training at most")
     training.add_argument("--epochs", type=int, help="epochs of each loss under study at most")
+    training.add_argument("--optimizer", choices=("adam", "sgd"), help="of both trainings; sgd without momentum")
     training.add_argument("--rate", type=float, help="first learning rate of the pre-training")
     training.add_argument("--post-rate", type=float, help="first learning rate of each loss under study")
     training.add_argument(

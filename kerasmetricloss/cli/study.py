@@ -160,6 +160,7 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         batch=options.batch,
         epochs=options.pretrain_epochs,
         post_epochs=options.epochs,
+        optimizer=options.optimizer,
         rate=options.rate,
         post_rate=options.post_rate,
         rate_patience=options.rate_patience,

@@ -1,8 +1,8 @@
-"""The paper's data sets as data: what goes in, on which grid, through which network, with which settings.
+"""The paper's data sets as data: what goes in, and on which grid. Networks and trainings are in `studies.setups`.
 
 Sources: Eelbode, Bertels et al., "Optimization for Medical Image Segmentation", IEEE TMI 2020 (arXiv 2010.13499),
-Sec. III, for sizes, grids and training; the authors' released models (github.com/JeroenBertels/optimizingdice) for
-channels and normalisation; the challenges' pages for layouts and numbers of cases.
+Sec. III, for sizes and grids; the authors' released models (github.com/JeroenBertels/optimizingdice) for channels and
+normalisation; the challenges' pages for layouts and numbers of cases.
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,6 @@ class DataSet:
         spacing_mm: Isotropic spacing that 3-D scans are resampled to, or None for pictures.
         output_size: Shape of what the network predicts, in the order of the array's axes: (x, y, z), or rows and
             columns of a picture.
-        network: ``"unet"``, ``"unet_half"`` (half the filters), ``"deeplab"`` or ``"deepmedic"``.
-        optimizer: Name of the optimiser.
-        batch: Images (patches for DeepMedic) in a batch.
-        rate: Learning rate of the training with cross-entropy.
-        post_rate: Learning rate of the training with the loss under study.
         foreground_ratio: Foreground over background as the paper gives it, or None where it does not.
         source: Where to ask for the data.
     """
@@ -51,11 +46,6 @@ class DataSet:
     mask: MaskRule | None
     spacing_mm: float | None
     output_size: tuple[int, ...]
-    network: str
-    optimizer: str
-    batch: int
-    rate: float
-    post_rate: float
     foreground_ratio: float | None
     source: str
 
@@ -73,11 +63,6 @@ BR18 = DataSet(
     mask=MaskRule(channel="FLAIR", above=0),
     spacing_mm=2.0,
     output_size=_BOX,
-    network="unet",
-    optimizer="adam",
-    batch=2,
-    rate=1e-3,
-    post_rate=1e-4,
     foreground_ratio=0.0671,
     source="https://www.med.upenn.edu/sbia/brats2018.html",
 )
@@ -93,11 +78,6 @@ IS17 = DataSet(
     mask=MaskRule(channel="ADC", above=0),
     spacing_mm=2.0,
     output_size=_BOX,
-    network="unet",
-    optimizer="adam",
-    batch=2,
-    rate=1e-3,
-    post_rate=1e-4,
     foreground_ratio=0.0264,
     source="http://www.isles-challenge.org/ISLES2017",
 )
@@ -113,11 +93,6 @@ IS18 = DataSet(
     mask=MaskRule(channel="CT", above=-23),
     spacing_mm=2.0,
     output_size=_BOX,
-    network="unet_half",
-    optimizer="adam",
-    batch=4,
-    rate=1e-3,
-    post_rate=1e-4,
     foreground_ratio=0.0348,
     source="http://www.isles-challenge.org/ISLES2018",
 )
@@ -125,7 +100,7 @@ IS18 = DataSet(
 MO17 = DataSet(
     name="mo17",
     title="third molars",
-    task="lower-left third molar on panoramic radiographs, ROI at half resolution",
+    task="lower-left third molar on panoramic radiographs, a box around it at half resolution",
     cases=400,
     channels=("grey",),
     shift=None,
@@ -133,11 +108,6 @@ MO17 = DataSet(
     mask=None,
     spacing_mm=None,
     output_size=(217, 217),
-    network="unet",
-    optimizer="adam",
-    batch=4,
-    rate=1e-3,
-    post_rate=1e-3,
     foreground_ratio=0.0705,
     source="in house",
 )
@@ -154,11 +124,6 @@ PO18 = DataSet(
     mask=None,
     spacing_mm=None,
     output_size=(288, 384),
-    network="deeplab",
-    optimizer="adam",
-    batch=16,
-    rate=1e-4,
-    post_rate=1e-4,
     foreground_ratio=0.0424,
     source="in house; public stand-ins are CVC-ClinicDB and Kvasir-SEG",
 )
@@ -174,11 +139,6 @@ WM17 = DataSet(
     mask=MaskRule(channel="T1", above=25),
     spacing_mm=2.0,
     output_size=_BOX,
-    network="unet",
-    optimizer="adam",
-    batch=2,
-    rate=1e-3,
-    post_rate=1e-4,
     foreground_ratio=0.00518,
     source="https://wmh.isi.uu.nl",
 )

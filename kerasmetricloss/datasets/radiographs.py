@@ -138,9 +138,7 @@ def unsqueezed(planes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([np.asarray(plane) for plane in resized], axis=-1)
 
 
-def _check_settings(
-    roi: tuple[int, int] | None, unsqueeze: tuple[int, int] | None, shrink: int, absent: str
-) -> None:
+def _check_settings(roi: tuple[int, int] | None, unsqueeze: tuple[int, int] | None, shrink: int, absent: str) -> None:
     for name, size in (("roi", roi), ("unsqueeze", unsqueeze)):
         if size is not None and (len(size) != 2 or min(size) < 1 or size[0] * size[1] > _MOST_PIXELS):
             mend = "expected (width, height), each at least 1, at most 2**28 pixels together"

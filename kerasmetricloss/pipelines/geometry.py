@@ -60,31 +60,6 @@ def resample(array: np.ndarray, spacing_mm: Sequence[float], new_spacing_mm: flo
     return _along_axes(array, matrices)
 
 
-def resampled_affine(
-    affine: np.ndarray, size: Sequence[int], spacing_mm: Sequence[float], new_spacing_mm: float
-) -> np.ndarray:
-    """Return the affine (voxel index -> mm) of the grid that `resample` gives.
-
-    Args:
-        affine: (4, 4), of the old grid.
-        size: Voxels an axis of the old grid.
-        spacing_mm: Size of an old voxel.
-        new_spacing_mm: Size of a new voxel.
-
-    Returns:
-        (4, 4), float64.
-
-    Example:
-        >>> resampled_affine(np.eye(4), (4, 4, 4), (1.0, 1.0, 1.0), 2.0)[:, 3].tolist()
-        [0.5, 0.5, 0.5, 1.0]
-    """
-    old_n, new_n = np.array(size), np.array(resampled_size(size, spacing_mm, new_spacing_mm))
-    step = new_spacing_mm / np.array(spacing_mm)
-    new_to_old = np.diag([*step, 1.0])
-    new_to_old[:-1, -1] = (old_n - 1) / 2 - (new_n - 1) / 2 * step
-    return affine @ new_to_old
-
-
 def resize_picture(picture: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """Resize a picture: linear where it grows; where it shrinks the tent widens by the factor, against aliasing.
 

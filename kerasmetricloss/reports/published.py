@@ -11,9 +11,9 @@ printed.
 from functools import cache
 
 from kerasmetricloss.reports.layouts import layout_of
-from kerasmetricloss.reports.style import NETWORKS
 
 ALIASES = {"sDice": "sDice-L1", "sDice-L1": "sDice"}
+ITS_NETWORK = {"po18": "deeplab"}  # all other data sets without a network in their name had a U-Net
 SEARCH_ORDER = ("II", "III", "I", "IV", "V", "VI", "VII", "B.1")
 
 
@@ -45,7 +45,7 @@ def published_mean(
 
     Args:
         measure: name of the metric.
-        dataset: name of the data set, in any case.
+        dataset: name of the data set, in any case; with a network, as in "po18-unet", None unless it is the paper's.
         loss: the paper's name of the loss; "sDice" and "sDice-L1" are the same.
         label: region of the multi-class experiment (All, WT, TC, ET), else None.
         recipe: name of the recipe whose table is looked at first.
@@ -55,14 +55,13 @@ def published_mean(
         ((0.635, 'II'), (0.498, 'VI'))
         >>> published_mean("dice", "br18-multi", "sDice", label="WT"), published_mean("dice", "po18-0.05", "CE")
         ((0.849, 'VI'), (0.627, 'V'))
-        >>> published_mean("dice", "po18-unet", "CE")
-        (0.635, 'II')
+        >>> published_mean("dice", "po18-deeplab", "CE"), published_mean("dice", "po18-unet", "CE")
+        ((0.635, 'II'), None)
     """
     tables = published_tables()
     base, _, variant = dataset.removesuffix("-multi").partition("-")
-    name = (base if variant in NETWORKS else dataset.removesuffix("-multi")).upper() + (
-        f"-multi-{label}" if label else ""
-    )
+    own = variant == ITS_NETWORK.get(base.casefold(), "unet")
+    name = (base if own else dataset.removesuffix("-multi")).upper() + (f"-multi-{label}" if label else "")
     first = layout_of(recipe or "").paper
     for table in [*([first] if first else []), *SEARCH_ORDER]:
         for known in (loss, ALIASES.get(loss)):

@@ -30,8 +30,15 @@ def lead(findings: Findings) -> str:
     losses = study.losses
     named = f": {', '.join(map(loss_title, losses))}" if len(losses) <= 2 * MOST_NAMED else ""
     what = count(len(losses), "loss", "losses") + (" compared on the same cases" if len(losses) > 1 else "")
-    how = "Every case is scored by the one network that never saw it in training."
+    seeds = trainings(study)
+    network = "one network" if seeds == {1} else "networks"
+    how = f"Every case is scored by the {network} that never saw it in training."
     return f"{what}{named}. Data: {', '.join(parts)}. {how}"
+
+
+def trainings(study: Chapter) -> set[int]:
+    """With how many seeds the networks of a data set and loss were trained."""
+    return set(study.scores.frame.groupby(["dataset", "loss"], observed=True)["seed"].nunique()) or {1}
 
 
 def ranking(findings: Findings) -> list[str]:
@@ -252,11 +259,12 @@ def _about_selection(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
 
 
 def _about_tests(findings: Findings) -> Iterator[str]:
-    seeds = findings.study.scores.frame["seed"].nunique()
+    seeds = sorted(trainings(findings.study))
+    often = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
     yield (
-        f"Each network was trained {seeds} times with other seeds, and a case's score is the mean of them. Curves and "
+        f"Each network was trained {often} times with other seeds, and a case's score is the mean of them. Curves and "
         "examples are those of the first seed."
-        if seeds > 1
+        if seeds[-1] > 1
         else "Each network was trained once. The p-values speak of other cases, not of other trainings."
     )
     if findings.settings["correction"]:

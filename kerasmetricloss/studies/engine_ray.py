@@ -10,7 +10,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerasmetricloss.studies.engines import TRIES, Job, make_deterministic, refuse_failures, run_cell, without_pretraining
+from kerasmetricloss.studies.engines import (
+    TRIES,
+    Job,
+    make_deterministic,
+    refuse_failures,
+    run_cell,
+    without_pretraining,
+)
 from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.plan import Task
 from kerasmetricloss.studies.progress import Clock, Observer

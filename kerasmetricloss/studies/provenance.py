@@ -20,7 +20,6 @@ PACKAGES = (
     "scipy",
     "pandas",
     "nibabel",
-    "scikit-image",
 )
 
 

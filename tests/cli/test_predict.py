@@ -139,7 +139,8 @@ def test_images_are_read_as_those_of_the_training_unless_another_reading_is_type
         return pd.read_csv(tmp_path / out / "scores.csv")["predicted_voxels"].tolist()
 
     own = ("--root", str(scans))
-    any_folder = (*own, "--dataset", "folder", *(f"--images=*/*/*_{name}.nii.gz" for name in ("flair", "t1", "t1ce", "t2")))
+    images = [f"--images=*/*/*_{name}.nii.gz" for name in ("flair", "t1", "t1ce", "t2")]
+    any_folder = (*own, "--dataset", "folder", *images)
     assert voxels("own", *own) == voxels("folder", *any_folder) == [0, 0]
     assert all(voxels("typed", *own, "--mask", "all"))
 

@@ -19,10 +19,5 @@ def test_an_entry_has_a_constant_for_every_channel_and_a_mask_over_one_of_them(e
     assert (entry.spacing_mm is None) == (len(entry.output_size) == 2)
 
 
-def test_settings_are_those_of_the_paper():
-    # Sec. III-B: Adam 1e-3 from random weights, 1e-4 from ImageNet; post-training at 1e-4 but for MO17.
-    assert {name: entry.rate for name, entry in CATALOG.items() if entry.rate != 1e-3} == {"po18": 1e-4}
-    assert {name: entry.post_rate for name, entry in CATALOG.items() if entry.post_rate != 1e-4} == {"mo17": 1e-3}
-    batches = {"br18": 2, "is17": 2, "is18": 4, "mo17": 4, "po18": 16, "wm17": 2}
-    assert {name: entry.batch for name, entry in CATALOG.items()} == batches
+def test_the_cases_are_as_many_as_in_the_paper():
     assert sum(entry.cases for entry in CATALOG.values()) == 285 + 43 + 94 + 400 + 1166 + 60

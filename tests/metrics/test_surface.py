@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, directed_hausdorff
+from skimage.segmentation import find_boundaries
 
 from kerasmetricloss.metrics.surface import hausdorff_distance, normalized_surface_distance, surface_distances
 
@@ -132,6 +133,13 @@ def test_the_surface_share_counts_voxels_of_both_masks_up_to_the_tolerance():
     assert normalized_surface_distance(truth, prediction, tolerance_mm=0) == pytest.approx(2 / 4)
     assert normalized_surface_distance(truth, prediction, tolerance_mm=1) == pytest.approx(3 / 4)
     assert normalized_surface_distance(truth, prediction, tolerance_mm=3) == 1
+
+
+@pytest.mark.parametrize("shape", [(9, 14), (7, 9, 6)])
+def test_the_surface_is_the_inner_boundary_of_scikit_image(shape):
+    truth = np.pad(np.random.default_rng(1).random(shape) > 0.3, 1)  # it takes no border of the image for one
+    found = surface_distances(truth, np.roll(truth, 1, axis=0))
+    assert len(found.from_truth) == find_boundaries(truth, connectivity=1, mode="inner").sum()
 
 
 @pytest.mark.parametrize("seed", range(3))

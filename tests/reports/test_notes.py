@@ -6,7 +6,7 @@ import pytest
 
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.findings import find
-from kerasmetricloss.reports.page import terminal_table
+from kerasmetricloss.reports.page import build_report, terminal_table
 from kerasmetricloss.reports.words import method, notes, ranking, rates_table
 
 from .conftest import chapter, rows, settings, write
@@ -85,6 +85,27 @@ def test_nothing_is_significant_where_even_one_sign_for_all_would_not_be(tmp_pat
     assert ("In Jaccard index" in answer.text) != told
     ((_, comparison), *_) = found.headline
     assert ("nothing here is significant" in " ".join(comparison.notes)) == told
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told", "network"),
+    [
+        (((0,), (1,)), "Each network was trained once.", "the one network"),
+        (((0, 1), (0, 1)), "Each network was trained 2 times with other seeds", "the networks"),
+        (((0,), (0, 1, 2)), "Each network was trained 1 to 3 times with other seeds", "the networks"),
+    ],
+)
+def test_trainings_are_counted_a_data_set(tmp_path, seeds, told, network):
+    table = [
+        row | {"seed": seed}
+        for dataset, those in zip(("po18", "mo17"), seeds, strict=True)
+        for row in rows(["CE", "sDice"], cases=12, dataset=dataset)
+        for seed in those
+    ]
+    build_report(write(tmp_path, table), resamples=100)
+    text = " ".join((tmp_path / "report.md").read_text().split())
+    assert told in text
+    assert f"scored by {network} that never saw it" in text
 
 
 def test_few_groups_are_told_beside_many_cases(tmp_path):
