@@ -94,6 +94,7 @@ def open_isles18(
         mask: As in :func:`open_isles17`; by default CT > -23.
         fill: As in :func:`open_isles17`.
         problems: As in :func:`open_isles17`.
+        truth_needed: As in :func:`open_isles17`.
 
     Returns:
         One case a folder, in natural order: case_2 before case_10.

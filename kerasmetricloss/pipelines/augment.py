@@ -149,6 +149,3 @@ def _float_arrays(inputs: dict) -> dict:
 def _per_channel(values, image):
     """Bring (channels,) or (batch, channels) to the rank of the image."""
     return ops.reshape(values, (-1, *(1,) * (len(image.shape) - 2), image.shape[-1]))
-
-
-# How many numbers a standard deviation may have, where it is not one number alone.

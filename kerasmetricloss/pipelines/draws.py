@@ -140,6 +140,7 @@ def draw_batch(
     return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
 
 
+# How many numbers a standard deviation may have, where it is not one number alone.
 _NUMBERS = {"rotation_std": (1, 3), "translation_std": (2, 3)}
 
 

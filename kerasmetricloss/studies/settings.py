@@ -8,6 +8,8 @@ from typing import Any
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.errors import StudyError
 
+OPTIMIZERS = ("adam", "sgd")
+
 
 @dataclass(frozen=True)
 class Training:
@@ -122,6 +124,8 @@ class Setup:
         """The same setup with some training settings changed; None leaves a setting as it is."""
         changes = {name: value for name, value in changes.items() if value is not None}
         training = replace(self.training, **changes)
+        if training.optimizer not in OPTIMIZERS:
+            raise StudyError(f"optimizer is {training.optimizer!r}; it is {' or '.join(OPTIMIZERS)}.")
         for name in ("batch", "epochs", "post_epochs", "rate_patience", "stop_patience"):
             if getattr(training, name) < 1:
                 raise StudyError(f"{name.replace('_', ' ')} is {getattr(training, name)}; it must be 1 or more.")

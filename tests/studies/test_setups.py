@@ -156,3 +156,10 @@ def test_networks_are_chosen_by_name():
 def test_a_network_that_cannot_be_is_refused_with_those_that_can(name, dimension, message):
     with pytest.raises(StudyError, match=message):
         studies.named_network(name, dimension)
+
+
+def test_an_optimizer_that_there_is_not_is_refused():
+    small = studies.setup("wm17dm", "small")
+    assert small.with_training(optimizer="adam").training.phase("pre")["optimizer"] == "adam"
+    with pytest.raises(studies.StudyError, match="optimizer is 'adamw'; it is adam or sgd"):
+        small.with_training(optimizer="adamw")
