@@ -15,6 +15,9 @@ import numpy as np
 
 from kerasmetricloss.similarities.checks import choose, number
 
+# A tolerance of three voxels of 0.1 mm is 0.3, their distance 0.30000000000000004; spacings in files are float32.
+_ROUNDING = 1e-6
+
 Definition = Literal["larger", "pooled", "mean"]
 
 
@@ -139,8 +142,8 @@ def normalized_surface_distance(
 ) -> float:
     """The share of both surfaces that lies within a tolerance of the other one, also called surface Dice.
 
-    (truth's surface voxels within the tolerance + prediction's) / (all surface voxels of both). Voxels are
-    counted, as MONAI does; weighing them by the area of surface that each stands for gives other numbers.
+    (truth's surface voxels within the tolerance + prediction's) / (all surface voxels of both). A distance is within
+    it up to a millionth of it more, since both are rounded numbers. Voxels are counted, as MONAI does; weighing them by the area of surface that each stands for gives other numbers.
 
     Where masks are empty: two empty masks score `empty`; one alone scores 0.
 
@@ -170,7 +173,7 @@ def normalized_surface_distance(
     distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
     if distances is None:
         return float(empty) if not np.any(y_true) and not np.any(y_pred) else 0.0
-    return float(np.mean(np.concatenate(distances) <= tolerance_mm))
+    return float(np.mean(np.concatenate(distances) <= tolerance_mm * (1 + _ROUNDING)))
 
 
 def check_definition(percentile: float, definition: str) -> None:

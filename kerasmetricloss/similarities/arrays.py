@@ -12,7 +12,7 @@ from kerasmetricloss.similarities.values import check_truth, check_weight
 
 
 class Batch(NamedTuple):
-    """What losses and metrics compute on. Channels stay where they are: nothing is transposed.
+    """What losses and metrics compute on. Channels stay where they are.
 
     Args:
         truth: float, shape (batch, *space, classes) or (batch, classes, *space), values in [0, 1].
@@ -223,6 +223,9 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
         if layout.classes == "exclusive" and dense:
             known = ops.min(known, axis=axis, keepdims=True)
     truth = ops.cast(y_true, y_pred.dtype)
+    if known is not None and not label_map:
+        # Its number is no mask: a power of -1 is not a number, and times a weight of 0 neither.
+        truth = ops.where(known > 0, truth, ops.zeros_like(truth))
     if not label_map and not either:
         return truth, known
     labels = _along(ops.cast(ops.arange(expected[axis]), y_true.dtype), axis, len(expected))
@@ -248,8 +251,9 @@ def _known_rank(array: Any, name: str) -> tuple:
         return tuple(array.shape)
     except ValueError as error:  # TensorFlow: a shape of unknown rank
         raise ValueError(
-            f"{name} has a shape of unknown rank: the same compiled step was given some of different ranks, such as "
-            "(batch, *space) and (batch, *space, 1). Give all of them one rank, or tell it with tf.ensure_shape."
+            f"{name} has a shape of unknown rank: it comes from tf.numpy_function or the like, or the same compiled "
+            "step was given some of different ranks, such as (batch, *space) and (batch, *space, 1). Give all of them "
+            "one rank, or tell it with tf.ensure_shape."
         ) from error
 
 
@@ -272,8 +276,8 @@ def _mask_weight(mask: Any, y_pred: Any, axis: int) -> Any:
 
 
 def _wide(labels: Any) -> Any:
-    """Return booleans and small integers as int32, which holds every label: 255 is True, and -1 is no uint8."""
-    small = ("bool", "uint8", "int8", "uint16", "int16")
+    """Return booleans, small and unsigned integers as int32, which holds every label: 255 is True, -1 no uint8."""
+    small = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "uint64")
     return ops.cast(labels, "int32") if keras.backend.standardize_dtype(labels.dtype) in small else labels
 
 

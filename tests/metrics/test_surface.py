@@ -142,6 +142,18 @@ def test_the_surface_is_the_inner_boundary_of_scikit_image(shape):
     assert len(found.from_truth) == find_boundaries(truth, connectivity=1, mode="inner").sum()
 
 
+@pytest.mark.parametrize("voxels", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_tolerance_of_whole_voxels_includes_them(voxels, dtype):
+    truth, prediction = line(0, 1), line(voxels, voxels + 1)
+    for spacing in (0.1, 0.7, 1.1, 1.2, 3.3, 1.0):
+        spacing_mm = (1.0, float(dtype(spacing)))
+        settings = {"tolerance_mm": round(voxels * spacing, 9), "spacing_mm": spacing_mm}
+        assert normalized_surface_distance(truth, prediction, **settings) == 1, spacing
+        less = settings | {"tolerance_mm": 0.99 * settings["tolerance_mm"]}
+        assert normalized_surface_distance(truth, prediction, **less) < 1
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_memory_order_and_number_type_do_not_matter(seed):
     # Dense masks, so that a surface is not all of its mask; 5, 9 and 7 voxels tell the axes apart.

@@ -56,6 +56,41 @@ def test_sixteen_bit_inputs_do_not_overflow_at_a_whole_brain(dtype):
     assert [float(x[0, 0]) for x in found] == [1516672.0] * 3
 
 
+@pytest.mark.parametrize("form", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("pool", ["image", "batch"])
+@pytest.mark.parametrize("space", [(100, 100, 100), (1000, 1000), (1_000_000,)], ids=len)
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_million_small_probabilities_a_class_lose_no_digits(space, classes, pool, form):
+    # Added one after the other in float32, .001 no longer counts in full beside a sum of hundreds.
+    y_pred = np.full((2, *space, classes), 1e-3, "float32")
+    y_pred *= np.arange(1, classes + 1, dtype="float32")
+    y_true = np.zeros_like(y_pred)
+    if form == "channels_first":
+        y_pred, y_true = np.moveaxis(y_pred, -1, 1), np.moveaxis(y_true, -1, 1)
+    layout = Layout(pool=pool, data_format=form)
+    images = 2 if pool == "batch" else 1
+    want = np.broadcast_to(1e3 * images * np.arange(1, classes + 1), (3 - images, classes))
+    found = count(read(y_true, y_pred, layout=layout), pool=pool).predicted
+    np.testing.assert_allclose(numpy(found), want, rtol=5e-6)
+
+
+@pytest.mark.parametrize(("norm", "intersection"), [(1.5, "product"), (20, "semimetric")])
+def test_what_is_to_be_ignored_has_no_power(norm, intersection):
+    overlap = Overlap(norm=norm, intersection=intersection)
+    y_pred = np.array([[[0.8], [0.3], [0.6]]], "float32")
+    known = count(read(np.array([[[1.0], [0.0]]]), y_pred[:, :2], layout=Layout()), overlap)
+    for label in (-1, 255):
+        y_true = np.array([[[1.0], [0.0], [label]]], "float32")
+        found = count(read(y_true, y_pred, layout=Layout(ignore_label=label)), overlap)
+        np.testing.assert_allclose([numpy(x) for x in found], [numpy(x) for x in known], rtol=1e-6)
+
+
+def test_a_truth_that_interpolation_left_a_hair_below_zero_counts_as_zero():
+    y_true = np.array([[[1.0], [-1e-4]]], "float32")
+    found = count(read(y_true, np.array([[[0.8], [0.3]]]), layout=Layout()), Overlap(norm=1.5))
+    assert float(found.true[0, 0]) == 1
+
+
 def test_semimetric_scores_one_for_fractional_truths_where_the_product_does_not():
     fractional = np.full((1, 4, 1), 0.5, dtype="float32")
     batch = read(fractional, fractional, layout=Layout())
