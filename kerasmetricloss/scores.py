@@ -159,7 +159,8 @@ class ScoreTable:
             the seeds or labels.
 
         Raises:
-            ScoreTableError: no such rows, an ambiguous label or model, or a case that was left out in two folds.
+            ScoreTableError: no such rows, an ambiguous label or model, a case that was left out in two folds, or
+                losses that do not have the same seeds.
         """
         table = self.select(dataset=dataset, metric=metric)
         if not len(table):
@@ -175,9 +176,11 @@ class ScoreTable:
                 f"case {case!r} of {dataset!r} was left out in {folds.max()} folds (loss {loss!r}, seed {seed}); "
                 "expected one fold a case and seed. Give the repetitions different seeds, or the cases different ids."
             )
-        # One undefined seed or label leaves the case undefined, to be counted; the usual mean would skip it.
+        _refuse_other_seeds(frame, dataset)
+        # One undefined or missing seed or label leaves the case undefined, to be counted; the usual mean would skip it.
         grouped = frame.groupby(["case", "loss"], sort=False)["value"]
-        wide = grouped.mean().where(grouped.count() == grouped.size()).unstack("loss")
+        scores_each = frame["seed"].nunique() * frame["label"].nunique()
+        wide = grouped.mean().where(grouped.count() == scores_each).unstack("loss")
         return wide.loc[sorted(wide.index, key=natural_key), order_losses(wide.columns)].astype(float)
 
     def groups(self, dataset: str) -> pd.Series:
@@ -194,6 +197,18 @@ class ScoreTable:
                 f"case {twice.iloc[0]!r} of {dataset!r} stands in the groups {found}; expected one. Name cases apart."
             )
         return pairs.set_index("case")["group"]
+
+
+def _refuse_other_seeds(frame: pd.DataFrame, dataset: str) -> None:
+    seeds = {loss: sorted(rows.unique()) for loss, rows in frame.groupby("loss", sort=False)["seed"]}
+    first, *others = order_losses(seeds)
+    for loss in others:
+        if seeds[loss] != seeds[first]:
+            told = ", ".join(f"{name} the seeds {', '.join(map(str, seeds[name]))}" for name in (first, loss))
+            raise ScoreTableError(
+                f"on {dataset!r} {told}: means over other seeds cannot be compared. Score every loss with the same "
+                "seeds, or select those that all have."
+            )
 
 
 def natural_key(name: str) -> tuple:

@@ -93,12 +93,31 @@ def test_values_average_seeds_and_sort_cases_naturally():
     found = table(
         {"case": "case 10", "seed": 0, "value": 0.2},
         {"case": "case 10", "seed": 1, "value": 0.6},
-        {"case": "case 2", "value": 1.0},
-        {"case": "case 2", "value": 0.0, "loss": "sDice"},
+        *({"case": "case 2", "value": 1.0, "seed": seed} for seed in (0, 1)),
+        *({"case": "case 2", "value": 0.0, "loss": "sDice", "seed": seed} for seed in (0, 1)),
     ).values(dataset="po18", metric="dice")
     assert list(found.index) == ["case 2", "case 10"]
     assert found.loc["case 10", "CE"] == pytest.approx(0.4)  # (0.2 + 0.6) / 2
     assert math.isnan(found.loc["case 10", "sDice"])  # never scored
+
+
+def test_a_missing_seed_or_label_leaves_the_case_undefined():
+    each = [{"case": case, "seed": seed, "label": label} for case in "12" for seed in (0, 1) for label in "ab"]
+    whole = table(*each).values(dataset="po18", metric="dice", label="All")
+    assert whole["CE"].tolist() == [0.5, 0.5]
+    for row in range(4):  # the case 1 lacks one
+        found = table(*(one for place, one in enumerate(each) if place != row)).values(
+            dataset="po18", metric="dice", label="All"
+        )
+        assert np.isnan(found["CE"]["1"])
+        assert found["CE"]["2"] == 0.5
+
+
+def test_losses_of_other_seeds_are_not_one_comparison():
+    mixed = table({"loss": "CE"}, {"loss": "sDice"}, {"loss": "sDice", "seed": 1})
+    with pytest.raises(ScoreTableError, match="on 'po18' CE the seeds 0, sDice the seeds 0, 1: means over other seeds"):
+        mixed.values(dataset="po18", metric="dice")
+    assert list(mixed.select(seed=0).values(dataset="po18", metric="dice")) == ["CE", "sDice"]
 
 
 def test_one_undefined_seed_leaves_the_case_undefined():

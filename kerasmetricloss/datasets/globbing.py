@@ -25,7 +25,7 @@ from kerasmetricloss.datasets.patterns import name_of
 from kerasmetricloss.datasets.picture_files import COLOURS, check_same_turn, read_image, read_mask, read_numbers
 from kerasmetricloss.datasets.picture_files import SUFFIXES as PICTURE_SUFFIXES
 from kerasmetricloss.datasets.pictures import check_mask_fits
-from kerasmetricloss.datasets.scan_volumes import number_text
+from kerasmetricloss.datasets.scan_volumes import label_numbers, number_text
 
 OBJECT = "object"
 IGNORE = "ignore"
@@ -196,17 +196,19 @@ def _inside(image: np.ndarray, channels: Sequence[str], mask: MaskRule | None) -
 
 def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None, fill: float | None) -> Volume:
     scans = [read_nifti(file, fill=fill) for file in case.files[:-truths]]
-    truth = [read_nifti(file) for file in case.files[-truths:]]
-    for scan in (*scans[1:], *truth):
+    segmentations = [read_nifti(file) for file in case.files[-truths:]]
+    for scan in (*scans[1:], *segmentations):
         check_same_grid(scan, scans[0])
     image = np.stack([scan.voxels for scan in scans], axis=-1)
-    layers = _layers([scan.voxels for scan in truth], case.files[-truths:], rule)
+    by_number = bool(rule.numbers or rule.ignore)
+    truth = [label_numbers(scan) if by_number else scan.voxels for scan in segmentations]
+    layers = _layers(truth, case.files[-truths:], rule)
     return Volume(
         image=image,
         truth=np.stack(layers, axis=-1).astype(np.uint8),
         mask=_inside(image, case.channels, mask),
-        ignore=np.isin(truth[0].voxels, rule.ignore) if rule.ignore else None,
-        unnamed=rule.unnamed(truth[0].voxels),
+        ignore=np.isin(truth[0], rule.ignore) if rule.ignore else None,
+        unnamed=rule.unnamed(truth[0]),
         spacing_mm=scans[0].spacing_mm,
         affine=scans[0].affine,
     )

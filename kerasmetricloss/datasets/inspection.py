@@ -239,9 +239,13 @@ def _unit_notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataErr
                 mend = "bring it to the unit of the others, or leave the channel out"
             else:
                 continue
-            file = case.files[min(index, len(case.files) - 1)]
-            notes.append(DataError(problem, case=case.id, file=file, mend=mend))
+            notes.append(DataError(problem, case=case.id, file=_file_of(case, index), mend=mend))
     return notes
+
+
+def _file_of(case: Case, channel: int) -> Path:
+    """Return the file of a channel; the one picture that holds all colours is the first."""
+    return case.files[channel if len(case.files) > len(case.channels) else 0]
 
 
 def _mask_notes(name: str, cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
@@ -261,7 +265,7 @@ def _mask_notes(name: str, cases: list[Case], summaries: list[CaseSummary]) -> l
         f"the mask {channel}>{known.mask.above:g} is made for the challenge's unit; give another (--mask "
         f"'{channel}>NUMBER')"
     )
-    return [DataError(problem, file=cases[0].files[min(index, len(cases[0].files) - 1)], mend=mend)]
+    return [DataError(problem, file=_file_of(cases[0], index), mend=mend)]
 
 
 def _bright(known: DataSet, channel: str) -> float:

@@ -9,6 +9,8 @@ from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
 from kerasmetricloss.datasets.unlabelled import unknown_truth
 
+_FACTORS = 0.02  # a byte holds 4 as 255 / 255 * 4, and 1 as 64 / 255 * 4
+
 
 def read_volume(
     case: Case,
@@ -56,6 +58,26 @@ def number_text(number: float) -> str:
         ('255', '1.0000001')
     """
     return str(int(number)) if float(number).is_integer() else str(np.float32(number))
+
+
+def label_numbers(truth: Scan) -> np.ndarray:
+    """Return the label numbers of a truth, whole.
+
+    Whole numbers that were saved with a factor, as nibabel saves floats in bytes, come back as 1.0039: they are
+    rounded. What lies between whole numbers was interpolated, and is of no label.
+
+    Raises:
+        DataError: Numbers lie between whole ones.
+    """
+    whole = np.rint(truth.voxels)
+    between = truth.voxels[np.abs(truth.voxels - whole) > _FACTORS]
+    if between.size:
+        raise DataError(
+            f"the truth holds {number_text(between[0])}, which is no label number",
+            file=truth.file,
+            mend="bring label maps to another grid by the nearest neighbour, and save whole numbers",
+        )
+    return whole
 
 
 def numbered(segmentation: Scan, numbers: Sequence[Sequence[int]], *, known: Sequence[int], mend: str) -> np.ndarray:

@@ -143,7 +143,8 @@ def normalized_surface_distance(
     """The share of both surfaces that lies within a tolerance of the other one, also called surface Dice.
 
     (truth's surface voxels within the tolerance + prediction's) / (all surface voxels of both). A distance is within
-    it up to a millionth of it more, since both are rounded numbers. Voxels are counted, as MONAI does; weighing them by the area of surface that each stands for gives other numbers.
+    it up to a millionth of it more, since both are rounded numbers. Voxels are counted, as MONAI does; weighing them
+    by the area of surface that each stands for gives other numbers.
 
     Where masks are empty: two empty masks score `empty`; one alone scores 0.
 

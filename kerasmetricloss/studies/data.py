@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from kerasmetricloss.studies.virtual import VirtualSet, masked, virtual_set
 
 # Settings of the readers whose effect stands in the hashes of the files or in the folds.
 _FOUND_OTHERWISE = ("groups", "images", "truth", "absent")
+_MOST_NUMBERS = 5
 
 
 @dataclass(frozen=True)
@@ -112,14 +114,18 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
         notes += datasets.left_out(cases)
     for note in notes:
         observer.note(note)
-    sizes, present = [], []
+    sizes, present, strange = [], [], Counter[float]()
     for position, case in enumerate(cases):
         observer.stage("checking files", position, len(cases))
         volume = case.read()
         sizes.append(_size_on_grid(volume, setup))
         counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
+        strange.update(number for number, _ in volume.unnamed)
         present.append(tuple(bool(there) for there in volume.truth[counted].any(axis=0)))
     observer.stage("checking files", len(cases), len(cases))
+    for number, having in sorted(strange.items())[:_MOST_NUMBERS]:
+        notes += (f"{having} of {len(cases)} truths hold {number:g}, which no label has: background there (--values)",)
+        observer.note(notes[-1])
     for label, there in zip(cases[0].labels, np.any(present, axis=0), strict=True):
         if not there:
             raise datasets.DataError(

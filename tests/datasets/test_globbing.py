@@ -1,5 +1,6 @@
 """Any images and masks by pattern."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -143,6 +144,28 @@ def test_numbers_of_no_label_are_noted_with_file_and_count(scans):
         "the truth holds 4, which no label has, in 1 of its voxels: background (it is in 2 cases)",
         "the truth holds 3, which no label has, in 1 of its voxels: background",
     ]
+
+
+def test_whole_numbers_that_were_saved_with_a_factor_are_read_as_whole(scans):
+    scaled = nib.Nifti1Image(TRUTH.astype("float32"), AFFINE)
+    scaled.set_data_dtype("uint8")
+    for case in ("sub-2", "sub-10"):
+        nib.save(scaled, scans / case / "msk.nii.gz")
+    stored = np.asarray(nib.load(scans / "sub-2" / "msk.nii.gz").dataobj)
+    assert not np.array_equal(stored, TRUTH)  # 4 * 64 / 255 = 1.004
+    values = {"whole": (1, 2, 4), "core": (1, 4)}
+    volume = open_dataset("folder", scans, values=values, **PATTERNS)[0].read()
+    assert volume.unnamed == ()
+    for index, numbers in enumerate(values.values()):
+        np.testing.assert_array_equal(volume.truth[..., index], np.isin(TRUTH, numbers))
+
+
+def test_numbers_between_whole_ones_are_of_no_label(scans):
+    (scans / "sub-2" / "msk.nii.gz").write_bytes(nifti_bytes(TRUTH * np.float32(0.8), AFFINE))
+    with pytest.raises(
+        DataError, match=r"msk\.nii\.gz: the truth holds 3\.2, .* no label number; .* nearest neighbour"
+    ):
+        open_dataset("folder", scans, values={"whole": (1, 2)}, **PATTERNS)[0].read()
 
 
 def test_a_picture_of_numbers_is_searched_for_others_too(frames, save_picture):

@@ -166,3 +166,13 @@ def test_the_contact_sheet_is_a_picture_of_every_case(tmp_path, name, size):
         assert picture.format == "PNG"
         assert np.asarray(picture.convert("L")).std() > 20
     assert contact_sheet(found) == one
+
+
+def test_the_unit_of_a_colour_is_noted_at_the_image_and_not_at_its_mask(tmp_path, save_picture):
+    for case in range(3):
+        image = np.full((9, 8, 3), 200 + case, np.uint8)
+        image[..., 1] //= 100 if case == 2 else 1
+        save_picture(tmp_path / "img" / f"{case}.png", image)
+        save_picture(tmp_path / "mask" / f"{case}.png", np.eye(9, 8, dtype=np.uint8) * 255)
+    found = inspect("folder", tmp_path, images=("img/*.png",), truth=("mask/*.png",))
+    assert {note.file.parent.name for note in found.notes if "reaches" in note.problem} == {"img"}

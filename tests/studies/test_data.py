@@ -54,3 +54,16 @@ def test_a_channel_that_one_case_lacks_is_a_note_of_the_study(sites):
     assert checked.notes == ("left out of every case, because some lack them: FLAIR (case 2)",)
     assert listener.notes == list(checked.notes)
     assert data.check(dataclasses.replace(setup, channels=("T1",)), sites, observer=listener).notes == ()
+
+
+def test_numbers_of_no_label_are_a_note_of_the_study(sites):
+    affine = np.diag([2.0, 2, 4, 1])
+    truth = np.zeros((24, 20, 8), np.uint8)
+    truth[4:16, 4:16, 2:6], truth[0, 0, :3] = 1, 3
+    write_nifti(sites / "2" / "wmh.nii.gz", truth, affine)
+    reading = {"images": ("*/pre/FLAIR.nii.gz",), "truth": ("*/wmh.nii.gz",), "values": {"WMH": (1,)}}
+    setup = dataclasses.replace(studies.setup("wm17", "small"), dataset="folder", reader="folder", reading=reading)
+    setup, listener = dataclasses.replace(setup, channels=None), Listener()
+    checked = data.check(setup, sites, observer=listener)
+    assert checked.notes[-1] == "1 of 3 truths hold 3, which no label has: background there (--values)"
+    assert listener.notes[-1] == checked.notes[-1]
