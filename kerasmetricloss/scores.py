@@ -20,6 +20,7 @@ from kerasmetricloss.files import replace_file
 KEY = ("dataset", "model", "loss", "seed", "fold", "case", "group", "label", "metric")
 COLUMNS = (*KEY, "value")
 INTEGERS = ("seed", "fold")
+UNDEFINED = ("", "nan", "na", "n/a", "none", "null")
 LOSS_ORDER = ("CE", "wCE", "sDice", "sDice-L1", "sDice-L2", "sJaccard", "Lovasz")
 
 
@@ -83,11 +84,14 @@ class ScoreTable:
         try:
             if suffix == ".csv":
                 frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-                frame = frame.replace({"value": {"": "nan"}}) if "value" in frame else frame
+                if len(frame.columns) == 1 and ";" in frame.columns[0]:
+                    raise ScoreTableError(f"{path}: its fields are separated by ';'; expected ',' and decimal points.")
             else:
                 frame = pd.read_parquet(path)
         except FileNotFoundError:
             raise ScoreTableError(f"{path}: no such file; expected a study's scores. Run the study first.") from None
+        except ScoreTableError:
+            raise
         except (OSError, ValueError) as error:
             raise ScoreTableError(
                 f"{path}: cannot be read as {suffix[1:]} ({error}); expected a score table with the columns "
@@ -261,9 +265,14 @@ def _checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     for name in KEY:
         column = frame[name]
         _reject(column.isna() | (column.astype(str) == ""), frame, source, name, "a name or number; fill the field")
-        frame[name] = _whole(frame, name, source) if name in INTEGERS else column.astype(str).astype("str")
+        if name in INTEGERS:
+            frame[name] = _whole(frame, name, source)
+            continue
+        text = column.astype(str).astype("str")
+        _reject(text != text.str.strip(), frame, source, name, "a name without blanks around it; delete them")
+        frame[name] = text
     value = pd.to_numeric(frame["value"].astype(object), errors="coerce").astype(float)
-    undefined = frame["value"].isna() | frame["value"].isin(["nan", "NaN"])
+    undefined = frame["value"].isna() | frame["value"].astype(str).str.lower().isin(UNDEFINED)
     wrong = ~undefined & ~np.isfinite(value)
     _reject(wrong, frame, source, "value", "a finite number, or NaN where the metric is undefined")
     frame["value"] = value

@@ -89,6 +89,20 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
         ScoreTable.read(tmp_path / "scores.json")
 
 
+@pytest.mark.parametrize("text", ["", "nan", "NA", "None", "NULL"])
+def test_what_spreadsheets_write_for_nothing_is_undefined(tmp_path, text):
+    (tmp_path / "s.csv").write_text(f"{','.join(scores.COLUMNS)}\npo18,unet,CE,0,0,1,a,polyp,dice,{text}\n")
+    assert np.isnan(ScoreTable.read(tmp_path / "s.csv").frame["value"][0])
+
+
+def test_a_table_of_a_spreadsheet_is_refused_with_what_is_wrong(tmp_path):
+    (tmp_path / "s.csv").write_text(f"{';'.join(scores.COLUMNS)}\npo18;unet;CE;0;0;1;a;polyp;dice;0,5\n")
+    with pytest.raises(ScoreTableError, match=r"separated by ';'; expected ',' and decimal points"):
+        ScoreTable.read(tmp_path / "s.csv")
+    with pytest.raises(ScoreTableError, match=r"row 1 has loss='CE ' .*; expected a name without blanks around it"):
+        table({"loss": "CE"}, {"loss": "CE "})
+
+
 def test_values_average_seeds_and_sort_cases_naturally():
     found = table(
         {"case": "case 10", "seed": 0, "value": 0.2},

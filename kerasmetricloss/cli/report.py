@@ -12,9 +12,11 @@ def add_commands(commands: Any) -> None:
     report = commands.add_parser(
         "report",
         help="rebuild every table and figure from the scores (needs no Keras)",
-        description="Rebuild report.html, report.md, the tables and the figures of a study from its scores.",
+        description="Rebuild report.html, report.md, the tables and the figures of a study from its scores. Scores of "
+        "your own lie in its directory as scores.csv: a row a case and metric, with the columns dataset, model, loss, "
+        "seed, fold, case, group, label, metric, value (an empty value where it is not defined).",
     )
-    report.add_argument("directory", type=Path, help="directory of the study")
+    report.add_argument("directory", type=Path, help="directory of the study, or one with a scores.csv of yours")
     report.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of the resampling (default: 0)")
     add_statistics_arguments(report)
     report.set_defaults(handler=_report)

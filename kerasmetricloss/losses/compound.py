@@ -23,7 +23,8 @@ class WeightedSum(ArgumentsKept):
         dtype: dtype of the result.
 
     Raises:
-        ValueError: no part, weights that are not one a part or not finite, or parts that reduce differently.
+        ValueError: no part, weights that are not one a part or not finite, or parts that reduce differently; on a
+            call, parts that are not reduced and have values of other axes.
 
     Example:
         >>> import numpy as np
@@ -60,6 +61,13 @@ class WeightedSum(ArgumentsKept):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the weighted sum of the parts; each reduces and scales for replicas itself."""
         parts = [ops.cast(loss(y_true, y_pred, sample_weight), self.dtype) for loss in self.losses]
+        shapes = [tuple(part.shape) for part in parts]
+        if len(set(map(len, shapes))) > 1:
+            told = ", ".join(f"{loss.name} {shape}" for loss, shape in zip(self.losses, shapes, strict=True))
+            raise ValueError(
+                f"without a reduction the parts have values of other axes ({told}), which do not add up: those of this "
+                "package are one value an image, Keras' own one a voxel. Give all parts a reduction."
+            )
         return sum(weight * part for weight, part in zip(self.weights, parts, strict=True))
 
     def part_metrics(self) -> list[keras.metrics.Metric]:

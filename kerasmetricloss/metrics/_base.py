@@ -58,7 +58,8 @@ class CaseMetric(keras.metrics.Metric):
         per_class: False for one number. True, or one name a class, for a value a class beside it: `result()` is then
             a dict, {"dice_score": mean, "dice_score_0": first class, ...}, and `fit` logs each entry. A callback
             that watches a class needs mode="min" or "max": Keras finds the direction of the mean alone.
-        name: Name in the logs; None for the class' own.
+        name: Name in the logs; None for the class' own. Where several outputs of a model have metrics `per_class`,
+            give each its name: Keras puts no output's name before the entries of a dict, and the last would stay.
         dtype: Type that `keras.metrics.Metric` stands for; the sums are float32, or float64 with "float64".
             JAX has no float64 unless its x64 mode is on: they are then float32.
         **settings: The fields of `similarities.Layout`.

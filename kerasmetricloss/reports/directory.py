@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasmetricloss.scores import ScoreTable, ScoreTableError
+from kerasmetricloss.scores import COLUMNS, ScoreTable, ScoreTableError
 
 CURVE_COLUMNS = ("dataset", "loss", "fold", "phase", "epoch", "metric", "value")
 
@@ -181,6 +181,8 @@ def _only(example: Example, losses: list[str]) -> Example:
 def read_study(path: str | Path) -> StudyDirectory:
     """Read a study directory.
 
+    Scores of one's own can lie there as `scores.csv`, in place of a study's `scores.parquet`.
+
     Raises:
         ScoreTableError: scores are missing, or a file is damaged.
     """
@@ -188,7 +190,7 @@ def read_study(path: str | Path) -> StudyDirectory:
     settings = _read_settings(path / "study.json")
     recipes = dict(settings.get("recipes") or {})
     without_scores = bool(recipes) and not any(entry.get("losses") for entry in recipes.values())
-    scores = ScoreTable.from_rows([]) if without_scores else ScoreTable.read(path / "scores.parquet")
+    scores = ScoreTable.from_rows([]) if without_scores else _read_scores(path)
     if not without_scores and not len(scores):
         raise ScoreTableError(
             f"{path / 'scores.parquet'}: holds no scores; expected at least one. Run the study first."
@@ -203,6 +205,16 @@ def read_study(path: str | Path) -> StudyDirectory:
         curves=_read_curves(path / "curves.parquet"),
         examples=_read_arrays(path / "examples.npz", _example, "example slices: k/image, k/truth, k/pred/LOSS"),
         rectangles=_read_arrays(path / "rectangles.npz", _rectangles, "rectangles: k/image, k/truth"),
+    )
+
+
+def _read_scores(path: Path) -> ScoreTable:
+    scores, own = path / "scores.parquet", path / "scores.csv"
+    if scores.exists() or own.exists():
+        return ScoreTable.read(scores if scores.exists() else own)
+    raise ScoreTableError(
+        f"{scores}: no such file; expected a study's scores. Run the study first, or put scores of your own there as "
+        f"scores.csv, with the columns {','.join(COLUMNS)}."
     )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from kerasmetricloss.reports.findings import COUNTS, Findings, Place, case_values
 from kerasmetricloss.reports.style import loss_title, metric_short, metric_title, number, p_value
 from kerasmetricloss.reports.tables import Cell, Row, Table
-from kerasmetricloss.statistics import Comparison
+from kerasmetricloss.statistics import Comparison, decidable
 
 
 def evidence_table(comparison: Comparison, place: Place, *, reference: str | None) -> Table:
@@ -38,13 +38,14 @@ def evidence_table(comparison: Comparison, place: Place, *, reference: str | Non
 def pairs_table(comparison: Comparison, place: Place) -> Table:
     """One-sided p-values of all pairs: row better than column."""
     level = comparison.settings["alpha"]
+    told = decidable(comparison.superior, comparison.units, alpha=level)
     rows = []
     for loss in comparison.losses:
         cells = []
         for other in comparison.losses:
             p = comparison.superior.loc[loss, other]
             text = "" if loss == other else p_value(p, resolution=comparison.resolution())
-            cells.append(Cell(text, "grey" if p < level else ""))
+            cells.append(Cell(text, "grey" if told.loc[loss, other] < level else ""))
         rows.append(Row("", loss_title(loss), tuple(cells)))
     holm = ", Holm-corrected" if comparison.settings["correction"] else ""
     return Table(
@@ -52,7 +53,7 @@ def pairs_table(comparison: Comparison, place: Place) -> Table:
         columns=tuple(map(loss_title, comparison.losses)),
         rows=tuple(rows),
         corner="better",
-        legend=f"Grey: p < {level:g}.",
+        legend=f"Grey: p < {level:g}, of enough pairs to tell.",
         grey="significant",
     )
 

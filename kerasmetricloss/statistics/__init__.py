@@ -7,6 +7,7 @@ plain tables of numbers go out; nothing here needs Keras.
 
 from kerasmetricloss.statistics.comparison import Comparison as Comparison
 from kerasmetricloss.statistics.comparison import compare as compare
+from kerasmetricloss.statistics.marking import decidable as decidable
 from kerasmetricloss.statistics.marking import lower_is_better as lower_is_better
 from kerasmetricloss.statistics.marking import mark as mark
 from kerasmetricloss.statistics.notes import FEW_UNITS as FEW_UNITS

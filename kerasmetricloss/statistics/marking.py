@@ -63,6 +63,8 @@ def mark(means: pd.Series, superior: pd.DataFrame, *, alpha: float = 0.05, lower
       "italic" is significantly inferior to every other loss. The best itself is grey where it was tested at all.
     * Two losses (the paper's Tables I, IV and V): "grey" is significantly better than the other, "italic"
       significantly worse.
+    * Of losses with missing scores one can have the best mean because its hardest cases are missing. A loss that
+      another significantly beats on their common cases is therefore not the best one.
     * One loss has nothing to compare with and no mark. A loss without a mean has none either.
 
     Args:
@@ -86,7 +88,9 @@ def mark(means: pd.Series, superior: pd.DataFrame, *, alpha: float = 0.05, lower
         return marks
     p = superior.loc[valid, valid]
     better, tested = p < alpha, p.notna() & ~np.eye(len(valid), dtype=bool)
-    best = means[valid].idxmin() if lower else means[valid].idxmax()
+    # Only where scores are missing can a loss have the best mean and be worse on the cases that it shares.
+    unbeaten = [loss for loss in valid if not better[loss].any()] or valid
+    best = means[unbeaten].idxmin() if lower else means[unbeaten].idxmax()
     for loss in valid:
         others = [other for other in valid if other != loss]
         if len(valid) == 2:

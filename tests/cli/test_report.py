@@ -37,6 +37,19 @@ def test_every_choice_of_test_reaches_the_page(study, capsys):
     assert f"The report is {study / 'report.html'}" in printed
 
 
+def test_scores_of_ones_own_are_a_study(study, capsys):
+    main(["report", str(study)])
+    before = (study / "report.md").read_bytes()
+    ScoreTable.read(study / "scores.parquet").write(study / "scores.csv")
+    (study / "scores.parquet").unlink()
+    main(["report", str(study)])
+    assert (study / "report.md").read_bytes() == before
+    (study / "scores.csv").unlink()
+    with pytest.raises(SystemExit):
+        main(["report", str(study)])
+    assert "put scores of your own there as scores.csv, with the columns dataset,model,loss" in capsys.readouterr().err
+
+
 def test_the_default_is_the_papers_test(study):
     main(["report", str(study)])
     text = (study / "report.html").read_text(encoding="utf-8")

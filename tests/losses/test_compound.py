@@ -63,6 +63,18 @@ def test_what_is_not_a_loss_cannot_be_added():
 def test_parts_must_reduce_alike_and_have_a_weight_each():
     with pytest.raises(ValueError, match="reduce differently"):
         SoftDice() + SoftDice(reduction="sum")
+
+
+def test_values_an_image_and_values_a_voxel_do_not_add_up():
+    # 2 images of 3 by 2 pixels: (2,) would be added along the last axis of (2, 3, 2).
+    y_true, y_pred = np.ones((2, 3, 2, 1), "float32"), np.full((2, 3, 2, 1), 0.5, "float32")
+    mixed = SoftDice(reduction=None) + keras.losses.BinaryCrossentropy(reduction=None)
+    with pytest.raises(
+        ValueError, match=r"values of other axes \(soft_dice.* \(2,\), binary_crossentropy \(2, 3, 2\)\)"
+    ):
+        mixed(y_true, y_pred)
+    own = SoftDice(reduction=None) + SoftJaccard(reduction=None)
+    assert own(y_true, y_pred).shape == (2,)
     with pytest.raises(ValueError, match="1 losses and 2 weights"):
         WeightedSum(losses=[SoftDice()], weights=[1, 2])
 

@@ -295,6 +295,9 @@ def test_cases_of_one_file_name_and_outputs_without_labels_are_refused(tmp_path)
     cases[0] = replace(cases[0], id="a 1")
     with pytest.raises(PredictionError, match="cases a 1 and a_1 would have one file"):
         predict_folder(cases, bright(Reach.same(2)), flat(), tmp_path / "out", model="m")
+    cases[0] = replace(cases[0], id="a", labels=("1_l0",))  # a_1_l0.png, as of the case a_1 and its label l0
+    with pytest.raises(PredictionError, match="cases a and a_1 would have one file"):
+        predict_folder(cases, bright(Reach.same(2)), flat(labels=()), tmp_path / "out", model="m")
     three = replace(bright(Reach.same(2)), outputs=3)
     with pytest.raises(PredictionError, match=r"the model has 3 outputs \(l0\), but the data have the labels l0"):
-        predict_folder(cases[:1], three, flat(), tmp_path / "out", model="m")
+        predict_folder(cases[1:], three, flat(), tmp_path / "out", model="m")

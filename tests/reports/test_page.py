@@ -194,7 +194,11 @@ def test_few_folds_and_few_cases_are_told(tmp_path):
 
 def test_a_single_fold_is_told(tmp_path):
     single = [row | {"fold": 0} for row in rows()]
-    assert "1 fold in place of" in build_report(write(tmp_path, single), **FAST).read_text(encoding="utf-8")
+    one = settings(folds={"requested": 5, "used": 1, "by": "case"})
+    assert "1 fold in place of" in build_report(write(tmp_path, single, one), **FAST).read_text(encoding="utf-8")
+    # Of scores without a description nobody knows what a fold was.
+    bare = build_report(write(tmp_path / "bare", single), **FAST).read_text(encoding="utf-8")
+    assert "in place of the paper" not in bare
 
 
 def test_several_labels_give_all_and_each(tmp_path):

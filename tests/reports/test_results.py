@@ -131,6 +131,16 @@ def test_every_table_prints_a_p_value_of_zero_with_its_own_resolution(tmp_path, 
     assert f"p {one_sided})" in answers(found)[0].text
 
 
+def test_no_pair_of_too_few_cases_is_set_off(tmp_path):
+    for cases, told in ((3, False), (8, True)):
+        study = write(tmp_path / str(cases), rows(["CE", "wCE", "sDice"], cases=cases))
+        found = find(chapter(study), resamples=100)
+        place, comparison = found.headline[0]
+        assert comparison.superior.loc["sDice", "CE"] == 0
+        marks = [cell.mark for row in pairs_table(comparison, place).rows for cell in row.cells]
+        assert ("grey" in marks) == told
+
+
 @pytest.mark.parametrize("recipe", ["table4", "figB5"])
 def test_every_hausdorff_mean_has_the_count_of_cases_it_leaves_out(tmp_path, recipe):
     made = settings(recipe=recipe, losses=["CE", "sDice"])

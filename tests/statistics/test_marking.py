@@ -58,6 +58,12 @@ def test_a_loss_never_set_against_the_best_is_not_top_ranked():
     assert marks([0.6, 0.8, 0.25], p) == ["", "grey", ""]
 
 
+def test_a_best_mean_that_comes_of_missing_cases_is_not_top_ranked():
+    # Lower is better. b lacks its hardest cases: its mean is the lowest, yet a beats it on the cases that both have.
+    p = [[1, 0.0, 0.0], [1, 1, 0.01], [1, 0.99, 1]]
+    assert marks([19.5, 12.7, 25.0], p, lower=True) == ["grey", "", "italic"]
+
+
 def test_a_loss_without_a_mean_is_left_out():
     p = [[1, 0.99, np.nan], [0.01, 1, np.nan], [np.nan] * 3]
     assert marks([0.6, 0.7, np.nan], p) == ["italic", "grey", ""]

@@ -96,7 +96,7 @@ def _predict(
         raise error.named(case.id) from error
     rows = []
     for index, row in enumerate(case_scores(prediction, case.labels)):
-        name = f"{_safe(case.id)}_{_safe(str(row['label']))}{suffix(prediction.volume)}"
+        name = _stem(case.id, str(row["label"])) + suffix(prediction.volume)
         save_label(out / name, prediction.labels[..., index], case, prediction.volume)
         made = {"file": name, "made_from": made_from, "seen": _seen(case, trained_on)}
         rows.append({"case": case.id, "group": case.group, **row, **made})
@@ -164,11 +164,17 @@ def _refuse_another_order(trained: Sequence[str], labels: Sequence[str]) -> None
 
 
 def _refuse_one_file(cases: Sequence[Case]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}
     for case in cases:
-        other = seen.setdefault(_safe(case.id).casefold(), case.id)
-        if other != case.id:
-            raise PredictionError(f"cases {other} and {case.id} would have one file; rename one of them.")
+        for label in case.labels:
+            other, its_label = seen.setdefault(_stem(case.id, label).casefold(), (case.id, label))
+            if (other, its_label) != (case.id, label):
+                which = f"cases {other} and {case.id}" if other != case.id else f"labels {its_label} and {label}"
+                raise PredictionError(f"{which} would have one file; rename one of them.")
+
+
+def _stem(case: str, label: str) -> str:
+    return f"{_safe(case)}_{_safe(label)}"
 
 
 def _safe(name: str) -> str:
