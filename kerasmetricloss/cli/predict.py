@@ -76,6 +76,8 @@ def _add_description(predict: argparse.ArgumentParser) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
+    if not options.model.is_file():  # before Keras is loaded, which takes seconds
+        raise UsageError(f"{options.model}: no such file; name a .keras file, or .hdf5 weights.")
     load_keras()
     from kerasmetricloss.cli.watch import watching
     from kerasmetricloss.pipelines import inference

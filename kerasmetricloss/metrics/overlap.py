@@ -16,7 +16,8 @@ class DiceScore(CountMetric):
 
     `s` is the set of voxels whose probability is above `threshold`, or the largest of exclusive classes. Two empty
     sets score `empty`, by default 1; an empty set against one that is not scores 0. `empty=float("nan")` leaves
-    cases out where both are empty and counts them in `left_out`.
+    cases out where both are empty and counts them in `left_out`. A case of which every voxel has weight 0 has two
+    empty sets.
 
     Args:
         threshold: A voxel is foreground where its probability is above this; strict.

@@ -174,7 +174,8 @@ def test_ignored_voxels_of_masks_a_class_have_no_gradient(loss, pool, gradient):
     function = BUILD[loss](ignore_label=255, pool=pool)
     other = y_pred.copy()
     other[:, 1:3, 2] = other[:, 1:3, 2][..., ::-1] / 2
-    assert float(function(y_true, y_pred)) == float(function(y_true, other))
+    # Where they stand in the order of the errors changes the order of the sums, and so the last digit.
+    assert float(function(y_true, y_pred)) == pytest.approx(float(function(y_true, other)), rel=1e-6)
     assert (gradient(lambda p: function(y_true, p), y_pred)[:, 1:3, 2] == 0).all()
 
 
