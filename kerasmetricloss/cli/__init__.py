@@ -63,7 +63,9 @@ def _follow(arguments: list[str]) -> None:
     except ValueError as error:
         if not type(error).__module__.startswith("kerasmetricloss."):
             raise
-        _say(str(error))
+        # The first broken case ends a command; `inspect` reads on.
+        more = getattr(error, "case", None) is not None and arguments[0] != "inspect"
+        _say(f"{error}{' (kerasmetricloss inspect shows all such cases)' if more else ''}")
         sys.exit(2)
 
 

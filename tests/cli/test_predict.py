@@ -352,7 +352,9 @@ def test_a_broken_scan_is_named_and_the_cases_before_it_are_kept(scans, model, t
     broken.write_bytes(broken.read_bytes()[:200])
     out = tmp_path / "out"
     assert refused("predict", "--model", model, "--root", scans, "--out", out) == 2
-    assert broken.name in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert broken.name in said
+    assert "(kerasmetricloss inspect shows all such cases)" in said
     table = pd.read_csv(out / "scores.csv")
     assert len(table) == 1
     assert json.loads((out / "predictions.json").read_text())["labels"] == ["WT"]

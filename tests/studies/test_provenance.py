@@ -58,11 +58,6 @@ def test_a_later_run_that_trains_nothing_leaves_what_the_cells_were_made_with(
     made = described(out)["datasets"]["po18"]
     assert sorted(one["cores"] for one in made["machine_of_cells"]) == sorted([provenance.machine()["cores"], 64])
     assert made["git"] == "0" * 40
-    change_results(out, "*", machine=None)
-    studies.run(again)
-    made = described(out)["datasets"]["po18"]
-    assert made["machine"] is None
-    assert "machine_of_cells" not in made
     assert "0" * 40 in reports.build_report(out).read_text()
 
 
