@@ -3,7 +3,7 @@
 import argparse
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,10 @@ def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
     typed = reader_settings(options)
     settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | typed
     if name.casefold() != "folder" or "images" not in settings or "truth" in settings:
-        return _opened(name, options.root, _reading(trained_on, datasets.settings_of(name)) | settings)
+        known = set(datasets.settings_of(name))
+        if len(settings.get("truth", ())) > 1:  # a file a label, which has no numbers of labels
+            known.discard("values")
+        return _opened(name, options.root, _reading(trained_on, known) | settings)
     beyond = settings.keys() - {"images", "channels", "labels", *_OF_IMAGES}
     if beyond:
         raise UsageError(f"--{min(beyond)} is about a truth; name it with --truth.")
@@ -142,7 +145,7 @@ def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
     return open_unlabelled(options.root, **_reading(trained_on, _OF_IMAGES) | settings)
 
 
-def _reading(trained_on: Any, known: Sequence[str]) -> dict[str, Any]:
+def _reading(trained_on: Any, known: Collection[str]) -> dict[str, Any]:
     """How the images of the training were read, as far as a reader has such settings."""
     return {
         name: tuple(value) if isinstance(value, list) else value
