@@ -23,7 +23,8 @@ def add_commands(commands: Any) -> None:
         description="Segment every case of a folder with a model of a study (cells/*/model.keras) or with the authors' "
         "released weights (.hdf5), and score it where there is a truth. Scans need none; pictures without one are read "
         "with --dataset folder --images ... A model of yours (model.save) needs --dataset and what is said below. "
-        "Labels of scans lie on their grid. Stopped at any moment, the same command goes on where it was.",
+        "Labels of scans lie on their grid. Cases that cannot be read are told at the end. Stopped at any moment, the "
+        "same command goes on where it was.",
     )
     predict.add_argument("--model", type=Path, required=True, metavar="FILE", help="a .keras model, or .hdf5 weights")
     predict.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the data set")
@@ -81,6 +82,7 @@ def _predict(options: argparse.Namespace) -> None:
     load_keras()
     from kerasmetricloss.cli.watch import watching
     from kerasmetricloss.pipelines import inference
+    from kerasmetricloss.pipelines.inference.folder import SCORES
 
     tiling = inference.Tiling(size=options.tile, overlap=options.overlap, blending=options.blend, batch=options.batch)
     with watching() as observer:
@@ -89,17 +91,24 @@ def _predict(options: argparse.Namespace) -> None:
         _check_tile(options.tile, trained_on)
         cases = _cases(options, trained_on)
         with _tiles_are_noted(observer):
-            scores = inference.predict_folder(
-                cases,
-                inference.Network.of(model),
-                trained_on,
-                options.out,
-                model=inference.file_digest(options.model),
-                tiling=tiling,
-                progress=lambda case, done, total: observer.stage("predicting", done, total),
-            )
+            failed = None
+            try:
+                inference.predict_folder(
+                    cases,
+                    inference.Network.of(model),
+                    trained_on,
+                    options.out,
+                    model=inference.file_digest(options.model),
+                    tiling=tiling,
+                    progress=lambda case, done, total: observer.stage("predicting", done, total),
+                )
+            except inference.CasesFailed as error:
+                failed = error
+    scores = options.out / SCORES
     print(_summary(scores, [case.id for case in cases]))
     print(f"Labels are in {options.out}, their scores in {scores}")
+    if failed is not None:
+        raise failed
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def test_bad_input_is_one_line_exit_status_2_and_nothing_written(frames, tmp_pat
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("kerasmetricloss: ")]
     assert len(lines) == 1
     assert message in lines[0]
+    assert ("(kerasmetricloss inspect shows all such cases)" in lines[0]) == ("case " in lines[0])
     assert not (tmp_path / "study").exists()
 
 

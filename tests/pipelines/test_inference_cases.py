@@ -13,6 +13,7 @@ from kerasmetricloss.datasets import Case, DataError, Volume
 from kerasmetricloss.datasets.nifti import read_nifti, write_nifti
 from kerasmetricloss.pipelines import Preparation, prepare
 from kerasmetricloss.pipelines.inference import (
+    CasesFailed,
     Network,
     Prediction,
     PredictionError,
@@ -154,7 +155,8 @@ def test_a_case_that_does_not_fit_is_named(scan):
 def test_a_grid_that_no_memory_holds_is_refused_with_its_numbers(scan, spacing_mm):
     case, *_ = scan
     fine = trained(preparation=Preparation(spacing_mm=spacing_mm, output_size=(10, 10, 10)))
-    with pytest.raises(DataError, match=r"12 x 8 x 6 voxels of 1 x 1 x 2 mm would be .* voxels of .* mm, more than 2"):
+    told = r"none is done\n.* 12 x 8 x 6 voxels of 1 x 1 x 2 mm would be .* voxels of .* mm, more than 2"
+    with pytest.raises(CasesFailed, match=told):
         predict_folder([case], bright(), fine, case.files[0].parent / "out", model="m")
 
 
@@ -216,6 +218,25 @@ def test_finished_cases_are_skipped_and_a_lost_file_is_made_again(tmp_path):
         "predictions.json",
         "scores.csv",
     ]
+
+
+def test_cases_that_cannot_be_read_are_told_at_the_end_and_tried_again(tmp_path):
+    cases, out, calls = [picture_case(tmp_path, name) for name in "123"], tmp_path / "out", []
+    readers = [case.reader for case in cases]
+
+    def broken(case):
+        raise DataError("the picture cannot be decoded", file=case.files[0], mend="save it again")
+
+    network = bright(Reach.same(2), calls)
+    bad = [replace(cases[0], reader=broken), cases[1], replace(cases[2], reader=broken)]
+    with pytest.raises(CasesFailed, match=r"2 of 3 cases .*; the other is done\n  case 1: .*\n  case 3: ") as stop:
+        predict_folder(bad, network, flat(), out, model="m")
+    assert [error.case for error in stop.value.failed] == ["1", "3"]
+    assert [row["case"] for row in csv.DictReader((out / "scores.csv").read_text().splitlines())] == ["2"]
+    mended = [replace(case, reader=reader) for case, reader in zip(bad, readers, strict=True)]
+    table = predict_folder(mended, network, flat(), out, model="m")
+    assert [row["case"] for row in csv.DictReader(table.read_text().splitlines())] == ["1", "2", "3"]
+    assert len(calls) == 3
 
 
 def test_a_case_whose_files_or_reading_changed_is_predicted_again(tmp_path):

@@ -3,6 +3,7 @@
 from kerasmetricloss.pipelines.inference.cases import Prediction as Prediction
 from kerasmetricloss.pipelines.inference.cases import case_scores as case_scores
 from kerasmetricloss.pipelines.inference.cases import predict_case as predict_case
+from kerasmetricloss.pipelines.inference.errors import CasesFailed as CasesFailed
 from kerasmetricloss.pipelines.inference.errors import PredictionError as PredictionError
 from kerasmetricloss.pipelines.inference.errors import TiledWarning as TiledWarning
 from kerasmetricloss.pipelines.inference.folder import predict_folder as predict_folder

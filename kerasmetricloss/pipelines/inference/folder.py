@@ -11,7 +11,7 @@ from kerasmetricloss.datasets import Case, DataError
 from kerasmetricloss.files import replace_file, sweep
 from kerasmetricloss.pipelines.cache import case_key
 from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
-from kerasmetricloss.pipelines.inference.errors import PredictionError
+from kerasmetricloss.pipelines.inference.errors import CasesFailed, PredictionError
 from kerasmetricloss.pipelines.inference.loading import file_digest
 from kerasmetricloss.pipelines.inference.native import save_label, suffix
 from kerasmetricloss.pipelines.inference.reach import Network
@@ -60,7 +60,7 @@ def predict_folder(
     Raises:
         PredictionError: The folder holds predictions of something else, two cases would have one file, or the network
             does not fit the labels: another number, or the names of its training in another order.
-        DataError: A case cannot be read or does not fit; those before it are kept.
+        CasesFailed: Cases cannot be read or do not fit; all others were predicted first.
     """
     out, tiling = Path(out), tiling or Tiling()
     labels = cases[0].labels
@@ -73,27 +73,30 @@ def predict_folder(
     _refuse_one_file(cases)
     about = {key: value for key, value in asdict(trained_on).items() if key != "seen"}
     _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": asdict(tiling)})
-    rows = _read(out / SCORES)
+    rows, failed = _read(out / SCORES), list[DataError]()
     for done, case in enumerate(cases):
         if progress is not None:
             progress(case.id, done, len(cases))
         made_from = case_key(case)[:_DIGITS]
         same = [row for row in rows.get(case.id, ()) if row["made_from"] == made_from]
         if {row["label"] for row in same if (out / row["file"]).is_file()} != set(labels):
-            rows[case.id] = _predict(case, network, trained_on, out, tiling, made_from)
+            try:
+                rows[case.id] = _predict(case, network, trained_on, out, tiling, made_from)
+            except DataError as error:
+                failed.append(error.named(case.id))
+                rows.pop(case.id, None)
             replace_file(out / SCORES, _table(rows, cases))
     if progress is not None:
         progress("", len(cases), len(cases))
+    if failed:
+        raise CasesFailed(failed, len(cases)) from failed[0]
     return out / SCORES
 
 
 def _predict(
     case: Case, network: Network, trained_on: TrainedOn, out: Path, tiling: Tiling, made_from: str
 ) -> list[dict]:
-    try:
-        prediction = predict_case(case, network, trained_on, tiling=tiling)
-    except DataError as error:
-        raise error.named(case.id) from error
+    prediction = predict_case(case, network, trained_on, tiling=tiling)
     rows = []
     for index, row in enumerate(case_scores(prediction, case.labels)):
         name = _stem(case.id, str(row["label"])) + suffix(prediction.volume)
