@@ -2,12 +2,15 @@
 
 import errno
 import json
+import os
 import time
 
 import pytest
 
 from kerasmetricloss import studies
+from kerasmetricloss.files import TEMPORARY
 from kerasmetricloss.studies.cells import CellStore
+from kerasmetricloss.studies.work import Worker
 
 TABLES = ("scores.parquet", "pretraining.parquet", "curves.parquet", "examples.npz")
 
@@ -82,6 +85,39 @@ def test_a_full_disk_stops_the_study_and_the_same_command_goes_on(request_at, un
     studies.run(request_at(tmp_path), observer=asking)
     assert asking.started == [calls[2], "po18, unet-small, fold 2, post-training, CE, seed 0"]
     assert_same_tables(tmp_path, undisturbed)
+
+
+def test_a_training_whose_pre_training_failed_is_told_and_the_other_fold_goes_on(request_at, tmp_path, monkeypatch):
+    told, finished, train = [], [], Worker._train
+
+    def lost(self, cell, *args):
+        if (cell.fold, cell.phase) == (0, "pre"):
+            raise RuntimeError("the device is lost")
+        return train(self, cell, *args)
+
+    class Listening(studies.Observer):
+        def cell_failed(self, cell, problem, attempt):
+            told.append((cell.phase, problem.rpartition(": ")[2]))
+
+        def cell_finished(self, cell, seconds, left):
+            finished.append((cell.fold, cell.phase))
+
+    monkeypatch.setattr(Worker, "_train", lost)
+    with pytest.raises(studies.StudyError, match="2 of 4 trainings failed"):
+        studies.run(request_at(tmp_path), observer=Listening())
+    assert told == [("pre", "the device is lost")] * 2 + [("post", "its pre-training failed.")]
+    assert sorted(finished) == [(0, "post"), (0, "pre"), (1, "post"), (1, "pre")]
+
+
+def test_files_that_a_report_is_writing_beside_a_run_are_kept(request_at, tmp_path):
+    fresh, old = (tmp_path / f".{digit * 16}{TEMPORARY}" for digit in "ab")
+    for path in (fresh, old):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(request_at(tmp_path), observer=Stop(1))
+    assert fresh.exists()
+    assert not old.exists()
 
 
 def test_a_clock_that_is_set_back_changes_nothing(request_at, undisturbed, tmp_path, monkeypatch):
