@@ -84,19 +84,17 @@ class ScoreTable:
         try:
             if suffix == ".csv":
                 frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-                if len(frame.columns) == 1 and ";" in frame.columns[0]:
-                    raise ScoreTableError(f"{path}: its fields are separated by ';'; expected ',' and decimal points.")
             else:
                 frame = pd.read_parquet(path)
         except FileNotFoundError:
             raise ScoreTableError(f"{path}: no such file; expected a study's scores. Run the study first.") from None
-        except ScoreTableError:
-            raise
         except (OSError, ValueError) as error:
             raise ScoreTableError(
                 f"{path}: cannot be read as {suffix[1:]} ({error}); expected a score table with the columns "
                 f"{', '.join(COLUMNS)}. Write it again with ScoreTable.write."
             ) from error
+        if len(frame.columns) == 1 and ";" in frame.columns[0]:
+            raise ScoreTableError(f"{path}: its fields are separated by ';'; expected ',' and decimal points.")
         return cls(frame, source=str(path))
 
     def write(self, path: str | os.PathLike) -> Path:
@@ -206,13 +204,10 @@ class ScoreTable:
 def _refuse_other_seeds(frame: pd.DataFrame, dataset: str) -> None:
     seeds = {loss: sorted(rows.unique()) for loss, rows in frame.groupby("loss", sort=False)["seed"]}
     first, *others = order_losses(seeds)
-    for loss in others:
-        if seeds[loss] != seeds[first]:
-            told = ", ".join(f"{name} the seeds {', '.join(map(str, seeds[name]))}" for name in (first, loss))
-            raise ScoreTableError(
-                f"on {dataset!r} {told}: means over other seeds cannot be compared. Score every loss with the same "
-                "seeds, or select those that all have."
-            )
+    other = next((loss for loss in others if seeds[loss] != seeds[first]), None)
+    if other is not None:
+        told = ", ".join(f"{name} the seeds {', '.join(map(str, seeds[name]))}" for name in (first, other))
+        raise ScoreTableError(f"on {dataset!r} {told}: give every loss the same seeds, or select those that all have.")
 
 
 def natural_key(name: str) -> tuple:
@@ -265,12 +260,10 @@ def _checked(frame: pd.DataFrame, source: str) -> pd.DataFrame:
     for name in KEY:
         column = frame[name]
         _reject(column.isna() | (column.astype(str) == ""), frame, source, name, "a name or number; fill the field")
-        if name in INTEGERS:
-            frame[name] = _whole(frame, name, source)
-            continue
-        text = column.astype(str).astype("str")
-        _reject(text != text.str.strip(), frame, source, name, "a name without blanks around it; delete them")
-        frame[name] = text
+        frame[name] = _whole(frame, name, source) if name in INTEGERS else column.astype(str).astype("str")
+        if name not in (*INTEGERS, "case", "group"):  # cases and groups may have the names of any files
+            blanks = frame[name] != frame[name].str.strip()
+            _reject(blanks, frame, source, name, "a name without blanks around it; delete them")
     value = pd.to_numeric(frame["value"].astype(object), errors="coerce").astype(float)
     undefined = frame["value"].isna() | frame["value"].astype(str).str.lower().isin(UNDEFINED)
     wrong = ~undefined & ~np.isfinite(value)

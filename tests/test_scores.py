@@ -101,6 +101,7 @@ def test_a_table_of_a_spreadsheet_is_refused_with_what_is_wrong(tmp_path):
         ScoreTable.read(tmp_path / "s.csv")
     with pytest.raises(ScoreTableError, match=r"row 1 has loss='CE ' .*; expected a name without blanks around it"):
         table({"loss": "CE"}, {"loss": "CE "})
+    assert len(table({"case": "1"}, {"case": " 1"})) == 2
 
 
 def test_values_average_seeds_and_sort_cases_naturally():
@@ -129,7 +130,9 @@ def test_a_missing_seed_or_label_leaves_the_case_undefined():
 
 def test_losses_of_other_seeds_are_not_one_comparison():
     mixed = table({"loss": "CE"}, {"loss": "sDice"}, {"loss": "sDice", "seed": 1})
-    with pytest.raises(ScoreTableError, match="on 'po18' CE the seeds 0, sDice the seeds 0, 1: means over other seeds"):
+    with pytest.raises(
+        ScoreTableError, match="on 'po18' CE the seeds 0, sDice the seeds 0, 1: give every loss the same"
+    ):
         mixed.values(dataset="po18", metric="dice")
     assert list(mixed.select(seed=0).values(dataset="po18", metric="dice")) == ["CE", "sDice"]
 

@@ -251,9 +251,8 @@ def _known_rank(array: Any, name: str) -> tuple:
         return tuple(array.shape)
     except ValueError as error:  # TensorFlow: a shape of unknown rank
         raise ValueError(
-            f"{name} has a shape of unknown rank: it comes from tf.numpy_function or the like, or the same compiled "
-            "step was given some of different ranks, such as (batch, *space) and (batch, *space, 1). Give all of them "
-            "one rank, or tell it with tf.ensure_shape."
+            f"{name} has a shape of unknown rank, as from tf.numpy_function, or where a compiled step was given some "
+            "of (batch, *space) and some of (batch, *space, 1). Give all one rank, or tell it with tf.ensure_shape."
         ) from error
 
 

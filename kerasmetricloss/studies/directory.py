@@ -84,10 +84,11 @@ def describe_pictures(request: Request, data: StudyData) -> Description:
 
 
 def _describe_files(request: Request, data: StudyData) -> Description:
+    described = data.describe()
     return {
-        "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **data.describe()},
+        "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **described},
         "files": data.fingerprints,
-        "reading": _reading_of(data.describe()) | data.reading,
+        "reading": {key: described[key] for key in ("channels", "labels")} | data.reading,
         "preparation": asdict(data.preparation),
     }
 
@@ -102,10 +103,6 @@ def _describe_folds(request: Request, data: StudyData, cut: Sequence[Fold]) -> D
         "digest": cut_digest(cut, [case.id for case in cases], [case.group for case in cases]),
         **({"only": [fold.index + 1 for fold in folds]} if request.only_folds else {}),
     }
-
-
-def _reading_of(data: Description) -> Description:
-    return {key: data.get(key) for key in ("channels", "labels")}
 
 
 def describe_recipe(request: Request, datasets: Sequence[str], left_out: Mapping[str, str]) -> Description:
