@@ -112,6 +112,13 @@ def _add_size_arguments(run: argparse.ArgumentParser) -> None:
         "--repeats", type=positive, help="batches of patches an epoch from each few volumes that are in memory"
     )
     sizes.add_argument(
+        "--patch-foreground",
+        type=float,
+        metavar="SHARE",
+        help="share of the patches that are centred on foreground, the others on background "
+        "(default: all anywhere inside the mask, as the paper)",
+    )
+    sizes.add_argument(
         "--weights",
         metavar="FILE",
         help="where DeepLab starts from: a file of VGG16's weights, imagenet or none (default: imagenet)",
@@ -131,6 +138,13 @@ def _add_training_arguments(run: argparse.ArgumentParser) -> None:
     )
     training.add_argument(
         "--stop-patience", type=int, help="epochs without a better validation before a training stops"
+    )
+    training.add_argument(
+        "--no-augmentation",
+        dest="augmentation",
+        action="store_false",
+        default=None,
+        help="train on the images as they are, without noise, flips and rigid motion",
     )
 
 

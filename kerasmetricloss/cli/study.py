@@ -156,7 +156,8 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
             changes[name] = reading.pop(name)
     changes["reading"] = reading
     changed = dataclasses.replace(setup, network=network, **changes)
-    return changed.with_patches(options.patch_size, repeats=options.repeats).with_training(
+    patched = changed.with_patches(options.patch_size, repeats=options.repeats, foreground=options.patch_foreground)
+    return patched.with_training(
         batch=options.batch,
         epochs=options.pretrain_epochs,
         post_epochs=options.epochs,
@@ -165,6 +166,7 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         post_rate=options.post_rate,
         rate_patience=options.rate_patience,
         stop_patience=options.stop_patience,
+        augmentation=options.augmentation,
     )
 
 

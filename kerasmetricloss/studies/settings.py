@@ -93,16 +93,20 @@ class Setup:
         if self.spacing_mm is not None and not 0.1 <= self.spacing_mm <= 50:
             raise StudyError(f"--spacing-mm is {self.spacing_mm:g}; it is a voxel size in mm, 0.1 to 50.")
 
-    def with_patches(self, output_size: Sequence[int] | None = None, *, repeats: int | None = None) -> "Setup":
+    def with_patches(
+        self, output_size: Sequence[int] | None = None, *, repeats: int | None = None, foreground: float | None = None
+    ) -> "Setup":
         """The same setup in other patches; None leaves a setting as it is.
 
         Args:
             output_size: Box of a patch that the network outputs, in voxels an axis. The smallest box that the network
                 has and that covers it is taken, as for the box of whole images.
             repeats: Batches of patches an epoch from each few volumes that are in memory.
+            foreground: Share of the patches that are centred on foreground; the others are on background.
 
         Raises:
-            StudyError: The box has too few or too many axes, or `repeats` is given where there are no patches.
+            StudyError: The box has too few or too many axes, the share is none, or a setting of patches is given where
+                there are no patches.
         """
         dimension = self.network["dimension"]
         if output_size is not None and len(output_size) != dimension:
@@ -110,15 +114,21 @@ class Setup:
                 f"--patch-size {'x'.join(map(str, output_size))} has {len(output_size)} axes; {self.dataset} has "
                 f"{dimension}."
             )
+        if foreground is not None and not 0 <= foreground <= 1:
+            raise StudyError(f"--patch-foreground is {foreground:g}; it is a share, 0 to 1.")
+        changes = {"repeats": repeats, "foreground": foreground}
+        changes = {name: value for name, value in changes.items() if value is not None}
         if output_size is None and self.patch is None:
-            if repeats is not None:
+            if changes:
+                names = " and ".join({"repeats": "--repeats", "foreground": "--patch-foreground"}[n] for n in changes)
                 raise StudyError(
-                    f"--repeats is for patches; {self.dataset} trains on whole images. Add --patch-size to cut patches."
+                    f"{names} {'is' if len(changes) == 1 else 'are'} for patches; {self.dataset} trains on whole "
+                    "images. Add --patch-size to cut patches."
                 )
             return self
         patch = self.patch or {"volumes": 2, "repeats": 1}
         box, _ = networks.boxes(self.network, output_size or patch["output_size"])
-        return replace(self, patch=patch | {"output_size": list(box), "repeats": repeats or patch["repeats"]})
+        return replace(self, patch=patch | {"output_size": list(box)} | changes)
 
     def with_training(self, **changes: Any) -> "Setup":
         """The same setup with some training settings changed; None leaves a setting as it is."""

@@ -1,12 +1,15 @@
-"""A folder of tiny pictures and a study small enough to train in a test."""
+"""A folder of tiny pictures, a study small enough to train in a test, and what watches and compares such studies."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kerasmetricloss import studies
+
+TABLES = ("scores.parquet", "pretraining.parquet", "curves.parquet", "examples.npz")
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +41,54 @@ def tiny_request(pictures, out, **changes) -> studies.Request:
 def request_for():
     """The function that describes the tiny study."""
     return tiny_request
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(pictures, tmp_path_factory):
+    """Directory of the tiny study, run once without a break; a test that changes it copies it first."""
+    out = tmp_path_factory.mktemp("study") / "whole"
+    return studies.run(tiny_request(pictures, out))
+
+
+class Watch(studies.Observer):
+    """Notes the cells that start; Ctrl-C before, or in the first epoch of, the cell numbered `stop` from 1."""
+
+    def __init__(self, stop: int = 0, *, mid_epoch: bool = False):
+        self.stop, self.mid_epoch = stop, mid_epoch
+        self.started: list[str] = []
+
+    def cell_started(self, cell, epochs):
+        """Note it."""
+        self.started.append(cell.title)
+        self._interrupt(not self.mid_epoch)
+
+    def epoch(self, cell, epoch, value):
+        """Stop here, where that is asked for."""
+        self._interrupt(self.mid_epoch)
+
+    def _interrupt(self, here):
+        if here and len(self.started) == self.stop:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session")
+def watching():
+    """The class of observers that note what starts and stop a study where they are told to."""
+    return Watch
+
+
+@pytest.fixture(scope="session")
+def recipes_in():
+    """The function that reads which recipes stand in a study's description."""
+    return lambda out: json.loads((out / "study.json").read_text())["recipes"]
+
+
+@pytest.fixture(scope="session")
+def assert_same_tables():
+    """The function that compares the tables of two studies byte by byte."""
+
+    def compare(out, other):
+        for name in TABLES:
+            assert (out / name).read_bytes() == (other / name).read_bytes(), name
+
+    return compare

@@ -13,7 +13,6 @@ from kerasmetricloss import studies
 
 pytest.importorskip("ray", reason="Ray is an extra")
 PROC = Path("/proc")
-TABLES = ("scores.parquet", "pretraining.parquet", "curves.parquet", "examples.npz")
 
 
 class Killer(studies.Observer):
@@ -62,7 +61,9 @@ def _read(pid, name):
 @pytest.mark.skipif(not PROC.is_dir(), reason="finds the processes of Ray in /proc")
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:.*accelerator.*:FutureWarning")
-def test_two_ray_workers_of_which_one_is_killed_give_the_tables_of_one_process(pictures, tmp_path, request_for):
+def test_two_ray_workers_of_which_one_is_killed_give_the_tables_of_one_process(
+    pictures, tmp_path, request_for, assert_same_tables
+):
     alone = studies.run(request_for(pictures, tmp_path / "alone", folds=2))
     out = tmp_path / "ray"
     killer = Killer(out)
@@ -71,8 +72,7 @@ def test_two_ray_workers_of_which_one_is_killed_give_the_tables_of_one_process(p
     )
     assert len(killer.killed) == 1
     assert len(list((out / "cells").glob("po18-*"))) == 6
-    for name in TABLES:
-        assert (out / name).read_bytes() == (alone / name).read_bytes(), name
+    assert_same_tables(out, alone)
 
 
 def test_what_ray_cannot_give_is_refused(pictures, tmp_path, request_for):

@@ -12,8 +12,6 @@ from kerasmetricloss.files import TEMPORARY
 from kerasmetricloss.studies.cells import CellStore
 from kerasmetricloss.studies.work import Worker
 
-TABLES = ("scores.parquet", "pretraining.parquet", "curves.parquet", "examples.npz")
-
 
 @pytest.fixture(scope="module")
 def request_at(pictures, request_for):
@@ -24,11 +22,6 @@ def request_at(pictures, request_for):
 @pytest.fixture(scope="module")
 def undisturbed(request_at, tmp_path_factory):
     return studies.run(request_at(tmp_path_factory.mktemp("undisturbed") / "out"))
-
-
-def assert_same_tables(out, other):
-    for name in TABLES:
-        assert (out / name).read_bytes() == (other / name).read_bytes(), name
 
 
 class Asking(studies.Observer):
@@ -44,7 +37,9 @@ class Asking(studies.Observer):
         self.told.append(studies.status(self.out))
 
 
-def test_the_status_of_a_study_that_runs_names_the_training_in_work(request_at, undisturbed, tmp_path):
+def test_the_status_of_a_study_that_runs_names_the_training_in_work(
+    request_at, undisturbed, tmp_path, assert_same_tables
+):
     asking = Asking(tmp_path)
     studies.run(request_at(tmp_path), observer=asking)
     assert all(status.alive for status in asking.told)
@@ -63,7 +58,9 @@ def test_the_status_of_a_study_that_runs_names_the_training_in_work(request_at, 
     assert_same_tables(tmp_path, undisturbed)
 
 
-def test_a_full_disk_stops_the_study_and_the_same_command_goes_on(request_at, undisturbed, tmp_path, monkeypatch):
+def test_a_full_disk_stops_the_study_and_the_same_command_goes_on(
+    request_at, undisturbed, tmp_path, monkeypatch, assert_same_tables
+):
     write, calls = CellStore.write, []
 
     def until_full(self, cell, fill):
@@ -120,7 +117,7 @@ def test_files_that_a_report_is_writing_beside_a_run_are_kept(request_at, tmp_pa
     assert not old.exists()
 
 
-def test_a_clock_that_is_set_back_changes_nothing(request_at, undisturbed, tmp_path, monkeypatch):
+def test_a_clock_that_is_set_back_changes_nothing(request_at, undisturbed, tmp_path, monkeypatch, assert_same_tables):
     now = [time.time()]
 
     def back():
