@@ -229,7 +229,7 @@ def main() -> None:
         print(json.dumps(measure(arguments.only, arguments.quick, arguments.steps)))
         return
     print(f"One training step on the PyTorch backend. {machine()}\n")
-    columns = ["network", "batch x image", "parameters", "GMAC an image", "kMAC an output voxel", "peak MiB"]
+    columns = ["network", "batch x image", "trained parameters", "GMAC an image", "kMAC an output voxel", "peak MiB"]
     columns += ["KiB an output voxel", "step, ms", "us an output voxel"]
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|", flush=True)
     for name in arguments.networks:

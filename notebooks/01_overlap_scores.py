@@ -174,7 +174,7 @@ plt.show()
 # %% [markdown]
 # *The solid curve hangs below the dashed line and meets it at 0 and 1. The vertical bar marks the widest gap.*
 #
-# 0.1716 at a Dice score of 0.586, which is $2 - \sqrt 2$: Prop. II.1, which notebook 2 proves by counting.
+# 0.1716 at a Dice score of 0.586, which is $2 - \sqrt 2$: Prop. II.1, which notebook 2 checks by counting.
 
 # %%
 assert round(gap.max(), 4) == 0.1716 == round(3 - 2 * np.sqrt(2), 4)

@@ -144,7 +144,7 @@ plt.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# *Cross-entropy is the diagonal. L1 is a step from 0 to 1. L2 is a bent curve between the two.*
+# *Cross-entropy is the diagonal. L1 is a step from 0 to 1. L2 is a bent curve near the diagonal, with no step.*
 #
 # At $q = 0.4$: cross-entropy 0.4, L1 a plain 0, L2 0.34. L1 answers with a mask. L2 hedges, as the paper suspects ("do
 # not favour integer solutions", Sec. IV-A). In its Table I, L1 is significantly better on three of seven data sets and

@@ -174,8 +174,9 @@ example = study.examples[0]
 Image(slices.example_slices(example.image, example.truth, example.predictions, dice=example.meta["dice"]), width=560)
 
 # %% [markdown]
-# *Blue: the truth; red: where the output passes 0.5; below, the histogram of the outputs.* The Dice score of the whole
-# volume is computed in three dimensions, and distances in mm.
+# *Blue: the truth; red: where the output passes 0.5; the number: the Dice score of this plane; below, the histogram of
+# the outputs.* More is grey with cross-entropy, most of it below 0.5; with soft Dice most voxels are near 0 or 1. The
+# Dice score of the whole volume is computed in three dimensions, and distances in mm.
 
 # %% tags=["varies"]
 scores = ScoreTable.read(out / "scores.parquet")
@@ -240,7 +241,7 @@ assert round(paper["sDice"] - paper["CE"], 3) == 0.022
 # ## What this does and does not show
 #
 # It shows every step from a patient's folder to a marked cell. It does not show that soft Dice finds tumours better:
-# the phantoms' tumours are ellipsoids with an uncertain rim, the network has a few thousand weights, and the weights
+# the phantoms' tumours are ellipsoids with an uncertain rim, the network has about twenty thousand weights, and they
 # were chosen on the fold that is reported, as in the paper. On the paper's scale, with a GPU:
 # `kerasmetricloss run table2 --dataset br18 --root FOLDER --out STUDY --scale paper`.
 #

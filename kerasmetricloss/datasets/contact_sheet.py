@@ -47,18 +47,24 @@ class Tile:
     upwards: bool
 
 
-def contact_sheet(found: Inspection) -> bytes:
-    """Draw up to 24 cases, evenly chosen by the size of the first label, from the largest to the smallest.
+def contact_sheet(found: Inspection, *, most: int = MOST_TILES) -> bytes:
+    """Draw some of the cases, evenly chosen by the size of the first label, from the largest to the smallest.
 
     A scan shows its first channel in the axial plane with most foreground, the patient's right on the left side.
 
     Args:
         found: From :func:`~kerasmetricloss.datasets.inspection.inspect`; the cases drawn are read once more.
+        most: Cases drawn at most.
 
     Returns:
         A PNG file.
+
+    Raises:
+        ValueError: `most` is below 1.
     """
-    chosen = _chosen(found.summaries)
+    if most < 1:
+        raise ValueError(f"most is {most}; a sheet shows at least 1 case.")
+    chosen = _chosen(found.summaries, most)
     rows = -(-len(chosen) // _COLUMNS)
     width = min(len(chosen), _COLUMNS)
     window = _WINDOWS.get(found.cases[0].channels[0])
@@ -129,10 +135,10 @@ def _brightness(picture: np.ndarray, mask: np.ndarray, window: tuple[float, floa
     return ((picture - low) / max(high - low, np.finfo(np.float32).tiny)).clip(0, 1)
 
 
-def _chosen(summaries: Sequence[CaseSummary]) -> list[int]:
+def _chosen(summaries: Sequence[CaseSummary], most: int) -> list[int]:
     sizes = [one.foreground[0] * (one.voxel_ml or 1) for one in summaries]
     order = sorted(range(len(sizes)), key=lambda index: -sizes[index])
-    steps = np.linspace(0, len(order) - 1, min(len(order), MOST_TILES)).round().astype(int)
+    steps = np.linspace(0, len(order) - 1, min(len(order), most)).round().astype(int)
     return [order[step] for step in steps]
 
 

@@ -48,6 +48,9 @@ def deepmedic(  # noqa: PLR0913 -- every choice of the architecture has its name
     One output voxel sees 17 voxels an axis through the first pathway, and 17 blocks of 3 (51 voxels, of which
     "centre" reads every third: 49 from first to last) through the second; of 5 (85, or 81) through a third.
 
+    In training, batch normalisation takes the statistics of the batch, afterwards their running average: train on
+    batches of patches from several cases, or the network meets other statistics in use than it learned with.
+
     Args:
         dimension: 2 or 3 spatial axes.
         input_channels: Channels of the image.

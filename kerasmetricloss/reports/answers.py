@@ -20,6 +20,7 @@ from kerasmetricloss.statistics import Comparison, undecidable
 
 MOST_ANSWERS = 2
 EVEN_WEIGHTS = "sTversky-0.5/0.5"
+CASES_ONLY = ", case by case only. "
 AGAINST_CE = "CE and at least one metric-sensitive loss"
 
 
@@ -44,7 +45,11 @@ def _sensitive(findings: Findings) -> list[Answer]:
         one = answer(comparison, place, second=second)
         counted = {comparison.metric: sensitive(comparison)} if CROSS_ENTROPY in comparison.losses else {}
         found.append(_grouped(one, findings, place, counted, CROSS_ENTROPY, numbers=True))
-    return _summed(found, lambda yes, all_of: f"On {yes} of {all_of} every metric-sensitive loss beats cross-entropy.")
+    single = sum(f"{CASES_ONLY}Yes" in one.head for one in found)
+    more = f", on {single} more case by case only" if single else ""
+    return _summed(
+        found, lambda yes, all_of: f"On {yes} of {all_of} every metric-sensitive loss beats cross-entropy{more}."
+    )
 
 
 def _grouped(
@@ -93,7 +98,7 @@ def _grouped(
 def _borne_out(one: Answer, said: str, place: Place, *, doubted: bool) -> Answer:
     if not doubted:
         return Answer(one.head, f"{one.text} {said}", one.tone)
-    head = one.head.replace(f"{place.title}. ", f"{place.title}, case by case only. ", 1)
+    head = one.head.replace(f"{place.title}. ", f"{place.title}{CASES_ONLY}", 1)
     return Answer(head, f"{one.text} {said}", "open")
 
 

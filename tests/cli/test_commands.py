@@ -156,6 +156,21 @@ def test_failed_trainings_of_one_data_set_do_not_stop_the_next(fake_runs, tmp_pa
     assert "kerasmetricloss: 2 of 9 trainings failed\n1 of 9 trainings failed\n" in capsys.readouterr().err
 
 
+def test_sampling_and_augmentation_are_those_of_the_paper_unless_told(monkeypatch, tmp_path):
+    from kerasmetricloss import studies
+
+    setups = []
+    monkeypatch.setattr(studies, "run", lambda request, **_: setups.append(request.setup))
+    monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe, **_: None)
+    run = ["run", "table2", "--dataset", "wm17", "--out", str(tmp_path)]
+    main(run)
+    main([*run, "--patch-foreground", "0.5", "--no-augmentation"])
+    paper, changed = setups
+    assert "foreground" not in paper.patch
+    assert changed.patch == paper.patch | {"foreground": 0.5}
+    assert [setup.training.phase("post")["augmentation"] for setup in setups] == [True, False]
+
+
 def test_the_report_of_a_run_compares_as_the_run_was_told(fake_runs, monkeypatch, tmp_path):
     told = []
     monkeypatch.setattr("kerasmetricloss.cli.study.write_report", lambda out, recipe, **settings: told.append(settings))
@@ -185,6 +200,8 @@ def test_a_full_disk_and_ctrl_c_stop_all_data_sets_at_once(fake_runs, tmp_path, 
     [
         (("--network", "unet-half"), "--filters is for unet-small"),
         (("--repeats", "2"), "--repeats is for patches"),
+        (("--patch-foreground", "0.5"), "--patch-foreground is for patches"),
+        (("--patch-size", "8x8", "--patch-foreground", "2"), "--patch-foreground is 2; it is a share"),
         (("--patch-size", "8x8x8"), "--patch-size 8x8x8 has 3 axes"),
         (("--folds", "1"), "two or more"),
         (("--only-folds", "1,9"), "--only-folds 9: there are"),

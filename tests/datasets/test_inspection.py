@@ -166,6 +166,10 @@ def test_the_contact_sheet_is_a_picture_of_every_case(tmp_path, name, size):
         assert picture.format == "PNG"
         assert np.asarray(picture.convert("L")).std() > 20
     assert contact_sheet(found) == one
+    assert contact_sheet(found, most=2) == one
+    assert contact_sheet(found, most=1) != one
+    with pytest.raises(ValueError, match="most is 0; a sheet shows at least 1"):
+        contact_sheet(found, most=0)
 
 
 def test_the_unit_of_a_colour_is_noted_at_the_image_and_not_at_its_mask(tmp_path, save_picture):

@@ -117,6 +117,15 @@ def test_few_groups_are_told_beside_many_cases(tmp_path):
     assert answer.tone == "open"
 
 
+def test_the_sum_over_data_sets_tells_how_many_more_hold_case_by_case_only(tmp_path):
+    sizes = {"po18": 15, "mo17": 15, "br18": 1}  # cases a group: two sets have three groups
+    table = [row for name, size in sizes.items() for row in rows(["CE", "sDice"], cases=45, dataset=name, group=size)]
+    study = settings(datasets=list(sizes), losses=["CE", "sDice"], data={})
+    first, *_ = answers(find(chapter(write(tmp_path, table, study)), resamples=100))
+    told = "On 1 of 3 data sets every metric-sensitive loss beats cross-entropy, on 2 more case by case only."
+    assert (first.head, first.tone) == (told, "open")
+
+
 def in_nine_groups(reference, other, recipe="table2"):
     """45 cases in nine groups: the other loss gains .1 in five of them and loses .06 in four.
 

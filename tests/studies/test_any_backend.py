@@ -22,9 +22,12 @@ def test_a_study_runs_and_repeats_itself(pictures, tmp_path, request_for):
 
 def test_whole_pictures_are_trained_on_in_patches_where_that_is_asked_for(pictures, tmp_path, request_for):
     request = request_for(pictures, tmp_path / "study", folds=2)
-    request = dataclasses.replace(request, setup=request.setup.with_patches((8, 12), repeats=3))
+    setup = request.setup.with_patches((8, 12), repeats=3, foreground=0.5).with_training(augmentation=False)
+    request = dataclasses.replace(request, setup=setup)
     found = directory.read_study(studies.run(request)).chapter("table2").made["po18"]
-    assert found["patch"] == {"output_size": [10, 19], "volumes": 2, "repeats": 3}  # 9 n + 1 voxels
+    expected = {"output_size": [10, 19], "volumes": 2, "repeats": 3, "foreground": 0.5}  # 9 n + 1 voxels
+    assert found["patch"] == expected
+    assert found["training"]["augmentation"] is False
     assert found["preparation"]["output_size"] == [19, 28]  # scored whole
     scores = ScoreTable.read(tmp_path / "study" / "scores.parquet").values(dataset="po18", metric="dice")
     assert scores.notna().all(axis=None)

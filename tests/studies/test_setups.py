@@ -64,6 +64,17 @@ def test_patches_get_the_next_box_that_the_network_has():
     assert deepmedic.with_patches().patch["output_size"] == [30, 30, 21]
 
 
+def test_patches_are_centred_on_foreground_as_often_as_asked_for():
+    patches = studies.setup("wm17", "small")
+    assert "foreground" not in patches.patch  # anywhere inside the mask, as the paper
+    balanced = patches.with_patches(foreground=0.5)
+    assert balanced.patch == patches.patch | {"foreground": 0.5}
+    with pytest.raises(StudyError, match=r"--patch-foreground is 1\.5; it is a share, 0 to 1"):
+        patches.with_patches(foreground=1.5)
+    with pytest.raises(StudyError, match="--repeats and --patch-foreground are for patches; br18 trains on whole"):
+        studies.setup("br18", "small").with_patches(repeats=2, foreground=0.5)
+
+
 def test_patches_of_other_axes_and_repeats_without_patches_are_refused():
     with pytest.raises(StudyError, match="--patch-size 8x8x8 has 3 axes; po18 has 2"):
         studies.setup("po18", "small").with_patches((8, 8, 8))
