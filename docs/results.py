@@ -25,7 +25,7 @@ from kerasmetricloss.reports.answers import verdict
 from kerasmetricloss.reports.style import count, dataset_title, loss_title, number, p_value
 from kerasmetricloss.reports.tables import to_markdown
 from kerasmetricloss.scores import ScoreTable
-from kerasmetricloss.statistics import FEW_UNITS, Comparison, undecidable
+from kerasmetricloss.statistics import FEW_UNITS, Comparison
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT, README = ROOT / "data", ROOT / "docs" / "results", ROOT / "README.md"
@@ -114,7 +114,7 @@ def _line(found: findings.Findings, place: findings.Place, comparison: Compariso
     told = f"- **{place.title}**: {ABOUT[name]}."
     rivals = findings.sensitive(comparison)
     against = comparison.against(findings.CROSS_ENTROPY)
-    if undecidable(comparison.fewest, comparison.settings["alpha"]):
+    if not comparison.decidable:
         return f"{told} {count(comparison.cases, 'case')}: too few to tell anything, so nothing is marked."
     better, worse = verdict(comparison)
     best = comparison.means[rivals].idxmax()
@@ -132,7 +132,7 @@ def _doubts(
     found: findings.Findings, place: findings.Place, comparison: Comparison, rivals: list[str]
 ) -> Iterator[str]:
     together = found.grouped.get((place, comparison.metric))
-    if together is not None and undecidable(together.groups, together.settings["alpha"]):
+    if together is not None and not together.decidable:
         yield f"The cases come from {count(together.groups, 'sequence')} only, too few to resample whole sequences."
     elif together is not None:
         better, worse = verdict(together)

@@ -170,7 +170,9 @@ class ScoreTable:
             raise ScoreTableError(f"no scores for {metric!r} on {dataset!r}; the table has {found}.")
         pooled = label == "All" and "All" not in table.labels
         table = table if pooled else table.select(label=_only("label", label, table.labels))
-        frame = table.select(model=_only("model", model, sorted(table.frame["model"].unique()))).frame
+        models = sorted(table.frame["model"].unique())
+        apart = f", or name the data set apart for each network, as {dataset}-{models[0]}"
+        frame = table.select(model=_only("model", model, models, apart)).frame
         folds = frame.groupby(["loss", "seed", "case"], sort=False)["fold"].nunique()
         if (folds > 1).any():
             loss, seed, case = folds.index[int(np.argmax(folds.to_numpy() > 1))]
@@ -237,12 +239,12 @@ def _suffix(path: Path) -> str:
     return path.suffix
 
 
-def _only(what: str, wanted: str | None, found: Sequence[str]) -> str:
+def _only(what: str, wanted: str | None, found: Sequence[str], mend: str = "") -> str:
     if wanted is None and len(found) == 1:
         return found[0]
     if wanted not in found:
         raise ScoreTableError(
-            f"{what}={wanted!r} does not name one {what} of {list(found)}; pick one, as with select({what}=...)."
+            f"{what}={wanted!r} does not name one {what} of {list(found)}; pick one, as with select({what}=...){mend}."
         )
     return wanted
 

@@ -1,6 +1,7 @@
 """Numbers and boxes as they are typed on the command line, checked as they are read."""
 
 import argparse
+import math
 
 
 def natural(text: str) -> int:
@@ -15,6 +16,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A positive, finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+    return value
 
 
 def fold_numbers(text: str) -> tuple[int, ...]:

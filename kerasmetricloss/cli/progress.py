@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kerasmetricloss.cli.arguments import positive
+from kerasmetricloss.cli.arguments import positive, seconds
 from kerasmetricloss.cli.quiet import load_keras
 
 USUAL_EPOCHS = 200  # a guess at how long a training lasts before it stops early; the paper gives none
@@ -38,7 +38,7 @@ def add_commands(commands: Any) -> None:
     )
     plan.add_argument("--seeds", type=positive, default=1, help="trainings of each network (default: 1)")
     plan.add_argument("--gpus", type=positive, default=1, help="devices that train at once (default: 1)")
-    plan.add_argument("--step-seconds", type=float, metavar="S", help="seconds of a step (default: timed here)")
+    plan.add_argument("--step-seconds", type=seconds, metavar="S", help="seconds of a step (default: timed here)")
     plan.set_defaults(handler=_plan)
 
 
@@ -91,7 +91,8 @@ def _plan(options: argparse.Namespace) -> None:
     print(
         f"in all: {cells:.0f} trainings, {hours:,.1f} device hours, "
         f"{_lasting(hours / options.gpus)} on {options.gpus} device{'s' * (options.gpus > 1)}, "
-        f"at most {gigabytes:.1f} GB. Assumed: {options.epochs} epochs a training, or as many as the scale allows."
+        f"at most {gigabytes:.1f} GB. Assumed: {options.epochs} epochs a training, or as many as the scale allows. "
+        "The hours are those of training steps; validation comes on top."
     )
     if options.gpus > 1 and options.step_seconds is None:
         print("The step was timed on this machine. If the devices are others, time one there: --step-seconds.")

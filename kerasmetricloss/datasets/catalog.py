@@ -27,6 +27,7 @@ class DataSet:
         cases: How many cases the paper used.
         channels: Image channels, in the order of the network's input.
         shift: Subtracted from each channel, for the full data set; None where the authors published no constants.
+            Of PO18, ImageNet's mean colour, which VGG16's weights expect.
         scale: Divides each channel after the shift.
         mask: The output mask, or None where every pixel counts.
         spacing_mm: Isotropic spacing that 3-D scans are resampled to, or None for pictures.

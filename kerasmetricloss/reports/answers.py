@@ -15,8 +15,9 @@ from kerasmetricloss.reports.style import (
     loss_title,
     metric_title,
     number,
+    percent,
 )
-from kerasmetricloss.statistics import Comparison, undecidable
+from kerasmetricloss.statistics import Comparison
 
 MOST_ANSWERS = 2
 EVEN_WEIGHTS = "sTversky-0.5/0.5"
@@ -75,7 +76,7 @@ def _grouped(
     if not known or not any(losses.values()):
         return one
     groups = min(found.groups for found in known.values())
-    if undecidable(groups, findings.settings["alpha"]):
+    if all(_undecidable(found, losses[metric], reference) for metric, found in known.items() if losses[metric]):
         said = f"They come from {count(groups, 'group')}, too few to tell with whole groups resampled."
         if findings.settings["by_group"]:
             return Answer(one.head, f"{one.text} {said}", "open")
@@ -144,7 +145,7 @@ def verdict(comparison: Comparison) -> tuple[list[str], list[str]]:
 
 
 def _verdict(comparison: Comparison, losses: list[str], reference: str) -> tuple[list[str], list[str]]:
-    alpha, p = comparison.settings["alpha"], comparison.superior
+    alpha, p = comparison.settings["alpha"], comparison.supported
     better = [loss for loss in losses if p.loc[loss, reference] < alpha]
     return better, [loss for loss in losses if p.loc[reference, loss] < alpha]
 
@@ -171,7 +172,7 @@ def _measures(findings: Findings) -> list[Answer]:
         if not heads:
             found.append(_absent(place, f"{loss_title(reference)} and another loss"))
             continue
-        level = f"{1 - findings.settings['alpha']:.0%}"
+        level = percent(1 - findings.settings["alpha"])
         texts.append(f"In brackets: {level} interval, one-sided p of “better”.")
         tone = tones[0] if len(set(tones)) == 1 else "open"
         one = Answer(" ".join([f"{place.title}.", *heads]), " ".join(texts), tone)
@@ -196,8 +197,7 @@ def _word(comparison: Comparison, loss: str, reference: str) -> str:
 
 def _undecidable(comparison: Comparison, losses: list[str], reference: str) -> bool:
     """Whether no pair of a loss and the reference has cases enough to be significant."""
-    units = comparison.units.loc[losses, reference].max()
-    return pd.isna(units) or undecidable(int(units), comparison.settings["alpha"])
+    return comparison.supported.loc[losses, reference].isna().all()
 
 
 def _tone(better: bool, worse: bool) -> str:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from kerasmetricloss.reports.differences import p_of
 from kerasmetricloss.reports.findings import COUNTS, Findings, Place, case_values
-from kerasmetricloss.reports.style import loss_title, metric_short, metric_title, number, p_value
+from kerasmetricloss.reports.style import loss_title, metric_short, metric_title, number, percent
 from kerasmetricloss.reports.tables import Cell, Row, Table
-from kerasmetricloss.statistics import Comparison, decidable
+from kerasmetricloss.statistics import Comparison
 
 
 def evidence_table(comparison: Comparison, place: Place, *, reference: str | None) -> Table:
@@ -19,7 +20,7 @@ def evidence_table(comparison: Comparison, place: Place, *, reference: str | Non
         if compared:
             cells += _against(comparison, loss, reference)
         rows.append(Row("", loss_title(loss), tuple(cells)))
-    level, title = f"{1 - comparison.settings['alpha']:.0%}", loss_title(reference or "")
+    level, title = percent(1 - comparison.settings["alpha"]), loss_title(reference or "")
     direction = "Lower is better" if comparison.lower else "Higher is better"
     heads = (f"minus {title}", f"p better than {title}", f"p worse than {title}", "p two‑sided") if compared else ()
     legend = f"{direction}. In small print: {level} bootstrap intervals."
@@ -38,14 +39,12 @@ def evidence_table(comparison: Comparison, place: Place, *, reference: str | Non
 def pairs_table(comparison: Comparison, place: Place) -> Table:
     """One-sided p-values of all pairs: row better than column."""
     level = comparison.settings["alpha"]
-    told = decidable(comparison.superior, comparison.units, alpha=level)
     rows = []
     for loss in comparison.losses:
         cells = []
         for other in comparison.losses:
-            p = comparison.superior.loc[loss, other]
-            text = "" if loss == other else p_value(p, resolution=comparison.resolution())
-            cells.append(Cell(text, "grey" if told.loc[loss, other] < level else ""))
+            text = "" if loss == other else p_of(comparison, loss, other)
+            cells.append(Cell(text, "grey" if comparison.supported.loc[loss, other] < level else ""))
         rows.append(Row("", loss_title(loss), tuple(cells)))
     holm = ", Holm-corrected" if comparison.settings["correction"] else ""
     return Table(
@@ -53,7 +52,7 @@ def pairs_table(comparison: Comparison, place: Place) -> Table:
         columns=tuple(map(loss_title, comparison.losses)),
         rows=tuple(rows),
         corner="better",
-        legend=f"Grey: p < {level:g}, of enough pairs to tell.",
+        legend=f"Grey: p < {level:g}, of enough cases that differ to tell.",
         grey="significant",
     )
 
@@ -70,8 +69,7 @@ def groups_table(findings: Findings) -> Table | None:
                 continue
             cells = []
             for found in (single, grouped):
-                p = found.superior.loc[loss, reference]
-                cells.append(Cell(p_value(p, resolution=found.resolution())))
+                cells.append(Cell(p_of(found, loss, reference)))
                 cells.append(Cell(interval(*_ends(found, loss, reference))))
             name = f"{metric_short(metric)}, {loss_title(loss)}"
             rows.append(
@@ -136,13 +134,11 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
 def _against(comparison: Comparison, loss: str, reference: str) -> list[Cell]:
     if loss == reference:
         return [Cell("")] * 4
-    better, worse = comparison.superior.loc[loss, reference], comparison.superior.loc[reference, loss]
-    two_sided = comparison.two_sided.loc[loss, reference]
     difference = comparison.difference.loc[loss, reference]
     return [
         Cell(number(difference, signed=True), detail=interval(*_ends(comparison, loss, reference), signed=True)),
-        *(Cell(p_value(p, resolution=comparison.resolution())) for p in (better, worse)),
-        Cell(p_value(two_sided, resolution=comparison.resolution(two_sided=True))),
+        *(Cell(p_of(comparison, *pair)) for pair in ((loss, reference), (reference, loss))),
+        Cell(p_of(comparison, loss, reference, two_sided=True)),
     ]
 
 

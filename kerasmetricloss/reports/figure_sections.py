@@ -118,7 +118,7 @@ def _by_volume(findings: Findings) -> list[Answer]:
         ratio = (predicted / true).replace(np.inf, np.nan)
         medians = ratio.median()
         rivals = [loss for loss in medians.index if is_sensitive(loss)]
-        if CROSS_ENTROPY not in medians or not rivals:
+        if CROSS_ENTROPY not in medians or not rivals or not ratio[CROSS_ENTROPY].notna().any():
             continue
         below = (ratio[CROSS_ENTROPY].dropna() < 1).mean()
         head = (

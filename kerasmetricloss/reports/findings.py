@@ -105,7 +105,9 @@ def find(study: Chapter, **settings: object) -> Findings:
     for place in places:
         scores = study.scores.select(dataset=place.dataset)
         for metric in (*main, *further):
-            if metric not in scores.metrics:
+            scored = scores.select(metric=metric).labels if metric in scores.metrics else []
+            # A metric can be scored for some labels only, such as distances; "All" is the mean over each of them.
+            if not scored or (place.label not in (None, *scored) and (place.label != "All" or scored != scores.labels)):
                 continue
             losses = [loss for loss in study.losses if loss in scores.select(metric=metric).losses]
             where = {"dataset": place.dataset, "metric": metric, "label": place.label, "losses": losses}

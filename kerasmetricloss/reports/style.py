@@ -12,6 +12,7 @@ METRIC_TITLES = {
     "avd_ml": "Absolute volume difference (ml)",
 }
 METRIC_SHORT = {"dice": "Dice", "jaccard": "Jaccard", "accuracy": "ACC", "hausdorff_mm": "HDD", "avd_ml": "AVD"}
+NO_NUMBER = "–"
 COUNTED = ("hausdorff_mm",)  # a mean that means nothing without the number of cases it leaves out
 UNITS = {"hausdorff_mm": "mm", "avd_ml": "ml"}
 CROSS_ENTROPY = ("CE", "wCE")
@@ -139,7 +140,7 @@ def number(value: float, *, signed: bool = False) -> str:
         ('0.870', '−0.020', '–')
     """
     if math.isnan(value):
-        return "–"
+        return NO_NUMBER
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
     if float(text) == 0:
         text = text.replace("-", "+" if signed else "")
@@ -156,6 +157,16 @@ def mean_text(mean: float, left_out: int, *, counted: bool = False) -> str:
     return number(mean) + (f" ({left_out})" if left_out or counted else "")
 
 
+def percent(share: float) -> str:
+    """A level as it was asked for, without rounding it to whole per cent.
+
+    Example:
+        >>> percent(0.95), percent(1 - 0.025), percent(0.005)
+        ('95%', '97.5%', '0.5%')
+    """
+    return f"{100 * share:.4g}%"
+
+
 def p_value(p: float, *, resolution: float) -> str:
     """A p-value with the digits it deserves; one of zero is below its resolution, rounded up to two digits.
 
@@ -166,13 +177,17 @@ def p_value(p: float, *, resolution: float) -> str:
     Example:
         >>> p_value(0.0312, resolution=1e-4), p_value(0.0004, resolution=1e-4), p_value(0.0, resolution=1e-4)
         ('0.031', '0.0004', '<0.0001')
+        >>> p_value(0.0496, resolution=1e-4), p_value(0.0504, resolution=1e-4)
+        ('0.0496', '0.0504')
         >>> p_value(0.0, resolution=1 / 300), p_value(0.0, resolution=1.0)  # 1 / 300 = .00333...
         ('<0.0034', '≤1')
     """
     if math.isnan(p):
-        return "–"
+        return NO_NUMBER
     if p == 0:
         return f"<{_rounded_up(resolution)}" if resolution < 1 else "≤1"
+    if 0.045 <= p < 0.055:  # three digits would not tell on which side of 0.05
+        return f"{p:.4f}"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}" if p >= 1e-4 else f"{p:.0e}"
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from kerasmetricloss.reports.differences import MOST_NAMED
 from kerasmetricloss.reports.directory import Chapter
 from kerasmetricloss.reports.findings import Findings, Place, spots
-from kerasmetricloss.reports.style import count, dataset_title, loss_title
+from kerasmetricloss.reports.style import count, dataset_title, loss_title, percent
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import FEW_UNITS, SIMULATED_RATES, expected_false_positive_rate
 
@@ -173,7 +173,7 @@ def _boldness(several: list[Findings]) -> Iterator[str]:
     units = "group" if settings["by_group"] else "case"
     yield (
         f"With {count(fewest, units)} the bootstrap calls one of two equal losses better in {rate:.1%} of studies; "
-        f"{alpha:.0%} is promised."
+        f"{percent(alpha)} is promised."
         + (f" Below {FEW_UNITS} read p-values near {alpha:g} with care." if fewest < FEW_UNITS else "")
     )
 

@@ -7,11 +7,9 @@ plain tables of numbers go out; nothing here needs Keras.
 
 from kerasmetricloss.statistics.comparison import Comparison as Comparison
 from kerasmetricloss.statistics.comparison import compare as compare
-from kerasmetricloss.statistics.marking import decidable as decidable
 from kerasmetricloss.statistics.marking import lower_is_better as lower_is_better
 from kerasmetricloss.statistics.marking import mark as mark
 from kerasmetricloss.statistics.notes import FEW_UNITS as FEW_UNITS
-from kerasmetricloss.statistics.notes import undecidable as undecidable
 from kerasmetricloss.statistics.simulation import SIMULATED_RATES as SIMULATED_RATES
 from kerasmetricloss.statistics.simulation import expected_false_positive_rate as expected_false_positive_rate
 from kerasmetricloss.statistics.simulation import false_positive_rates as false_positive_rates

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kerasmetricloss.scores import ScoreTable, ScoreTableError
-from kerasmetricloss.statistics.marking import decidable, direction, mark
+from kerasmetricloss.statistics.marking import direction, mark, supported
 from kerasmetricloss.statistics.notes import describe, fewest
 from kerasmetricloss.statistics.pairs import column_statistics, holm
 
@@ -31,9 +31,12 @@ class Comparison:
         difference, difference_low, difference_high: mean paired difference a - b and its bootstrap interval.
         pairs: cases in each paired difference.
         units: what is resampled of them, cases or whole groups; below two there is no p-value.
+        signs: how many of these units differ between the two losses.
         superior: one-sided p of "a is better than b", in the metric's direction (corrected where asked for).
+        supported: `superior` as the marks rest on it: no p-value is smaller than that of an exact test whose signs all
+            agree, 2**-signs, and pairs of so few units that this is never significant have none.
         two_sided: two-sided p of "a and b differ" (corrected where asked for).
-        marks: "grey", "italic" or "" a loss; none rests on a pair of so few cases that no exact test could decide it.
+        marks: "grey", "italic" or "" a loss; none rests on a pair that no exact test could decide.
         settings: method, resamples, seed, by_group, alpha, correction.
         notes: what a reader must know before believing the numbers.
     """
@@ -54,7 +57,9 @@ class Comparison:
     difference_high: pd.DataFrame
     pairs: pd.DataFrame
     units: pd.DataFrame
+    signs: pd.DataFrame
     superior: pd.DataFrame
+    supported: pd.DataFrame
     two_sided: pd.DataFrame
     marks: pd.Series
     settings: dict[str, object]
@@ -87,6 +92,11 @@ class Comparison:
         """The smallest number of cases, or of whole groups, that a p-value rests on; of all of them where none does."""
         found = fewest(self.units)
         return found[0] if found else self.groups if self.settings["by_group"] else self.cases
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there is a pair with cases enough for a significant difference."""
+        return bool(self.supported.notna().any(axis=None))
 
     def against(self, reference: str) -> pd.DataFrame:
         """Every other loss against one: what its table says of the pair, a row a loss.
@@ -177,10 +187,9 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
     guessed = direction(metric) is None and lower is None
     lower = direction(metric) == "lower" if lower is None else lower
     tables = _tables(values, groups.to_numpy() if by_group else None, settings, lower)
-    notes = describe(values, groups.nunique(), tables["units"], settings)
+    notes = describe(values, groups.nunique(), tables, settings)
     if guessed:
         notes = (*notes, f"{metric} is no metric known here: a higher value was taken as the better one.")
-    supported = decidable(tables["superior"], tables["units"], alpha=alpha)
     return Comparison(
         dataset=dataset,
         metric=metric,
@@ -189,7 +198,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
         cases=len(values),
         groups=groups.nunique(),
         lower=lower,
-        marks=mark(tables["means"], supported, alpha=alpha, lower=lower),
+        marks=mark(tables["means"], tables["supported"], alpha=alpha, lower=lower),
         settings=settings,
         notes=notes,
         **tables,
@@ -243,8 +252,10 @@ def _tables(values: pd.DataFrame, groups: np.ndarray | None, settings: dict, low
         return pd.DataFrame(matrix, index=losses, columns=losses)
 
     superior = square("less", "greater") if lower else square("greater", "less")
-    two_sided = square("two_sided", "two_sided")
-    if settings["correction"] == "holm":
+    units, signs, two_sided = (square(name, name) for name in ("units", "signs", "two_sided"))
+    correct = settings["correction"] == "holm"
+    borne = supported(superior, units, signs, alpha=settings["alpha"], correct=correct)
+    if correct:
         superior, two_sided = holm(superior), holm(two_sided, symmetric=True)
     return {
         "means": single["mean"].rename(None),
@@ -255,7 +266,9 @@ def _tables(values: pd.DataFrame, groups: np.ndarray | None, settings: dict, low
         "difference_low": square("low", "high", -1),
         "difference_high": square("high", "low", -1),
         "pairs": square("n", "n"),
-        "units": square("units", "units"),
+        "units": units,
+        "signs": signs,
         "superior": superior,
+        "supported": borne,
         "two_sided": two_sided,
     }

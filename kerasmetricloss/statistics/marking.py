@@ -5,9 +5,14 @@ import re
 import numpy as np
 import pandas as pd
 
-from kerasmetricloss.statistics.notes import undecidable
+from kerasmetricloss.statistics.pairs import holm
 
-_COST = re.compile(r"(^|_)(error|loss)$", re.IGNORECASE)
+# A distance, a loss or a spread of a similarity is better low, though the name holds one that is better high.
+_COST = re.compile(
+    r"(^|_)((error|loss)$|(distance|difference|dissimilarity|brier|gap|std)(_|$))",
+    re.IGNORECASE,
+)
+_AGREEMENT = re.compile(r"(^|_)normali[sz]ed_surface_distance(_|$)", re.IGNORECASE)
 _HIGHER = re.compile(
     r"(^|_)(nsd|normali[sz]ed_surface_distance|dice|dsc|jaccard|iou|tversky|f\d+(\.\d+)?|fbeta|acc|accuracy|hamming|kappa|"
     r"auc|precision|recall|sensitivity|specificity|similarity|score|index)(_|$)",
@@ -26,7 +31,7 @@ def direction(metric: str) -> str | None:
         >>> direction("hd95_mm"), direction("nsd_2mm"), direction("dice_loss"), direction("F0.5"), direction("zeal")
         ('lower', 'higher', 'lower', 'higher', None)
     """
-    if _COST.search(metric):
+    if _COST.search(metric) and not _AGREEMENT.search(metric):
         return "lower"
     return "higher" if _HIGHER.search(metric) else "lower" if _LOWER.search(metric) else None
 
@@ -41,19 +46,36 @@ def lower_is_better(metric: str) -> bool:
     return direction(metric) == "lower"
 
 
-def decidable(superior: pd.DataFrame, units: pd.DataFrame, *, alpha: float) -> pd.DataFrame:
-    """The p-values that a mark may rest on: those of pairs whose signs could not all agree by chance at this level.
+def supported(
+    superior: pd.DataFrame, units: pd.DataFrame, signs: pd.DataFrame, *, alpha: float, correct: bool
+) -> pd.DataFrame:
+    """The p-values that a mark may rest on: none says more than an exact test of the same pair could.
+
+    The signs of k differences all agree by chance once in 2**k times, so a pair of k units that differ has no p-value
+    below that, however small the share of resamples is.
 
     Args:
-        superior: one-sided p-values.
+        superior: one-sided p-values, without correction.
         units: cases or groups that each rests on.
+        signs: how many of them differ.
         alpha: significance level.
+        correct: whether to correct them by Holm's method.
 
     Returns:
-        `superior` with NaN where an exact test of so few units can never be significant, whatever a bootstrap says.
+        `superior`, raised to the smallest p-value of so many differences and corrected; NaN where so few units could
+        never be significant.
+
+    Example:
+        >>> names = ["CE", "sDice"]
+        >>> p, units, signs = (pd.DataFrame([[np.nan, a], [b, np.nan]], names, names)
+        ...                    for a, b in [(1.0, 0.015), (6, 6), (3, 3)])
+        >>> supported(p, units, signs, alpha=0.05, correct=False).loc["sDice", "CE"]
+        np.float64(0.125)
     """
-    enough = ~units.fillna(0).astype(int).map(lambda number: undecidable(number, alpha))
-    return superior.where(enough)
+    p, least = superior.clip(lower=0.5**signs), (0.5**units).where(superior.notna())
+    if correct:
+        p, least = holm(p), holm(least)
+    return p.where(least < alpha)
 
 
 def mark(means: pd.Series, superior: pd.DataFrame, *, alpha: float = 0.05, lower: bool = False) -> pd.Series:

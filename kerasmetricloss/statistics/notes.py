@@ -8,17 +8,18 @@ from kerasmetricloss.statistics.permutation import EXACT_UNITS
 FEW_UNITS = 40  # the bootstrap's one-sided rate is .056 at 43 cases and grows quickly below; see `simulation`
 
 
-def describe(values: pd.DataFrame, groups: int, units: pd.DataFrame, settings: dict) -> tuple[str, ...]:
+def describe(values: pd.DataFrame, groups: int, tables: dict[str, pd.DataFrame], settings: dict) -> tuple[str, ...]:
     """Write the notes of a comparison.
 
     Args:
         values: scores, index the cases, columns the losses; NaN where missing or undefined.
         groups: number of groups the cases come from.
-        units: cases, or whole groups of them, that are resampled for each pair of losses, as `Comparison.units`.
-        settings: method, resamples, by_group and alpha, as `compare` takes them.
+        tables: `units`, `signs`, `superior` and `supported`, as `Comparison` has them.
+        settings: method, resamples, by_group, alpha and correction, as `compare` takes them.
     """
     by_group, cases = settings["by_group"], len(values)
-    notes = [*_few(groups if by_group else cases, "groups" if by_group else "cases", units, settings)]
+    name = "groups" if by_group else "cases"
+    notes = [*_few(groups if by_group else cases, name, tables, settings), *_tied(name, tables, settings["alpha"])]
     if groups < cases and by_group:
         notes.append(f"The {cases} cases come from {groups} groups; whole groups were resampled.")
     elif groups < cases:
@@ -32,17 +33,7 @@ def describe(values: pd.DataFrame, groups: int, units: pd.DataFrame, settings: d
             f"Cases without a score, missing or undefined, of {cases}: {', '.join(left_out)}. They are left out of "
             "that loss' mean and of its pairs."
         )
-    return (*notes, *_never_met(units))
-
-
-def undecidable(number: int, alpha: float) -> bool:
-    """Whether so few pairs cannot be significant: the signs of all of them agree by chance once in 2**number times.
-
-    Example:
-        >>> undecidable(4, 0.05), undecidable(5, 0.05)
-        (True, False)
-    """
-    return 0.5**number >= alpha
+    return (*notes, *_never_met(tables["units"]))
 
 
 def fewest(units: pd.DataFrame) -> tuple[int, tuple[str, str]] | None:
@@ -59,7 +50,8 @@ def fewest(units: pd.DataFrame) -> tuple[int, tuple[str, str]] | None:
     return (int(tested.min()), tested.idxmin()) if len(tested) else None
 
 
-def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str]:
+def _few(total: int, name: str, tables: dict[str, pd.DataFrame], settings: dict) -> list[str]:
+    units = tables["units"]
     smallest = fewest(units)
     if smallest is None:
         return _untested(total, name, units)
@@ -67,11 +59,13 @@ def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str
     if number >= FEW_UNITS:
         return []
     only = f"Only {number} {name}" + (f" with scores of both {pair[0]} and {pair[1]}" if number < total else "")
-    if settings["method"] == "bootstrap" and undecidable(number, settings["alpha"]):
+    if settings["method"] == "bootstrap" and np.isnan(tables["supported"].loc[pair]):
         what = "their difference is not" if number < total else "nothing here is"
+        hypotheses = int(tables["superior"].notna().to_numpy().sum()) if settings["correction"] else 1
+        holm = f", {min(1, hypotheses * 0.5**number):.2g} with Holm's correction" if settings["correction"] else ""
         return [
-            f"{only}. No exact test of so few can give a p-value below {0.5**number:.2g}: {what} significant, whatever "
-            "the bootstrap says, and nothing is marked on it."
+            f"{only}. No exact test of so few can give a p-value below {0.5**number:.2g}{holm}: {what} significant, "
+            "whatever the bootstrap says, and nothing is marked on it."
         ]
     if settings["method"] == "bootstrap":
         return [
@@ -83,6 +77,22 @@ def _few(total: int, name: str, units: pd.DataFrame, settings: dict) -> list[str
     least = 0.5**number if exact else 1 / (settings["resamples"] + 1)
     whose = "their p-values cannot" if number < total else "no p-value can"
     return [f"{only}: {whose} be below {least:.2g}, and the intervals are too short."]
+
+
+def _tied(name: str, tables: dict[str, pd.DataFrame], alpha: float) -> list[str]:
+    """Pairs of which the resampling says more than the few units that differ can bear."""
+    bold = (tables["superior"] < alpha) & (tables["supported"] >= alpha)
+    pairs = []
+    for row, column in np.argwhere(bold.to_numpy()):
+        one, other = bold.index[row], bold.columns[column]
+        signs, units = (tables[key].loc[one, other] for key in ("signs", "units"))
+        pairs.append(f"{one} over {other} ({signs:.0f} of {units:.0f})")
+    if not pairs:
+        return []
+    return [
+        f"So few {name} differ that no exact test could call these significant, whatever the bootstrap says, and "
+        f"nothing is marked on them: {', '.join(pairs)}."
+    ]
 
 
 def _never_met(units: pd.DataFrame) -> list[str]:

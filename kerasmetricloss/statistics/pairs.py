@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from kerasmetricloss.statistics.bootstrap import bootstrap_means, bootstrap_test, percentile_interval
+from kerasmetricloss.statistics.bootstrap import (
+    ROUNDING,
+    bootstrap_means,
+    bootstrap_test,
+    percentile_interval,
+    unit_sums,
+)
 from kerasmetricloss.statistics.permutation import permutation_test
 
 INTERVAL_RESAMPLES = 10_000  # intervals are the bootstrap's even where the test permutes
@@ -18,14 +24,14 @@ def column_statistics(columns: np.ndarray, groups: np.ndarray | None, settings: 
         settings: method, resamples, seed and alpha, as `compare` takes them.
 
     Returns:
-        One row a column: mean, low, high, greater, less, two_sided, n (cases), units (cases or groups resampled). Only
-        the counts, and the mean, where fewer than two units are defined: one unit resamples to itself, and every
-        difference would look certain.
+        One row a column: mean, low, high, greater, less, two_sided, n (cases), units (cases or groups resampled) and
+        signs (units whose sum is not zero). Only the counts, and the mean, where fewer than two units are defined: one
+        unit resamples to itself, and every difference would look certain.
     """
-    names = ["mean", "low", "high", "greater", "less", "two_sided", "n", "units"]
+    names = ["mean", "low", "high", "greater", "less", "two_sided", "n", "units", "signs"]
     found = np.full((columns.shape[1], len(names)), np.nan)
     defined = ~np.isnan(columns)
-    found[:, -2] = defined.sum(axis=0)
+    found[:, 6] = defined.sum(axis=0)
     # columns defined on the same cases are resampled together: one matrix product for all of them
     masks, which = np.unique(defined, axis=1, return_inverse=True)
     for index, rows in enumerate(masks.T):
@@ -33,9 +39,11 @@ def column_statistics(columns: np.ndarray, groups: np.ndarray | None, settings: 
         block, members = columns[np.ix_(rows, chosen)], None if groups is None else groups[rows]
         if len(block):
             found[chosen, 0] = block.mean(axis=0)
-        units = found[chosen, -1] = len(block if members is None else np.unique(members))
-        if units > 1:
-            found[chosen, 1:-2] = _tested(block, members, settings)
+        sums, _ = unit_sums(block, members)
+        found[chosen, 7] = len(sums)
+        found[chosen, 8] = (np.abs(sums) > ROUNDING * np.max(np.abs(block), axis=0, initial=0)).sum(axis=0)
+        if len(sums) > 1:
+            found[chosen, 1:6] = _tested(block, members, settings)
     return pd.DataFrame(found, columns=names)
 
 

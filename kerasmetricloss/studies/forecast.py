@@ -72,13 +72,15 @@ def forecast(
         seeds: How often each network is trained.
 
     Raises:
-        StudyError: The recipe trains nothing, or names a loss that there is not.
+        StudyError: The recipe trains nothing or names a loss that there is not, or there are fewer cases than folds.
     """
     if recipe.kind != TRAINS:
         raise StudyError(f"{recipe.name} trains nothing; just run it.")
     for name in recipe.losses:
         loss_configuration(name, prior=[0.5])
     cases = cases or CATALOG[setup.reader].cases
+    if cases < folds:
+        raise StudyError(f"{cases} cases do not fill {folds} folds; ask for fewer folds.")
     sets, trained = max(1, len(recipe.ratios)), len(dict.fromkeys(map(trained_name, recipe.losses)))
     cells = seeds * sets * folds * (1 + trained)
     training_cases = cases - cases // folds
@@ -91,14 +93,15 @@ def forecast(
     measured = "as given"
     if step_seconds is None:
         step_seconds, measured = _measure(setup, box, margin, channels, labels)
-    voxels = math.prod(n + 2 * margin for n in box)
-    predictions = seeds * sets * (1 + trained) * cases * math.prod(box) * labels
+    whole, margin = networks.boxes(setup.network, _whole_box(setup))  # cases are stored and predicted whole
+    voxels = math.prod(n + 2 * margin for n in whole)
+    predictions = seeds * sets * (1 + trained) * cases * math.prod(whole) * labels
     weights = (
         cells
         * 4
         * networks.build(networks.without_weights(setup.network), channels=channels, labels=labels).count_params()
     )
-    prepared = cases * (4 * voxels * channels + 2 * math.prod(box))
+    prepared = cases * (4 * voxels * channels + (labels + 1) * math.prod(whole))
     return Forecast(sets, cells, steps, step_seconds, measured, (predictions + weights + prepared) / 1e9)
 
 
@@ -110,8 +113,11 @@ def _steps(setup: Setup, cases: int) -> int:
 
 
 def _box(setup: Setup) -> tuple[int, ...]:
-    if setup.patch is not None:
-        return tuple(setup.patch["output_size"])
+    """What a training step outputs."""
+    return _whole_box(setup) if setup.patch is None else tuple(setup.patch["output_size"])
+
+
+def _whole_box(setup: Setup) -> tuple[int, ...]:
     if setup.output_size is not None:
         return setup.output_size
     if setup.picture_size is not None:

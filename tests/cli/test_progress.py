@@ -56,6 +56,34 @@ def test_a_plan_counts_the_losses_asked_for_and_says_where_its_step_was_timed(ca
     assert "Dise" in capsys.readouterr().err
 
 
+def test_disk_is_that_of_whole_cases_where_patches_are_trained_on():
+    common = {"folds": 2, "cases": 3, "epochs": 1, "step_seconds": 1.0}
+    patches = setup("wm17dm", "paper")
+    assert patches.patch["output_size"] == [15, 15, 15]
+    found = forecast(recipe("table1"), patches, **common)
+    # 75 x 95 x 75 voxels of 2 mm, of which DeepMedic outputs 75 x 96 x 75, and 24 more on each side come in; one
+    # prediction a case of one byte a voxel, and of the prepared case float32 of two channels, mask and truth. Two
+    # losses and a pre-training in two folds: six files of 660,251 weights and 1,880 moving statistics.
+    out, into = 75 * 96 * 75, 123 * 144 * 123
+    expected = 3 * 3 * out + 3 * (2 * 4 * into + 2 * out) + 6 * 4 * (660_251 + 1_880)
+    assert found.gigabytes == pytest.approx(expected / 1e9, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--step-seconds", "-1"), "'-1' is no positive number of seconds"),
+        (("--step-seconds", "nan"), "'nan' is no positive number of seconds"),
+        (("--step-seconds", "1", "--cases", "3", "--folds", "5"), "3 cases do not fill 5 folds"),
+    ],
+)
+def test_a_plan_of_impossible_numbers_is_refused(options, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["plan", "table2", *options])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_plan_fetches_no_weights(monkeypatch):
     asked = []
     build = models.deeplab_vgg16

@@ -304,6 +304,46 @@ def test_so_few_cases_that_nothing_can_be_significant_give_no_mark():
     assert five.marks.to_dict() == {"CE": "italic", "wCE": "", "sDice": "grey"}
 
 
+@pytest.mark.parametrize("differing", [3, 4, 5])
+def test_cases_that_do_not_differ_support_no_mark(differing):
+    # 100 cases, of which few differ, all in one direction: the signs agree by chance once in 2 ** differing times.
+    base = np.full(100, 0.5)
+    gained = base + 0.01 * (np.arange(100) < differing)
+    result = found({"CE": base, "sDice": gained}, resamples=20_000)
+    assert result.superior.loc["sDice", "CE"] < 0.05
+    assert result.signs.loc["sDice", "CE"] == differing
+    assert result.supported.loc["sDice", "CE"] == max(0.5**differing, result.superior.loc["sDice", "CE"])
+    told = f"sDice over CE ({differing} of 100)" in " ".join(result.notes)
+    assert (set(result.marks) == {""}, told) == ((True, True) if differing < 5 else (False, False))
+
+
+def test_groups_that_sum_to_zero_do_not_differ():
+    gains = np.array([[0.1, -0.1]] * 2 + [[0.1, 0.1]] * 4).ravel()
+    groups = [f"g{k // 2}" for k in range(12)]
+    result = found({"CE": np.full(12, 0.5), "sDice": 0.5 + gains}, groups=groups, by_group=True)
+    assert (result.units.loc["CE", "sDice"], result.signs.loc["CE", "sDice"]) == (6, 4)
+
+
+def test_identical_losses_of_many_cases_are_both_top_ranked():
+    result = found({"CE": CE - 0.3, "sDice": CE, "sJaccard": CE}, resamples=500)
+    assert result.supported.loc["sDice", "sJaccard"] == 1
+    assert result.marks.to_dict() == {"CE": "italic", "sDice": "grey", "sJaccard": "grey"}
+
+
+def test_holm_leaves_no_mark_where_so_many_comparisons_need_more_cases():
+    # Five losses in five cases: 20 hypotheses times 0.5 ** 5 is .625; in ten, .02.
+    few, more = (
+        found({f"a{k}": np.linspace(0.1, 0.2, n) + 0.1 * k for k in range(5)}, correction="holm", resamples=500)
+        for n in (5, 10)
+    )
+    assert few.superior.loc["a4", "a0"] == 0
+    assert set(few.marks) == {""}
+    assert not few.decidable
+    assert "below 0.031, 0.62 with Holm's correction: nothing here is significant" in few.notes[0]
+    assert more.marks["a4"] == "grey"
+    assert more.decidable
+
+
 def test_one_case_gives_no_mark():
     assert set(found({"CE": [0.1], "wCE": [0.2], "sDice": [0.3]}, resamples=100).marks) == {""}
 

@@ -75,12 +75,26 @@ def test_best_follows_the_direction():
 
 
 @pytest.mark.parametrize(
-    "metric", ["hausdorff_mm", "avd_ml", "hd95_mm", "HD95", "hausdorff95_mm", "assd_mm", "dice_loss"]
+    "metric",
+    [
+        *("hausdorff_mm", "avd_ml", "hd95_mm", "HD95", "hausdorff95_mm", "assd_mm", "dice_loss", "jaccard_distance"),
+        *(
+            "hamming_distance",
+            "dice_difference",
+            "dice_dissimilarity",
+            "brier_score",
+            "dice_std",
+            "surface_distance_mm",
+        ),
+    ],
 )
 def test_distances_and_volume_differences_are_better_low(metric):
     assert lower_is_better(metric)
 
 
-@pytest.mark.parametrize("metric", ["dice", "jaccard", "accuracy", "F0.5", "F2.0", "nsd_2mm", "surface_dice_1_mm"])
+@pytest.mark.parametrize(
+    "metric",
+    ["dice", "jaccard", "accuracy", "F0.5", "F2.0", "nsd_2mm", "surface_dice_1_mm", "normalised_surface_distance"],
+)
 def test_similarities_are_better_high(metric):
     assert not lower_is_better(metric)

@@ -1,7 +1,7 @@
 """Phantoms of skull-stripped MR scans with a glioma: FLAIR, T1, T1CE and T2 on one grid of 2 mm.
 
-Drawn anew for every case: shape of the brain, ventricles, white and grey matter, bias field; size of the tumour (0.5 %
-to 12 % of the brain, log-uniform), its shape, place, contrast and the sharpness of its border, a fainter annex of
+Drawn anew for every case: shape of the brain, ventricles, white and grey matter, bias field; size of the tumour (about
+0.5 % to 12 % of the brain, log-uniform), its shape, place, contrast and the sharpness of its border, a fainter annex of
 oedema, a core and, in three cases of four (HGG), an enhancing rim around necrosis. The scans are made from the scene,
 never from the outline drawn as truth.
 """

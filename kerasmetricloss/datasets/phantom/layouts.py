@@ -128,8 +128,8 @@ LAYOUTS = {
         default_size=brains.DEFAULT_SIZE,
         about="Skull-stripped MR scans with a glioma, in the layout of BRATS 2018: HGG/Brats18_PHANTOM_NNN_1/ (every "
         "fourth case LGG/) with FLAIR, T1, T1CE, T2 and the segmentation (labels 1, 2 and 4), int16, 2 mm. The tumour "
-        "takes 0.5 % to 12 % of the brain (log-uniform) before its annex is counted, and its contrast varies by a "
-        "factor of three. The cases in LGG have no enhancing tumour.",
+        "takes about 0.5 % to 12 % of the brain (log-uniform) before its annex is counted, and its contrast varies by "
+        "a factor of three. The cases in LGG have no enhancing tumour.",
         smallest=(32, 32, 32),
     ),
     "is17": Layout(
@@ -175,9 +175,9 @@ LAYOUTS = {
         default_size=white_matter.DEFAULT_SIZE,
         about="FLAIR and T1 of heads with white matter hyperintensities, in the layout of WMH 2017: Utrecht/<id>/, "
         "Singapore/<id>/ and Amsterdam/GE3T/<id>/ in turn, with pre/FLAIR.nii.gz, pre/T1.nii.gz and wmh.nii.gz. Thick "
-        "slices, half as many again in Amsterdam; spacing and tilt are another for each case. 4 to 40 lesions of 1.5 "
-        "mm to 7 mm radius (log-uniform); about a third of them are faint, and these are the annex: a reader counts "
-        "them in together. The cases of Singapore have an old infarct as well, the label 2 of the truth.",
+        "slices, half as many again in Amsterdam; spacing and tilt are another for each case. 4 to 40 lesions of about "
+        "1.5 mm to 7 mm radius (log-uniform); about a third of them are faint, and these are the annex: a reader "
+        "counts them in together. The cases of Singapore have an old infarct as well, the label 2 of the truth.",
         smallest=(32, 32, 8),
     ),
 }
