@@ -35,3 +35,11 @@ def seeded():
 def gradient():
     """``gradient(function, x)``: the gradient of a function of one array whose value is one number."""
     return _gradient
+
+
+@pytest.fixture
+def channels_first():
+    """Keras' default order of axes is the other while a test runs."""
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format("channels_last")

@@ -37,8 +37,8 @@ class ArgumentsKept(keras.losses.Loss):
         return _rebuild, (type(self), self.get_config())
 
     def __repr__(self) -> str:
-        defaults = {"reduction": _MEANS[0], "dtype": "float32"}
-        defaults |= {field.name: field.default for field in (*fields(Layout), *fields(Overlap))}
+        defaults = {field.name: field.default for field in (*fields(Layout), *fields(Overlap))}
+        defaults |= {"reduction": _MEANS[0], "dtype": "float32", "data_format": keras.config.image_data_format()}
         config = self.get_config()
         if self.name.rstrip("_0123456789").replace("_", "") == type(self).__name__.lower():
             del config["name"]
@@ -87,6 +87,9 @@ class SegmentationLoss(ArgumentsKept):
         **layout: Unpack[LayoutSettings],
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        # Settled here, as a Keras layer does: a saved loss means the same on a machine of another setting.
+        if layout.get("data_format") is None:
+            layout["data_format"] = keras.config.image_data_format()
         self.layout = from_keywords(Layout, type(self).__name__, layout, no_overlap=self.no_overlap)
 
     def get_config(self) -> dict[str, Any]:
@@ -166,7 +169,8 @@ def _reduce(values: Any, weight: Any, reduction: str | None, *, pooled: bool) ->
     if reduction == "mean_with_sample_weight" and weight is not None:
         mean = ops.divide_no_nan(ops.sum(values), ops.sum(weight))
     else:
-        mean = ops.mean(values)
+        # A replica that gets none of the last few images has no mean, and adds nothing.
+        mean = ops.divide_no_nan(ops.sum(values), ops.cast(ops.shape(values)[0], values.dtype))
     number, _ = replicas()
     return mean / number if number > 1 else mean
 

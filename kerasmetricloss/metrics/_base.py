@@ -77,6 +77,9 @@ class CaseMetric(keras.metrics.Metric):
         **settings: Unpack[LayoutSettings],
     ) -> None:
         super().__init__(name=name or self.default_name, dtype=dtype)
+        # Settled here, as a Keras layer does: a saved metric means the same on a machine of another setting.
+        if settings.get("data_format") is None:
+            settings["data_format"] = keras.config.image_data_format()
         self.layout = from_keywords(Layout, type(self).__name__, settings)
         self.threshold = float(number("threshold", threshold, "a number between 0 and 1", lambda x: 0 < x < 1))
         expected = "True, False or a sequence of names"
@@ -184,13 +187,19 @@ class CaseMetric(keras.metrics.Metric):
 
     def _build(self, classes: int) -> None:
         if self._built:
+            if classes != self._classes:
+                seen = f"{self.name} has counted {self._classes} classes and is now given {classes}"
+                raise ValueError(f"{seen}: make another metric for them.")
             return
         self._class_names(classes)
+        self._make_state(classes)
+        self._classes, self._built = classes, True
+
+    def _make_state(self, classes: int) -> None:
         self._total, self._weight, self._left_out = (self._zeros((), name) for name in ("total", "weight", "left_out"))
         self._class_total, self._class_weight, self._class_left_out = (
             self._zeros((classes,), name) for name in ("class_total", "class_weight", "class_left_out")
         )
-        self._built = True
 
     def _zeros(self, shape: tuple[int, ...], name: str) -> Any:
         return self.add_variable(shape=shape, initializer="zeros", dtype=self._state_dtype, name=name)
@@ -206,7 +215,7 @@ class CaseMetric(keras.metrics.Metric):
         weight = ops.ones_like(case_known) if case_weight is None else ops.cast(case_weight, self._state_dtype)
         missing = (1 - known) * ops.cast(ops.expand_dims(weight > 0, -1), self._state_dtype)
         counts = spread_class_weights(self._class_weights(), values) > 0
-        left_out = ops.max(ops.where(counts, missing, ops.zeros_like(missing)), axis=-1)
+        left_out = ops.max(ops.where(counts, missing, ops.zeros_like(missing)), axis=-1, initial=0)
         self._left_out.assign(self._left_out + ops.sum(left_out))
         self._class_left_out.assign(self._class_left_out + ops.sum(missing, axis=0))
         self._total.assign(self._total + ops.sum(case_values * case_known * weight))

@@ -114,13 +114,11 @@ class CountMetric(CaseMetric):
         pool = self.layout.pool
         return *count(batch, self.overlap, pool=pool), voxels(batch, pool=pool)
 
-    def _build(self, classes: int) -> None:
+    def _make_state(self, classes: int) -> None:
         if self.layout.pool == "image":
-            super()._build(classes)
-        elif not self._built:
-            self._class_names(classes)
+            super()._make_state(classes)
+        else:
             self._pooled = self._zeros((4, classes), "pooled_counts")
-            self._built = True
 
     def _mean_over_cases(self) -> Any:
         if self.layout.pool == "image" or not self._built:

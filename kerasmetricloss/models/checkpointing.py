@@ -86,7 +86,7 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
         if _is_random(layer):
             result = layer(keras.tree.map_structure(lambda source: twin[id(source)], layer.input))
         else:
-            network = keras.Model(sources if len(sources) > 1 else sources[0], target, name=f"network{number}")
+            network = _network(sources, target, made_by, name=f"network{number}")
             given = [twin[id(source)] for source in sources]
             result = Segment(network, name=f"segment{number}")(given if len(given) > 1 else given[0])
         twin[id(target)] = result
@@ -124,6 +124,24 @@ def _sources(target, made_by: dict, known: dict) -> list:
         else:
             open_tensors += _inputs(made_by[id(tensor)])
     return found
+
+
+def _network(sources: list, target, made_by: dict, *, name: str) -> keras.Model:
+    """The layers between sources and target, called on inputs of their own.
+
+    A model around the tensors themselves would hang its nodes on an input of the whole network that is a source, such
+    as the mask, and Keras could save neither.
+    """
+    made = {id(source): keras.Input(batch_shape=source.shape, dtype=source.dtype) for source in sources}
+    inputs = list(made.values())
+
+    def computed(tensor):
+        if id(tensor) not in made:
+            layer = made_by[id(tensor)]
+            made[id(tensor)] = layer(keras.tree.map_structure(computed, layer.input))
+        return made[id(tensor)]
+
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], computed(target), name=name)
 
 
 def _inputs(layer: keras.layers.Layer) -> Sequence:

@@ -50,6 +50,11 @@ class CheckSize(keras.layers.Layer):
     def call(self, x):
         """Check the sizes that are known; in a TensorFlow graph also those that are known only when it runs."""
         size = x.shape[1:-1]
+        if not all(n is None or isinstance(n, int) for n in size):
+            raise ValueError(
+                f"the sizes {tuple(map(str, size))} are symbols, as where JAX exports a model of open sizes, which the "
+                "networks do not support there: build the network with input_size=."
+            )
         multiples, offsets = (per_axis(value, len(size), "a size") for value in (self.multiple, self.offset))
         check_multiples(size, multiples, offsets, reason=self.reason)
         if None not in size or not _in_graph(x):

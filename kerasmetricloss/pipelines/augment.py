@@ -108,6 +108,8 @@ class Augment(keras.layers.Layer):
 
     def _wanted(self, array) -> tuple[int, ...]:
         space = array.shape[1:-1]
+        if not all(isinstance(n, int) for n in space):
+            raise ValueError(f"an array of shape {tuple(array.shape)}: Augment needs known sizes; see tf.ensure_shape.")
         return tuple(n - 2 * slack for n, slack in zip(space, self.slack or (0,) * len(space), strict=True))
 
     def _cut(self, array):

@@ -42,7 +42,8 @@ class Layout:
         classes: "independent" (each class its own binary problem: sigmoid, binary cross-entropy, threshold) or
             "exclusive" (a voxel has one class: softmax, categorical cross-entropy, argmax).
         from_logits: y_pred holds logits rather than probabilities.
-        data_format: "channels_last", "channels_first" or None for Keras' own setting.
+        data_format: "channels_last", "channels_first", or None for Keras' own setting: losses and metrics take that of
+            the moment they are made, and keep it.
         include: the classes that count, by index; None for all. Softmax and argmax see all classes first.
         class_weights: w, one for each class that counts, in their order, or {class index: w} of all of them; the mean
             over classes is sum w l / sum w. None: equal.

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kerasmetricloss import losses
 from kerasmetricloss.losses.names import is_own
 from kerasmetricloss.studies.devices import check_backend
@@ -87,6 +89,11 @@ class Request:
         return f"inner validation {self.inner_validation:g}" if self.inner_validation else "reported fold"
 
 
+def build_loss(name: str, prior: Sequence[float]) -> keras.losses.Loss:
+    """The loss of a name for the networks of a study, whose channels come last whatever Keras' setting is."""
+    return losses.from_name(name, prior=list(prior), **({} if is_own(name) else {"data_format": "channels_last"}))
+
+
 def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
     """Everything that the value of a loss depends on, as JSON holds it.
 
@@ -96,7 +103,7 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
         LossError: There is no such loss, or its `get_config` holds what JSON cannot.
     """
     try:
-        loss = losses.from_name(name, prior=list(prior))
+        loss = build_loss(name, prior)
         settings = _without_names(json.loads(json.dumps(loss.get_config())))
     except (ValueError, TypeError) as error:
         raise LossError(f"--losses {name}: {error}") from error

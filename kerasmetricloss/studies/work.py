@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasmetricloss import losses, pipelines
+from kerasmetricloss import pipelines
 from kerasmetricloss.losses.names import is_own
 from kerasmetricloss.pipelines import inference
 from kerasmetricloss.scores import ScoreTable
@@ -22,7 +22,7 @@ from kerasmetricloss.studies.cells import Cell, CellStore, digest
 from kerasmetricloss.studies.data import StudyData, normalisation
 from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold
-from kerasmetricloss.studies.request import loss_configuration
+from kerasmetricloss.studies.request import build_loss, loss_configuration
 from kerasmetricloss.studies.training import Batches, Trained, Trainer, Weights
 
 MODEL = "model.keras"
@@ -150,7 +150,7 @@ class Worker:
         # A loss of the user's own that fails must not fail the others.
         names = [loss] if is_own(loss) else [loss, *(name for name in self.losses if not is_own(name))]
         prior = list(self.data.prior)
-        return {digest(loss_configuration(name, prior=prior)): losses.from_name(name, prior=prior) for name in names}
+        return {digest(loss_configuration(name, prior=prior)): build_loss(name, prior) for name in names}
 
     def _predict(self, weights: Weights, fold: Fold, shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}

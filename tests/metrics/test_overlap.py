@@ -108,6 +108,26 @@ def test_nothing_seen_has_no_value():
         metric.result_per_class()
 
 
+@pytest.mark.parametrize("pool", ["image", "batch"])
+def test_a_batch_of_no_case_adds_nothing(pool):
+    metric = DiceScore(pool=pool)
+    y_true, y_pred = random_masks(0)
+    metric.update_state(y_true, y_pred)
+    before = float(metric.result())
+    metric.update_state(y_true[:0], y_pred[:0])
+    assert (float(metric.result()), metric.left_out) == (before, 0)
+
+
+@pytest.mark.parametrize("pool", ["image", "batch"])
+def test_another_number_of_classes_is_refused(pool):
+    metric = DiceScore(pool=pool)
+    y_true, y_pred = random_masks(0)
+    metric.update_state(y_true, y_pred)
+    metric.reset_state()
+    with pytest.raises(ValueError, match="dice_score has counted 2 classes and is now given 1: make another"):
+        metric.update_state(y_true[..., :1], y_pred[..., :1])
+
+
 def test_reset_forgets_all_cases():
     metric = DiceScore()
     assert score(metric, TRUTH, 1 - TRUTH) == 0

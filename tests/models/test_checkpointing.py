@@ -63,6 +63,29 @@ def test_the_twin_saves_and_reloads(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("build", "size"),
+    [
+        (small_unet, [(18, 27), (10, 19)]),
+        (lambda: models.unet(dimension=2, input_channels=1, filters=2, levels=2, mask=False), [(9, 12)]),
+        (lambda: models.deeplab_vgg16(width=0.02, mask=True, dropout=0.0), [(21, 34), (21, 34)]),
+        (lambda: models.deeplab_vgg16(width=0.02, mask=False), [(21, 34)]),
+    ],
+)
+def test_the_model_saves_after_its_twin_has_trained(build, size, tmp_path):
+    model = build()
+    channels = [int(each.shape[-1]) for each in model.inputs]
+    given = [np.random.default_rng(0).random((1, *n, c)).astype("float32") for n, c in zip(size, channels, strict=True)]
+    given = given if len(given) > 1 else given[0]
+    twin = models.checkpointed(model)
+    expected = ops.convert_to_numpy(model(given))
+    np.testing.assert_allclose(ops.convert_to_numpy(twin(given)), expected, atol=1e-6)
+    for number, net in enumerate((model, twin)):
+        net.save(tmp_path / f"{number}.keras")
+        loaded = keras.saving.load_model(tmp_path / f"{number}.keras")
+        np.testing.assert_allclose(ops.convert_to_numpy(loaded(given)), expected, atol=1e-6)
+
+
 def test_batch_statistics_are_refused():
     with pytest.raises(ValueError, match=r"layer .*norm keeps batch statistics"):
         models.checkpointed(models.deepmedic_small(input_channels=1))

@@ -169,6 +169,14 @@ def test_settings_of_another_dimension_are_an_error(settings, dimension):
         draw_parameters(Augmentation(**settings), **{**ONE, "dimension": dimension})
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch always knows its sizes")
+def test_unknown_sizes_are_refused_with_the_mend():
+    inputs = {name: keras.Input((None, 8, 1)) for name in ("image", "truth", "mask")}
+    inputs |= {name: keras.Input((1,)) for name in ("shift", "scale")}
+    with pytest.raises(ValueError, match=r"Augment needs known sizes; see tf\.ensure_shape"):
+        Augment(None)(inputs)
+
+
 @pytest.mark.parametrize("settings", [None, Augmentation(rotation_std=(0.1, 0.2, 0.3), flip_axis=1)])
 def test_the_layer_comes_back_from_its_config(settings):
     layer = Augment(settings)

@@ -11,6 +11,7 @@ from kerasmetricloss import studies
 from kerasmetricloss.pipelines import inference
 from kerasmetricloss.studies import data
 from kerasmetricloss.studies.folds import Fold, cut_digest
+from kerasmetricloss.studies.request import build_loss, loss_configuration
 
 
 class StopAtFirst(studies.Observer):
@@ -128,3 +129,8 @@ def test_the_digest_of_a_cut_is_of_the_fold_and_of_the_group_of_each_case():
     found = {cut_digest(folds, cases, list(groups)) for folds in (cut, other) for groups in ("abb", "abc")}
     assert len(found) == 4
     assert cut_digest(cut[::-1], cases, list("abb")) == cut_digest(cut, cases, list("abb"))
+
+
+def test_a_study_s_losses_read_its_networks_whatever_the_order_of_axes(channels_first):
+    assert loss_configuration("wCE", prior=[0.1])["settings"]["data_format"] == "channels_last"
+    assert build_loss("sDice", [0.1]).layout.data_format == "channels_last"
