@@ -39,7 +39,7 @@ plt.rcParams.update(SETTINGS | {"figure.dpi": 120})
 root = Path(ROOT or datasets.write_phantom("po18", work / "po18", cases=24, seed=2, size=(192, 144)))
 found = inspection.inspect("po18", root)
 print(len(found.cases), "cases,", len(found.problems), "problems,", len(found.notes), "notes")
-Image(contact_sheet.contact_sheet(replace(found, cases=found.cases[:6], summaries=found.summaries[:6])), width=760)
+Image(contact_sheet.contact_sheet(found, most=6), width=760)
 
 # %% [markdown]
 # *Six of the cases, the polyps outlined.*
@@ -268,9 +268,9 @@ if ROOT is None:
 
 # %% [markdown]
 # *Nothing.* With a mean Dice below 0.1 cross-entropy has hardly drawn a pixel: outputs below 0.5 everywhere cost it
-# little. Soft Dice, from the very same weights, draws something, for an empty mask is its worst answer. This is why the
-# paper starts from ImageNet's weights and trains cross-entropy to convergence first, and why the comparison above is
-# one of beginnings, not of losses. With few cases the permutation test is the safer one:
+# little. Soft Dice, from the very same weights, draws something, for an empty mask is its worst answer. This is one
+# more reason to start from ImageNet's weights and to train cross-entropy to convergence first, and why the comparison
+# above is one of beginnings, not of losses. With few cases the permutation test is the safer one:
 
 # %%
 print(coins.notes[0] if coins.notes else "40 cases or more: no note.")

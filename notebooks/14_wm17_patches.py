@@ -52,7 +52,7 @@ print(len(found.cases), "cases,", len(found.problems), "problems,", len(found.no
 # lesion nor healthy. What should a loss make of it?
 
 # %%
-Image(contact_sheet.contact_sheet(replace(found, cases=found.cases[:6], summaries=found.summaries[:6])), width=760)
+Image(contact_sheet.contact_sheet(found, most=6), width=760)
 
 # %% [markdown]
 # *FLAIR of six cases where most lesions are. Outlined: lesions and mask; hatched: what is ignored.*
@@ -193,7 +193,8 @@ example = study.examples[0]
 Image(slices.example_slices(example.image, example.truth, example.predictions, dice=example.meta["dice"]), width=560)
 
 # %% [markdown]
-# *The case and plane of median Dice under cross-entropy. Blue: the truth; red: output above 0.5.*
+# *The case and plane of median Dice under cross-entropy; the number is the Dice score of this plane. Blue: the truth;
+# red: output above 0.5.*
 
 # %% tags=["varies"]
 scores = ScoreTable.read(out / "scores.parquet")

@@ -43,8 +43,7 @@ print(len(found.cases), "cases,", len(found.problems), "problems,", len(found.no
 # **Predict.** Look for the smallest polyp. Which share of its picture is polyp: a tenth, a hundredth, less?
 
 # %%
-few = replace(found, cases=found.cases[:12], summaries=found.summaries[:12])
-Image(contact_sheet.contact_sheet(few), width=760)
+Image(contact_sheet.contact_sheet(found, most=12), width=760)
 
 # %% [markdown]
 # *Twelve of the cases with their polyps outlined, from the largest to the smallest. Their contrast differs; some are
@@ -80,7 +79,7 @@ shift, scale = pipelines.channel_statistics(prepared)
 shift.round(), scale.round()
 
 # %% [markdown]
-# **Predict.** The same four pictures pass twice: once as they are, once varied as in training. Name two things that
+# **Predict.** Pictures of one set pass twice: four as they are, four as training varies them. Name two things that
 # training changes.
 
 # %%

@@ -97,7 +97,7 @@ assert np.isnan(hausdorff_distance(truth, nothing))
 root = Path(ROOT or datasets.write_phantom("br18", work / "br18", cases=16, seed=1))
 found = inspection.inspect("br18", root)
 print(len(found.cases), "cases,", len(found.problems), "problems,", len(found.notes), "notes")
-Image(contact_sheet.contact_sheet(replace(found, cases=found.cases[:6], summaries=found.summaries[:6])), width=760)
+Image(contact_sheet.contact_sheet(found, most=6), width=760)
 
 # %% [markdown]
 # *FLAIR of six cases, the whole tumour outlined.* Now at 8 mm, as the network gets them:
@@ -139,7 +139,8 @@ example = study.examples[0]
 Image(slices.example_slices(example.image, example.truth, example.predictions, dice=example.meta["dice"]), width=560)
 
 # %% [markdown]
-# *The case and plane of median Dice under cross-entropy. Blue: the truth; red: output above 0.5.*
+# *The case and plane of median Dice under cross-entropy; the number is the Dice score of this plane. Blue: the truth;
+# red: output above 0.5.*
 #
 # ## Three more columns
 #
@@ -174,7 +175,7 @@ Image(figures.box_plots({"BR18": values}), width=760)
 
 # %% [markdown]
 # *A column a metric, a dot a case, a diamond the mean.* Accuracy is squeezed against 1: what it could tell lies in its
-# third digit.
+# second and third digit.
 #
 # **Predict.** Do the four rank the *cases* alike? Take soft Dice's scores and correlate their ranks with Dice.
 

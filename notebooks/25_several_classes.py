@@ -37,10 +37,11 @@ plt.rcParams.update(SETTINGS | {"figure.dpi": 120})
 root = Path(ROOT or datasets.write_phantom("br18", work / "br18", cases=16, seed=3))
 found = inspection.inspect("br18", root, labels=("WT", "TC", "ET"))
 print(len(found.cases), "cases,", len(found.problems), "problems,", len(found.notes), "notes")
-Image(contact_sheet.contact_sheet(replace(found, cases=found.cases[:6], summaries=found.summaries[:6])), width=760)
+Image(contact_sheet.contact_sheet(found, most=6), width=760)
 
 # %% [markdown]
-# *FLAIR of six cases; the legend above names the colours of the three outlines. They are nested.*
+# *FLAIR of six cases; the legend above names the colours of the three outlines. They are nested: where ET is a ring,
+# its outer edge hides that of TC, and blue shows only where there is no ET.*
 #
 # **Predict.** The file holds the numbers 1, 2 and 4. WT is all of them, TC is 1 and 4, ET is 4. Can two regions
 # overlap, and can one be empty?
@@ -145,7 +146,8 @@ example = next(one for one in study.examples if one.meta["label"] == "TC")
 Image(slices.example_slices(example.image, example.truth, example.predictions, dice=example.meta["dice"]), width=560)
 
 # %% [markdown]
-# *The core, in the case of median Dice under cross-entropy. Blue: the truth; red: output above 0.5.*
+# *The core, in the case of median Dice under cross-entropy; the number is the Dice score of this plane. Blue: the
+# truth; red: output above 0.5.*
 #
 # ## Is it significant?
 
@@ -171,6 +173,8 @@ Image(figures.box_plots({"BR18": panels}), width=760)
 
 # %% [markdown]
 # *A column a region, a dot a case, a diamond the mean. Dots at exactly 1 or 0 for ET include the cases without ET.*
+# The smallest region is not always the lowest: with cross-entropy TC is, since ET gets a 1 wherever neither the truth
+# nor the network has any.
 #
 # **Predict.** What share of the mean for ET comes from the four cases that have none?
 
