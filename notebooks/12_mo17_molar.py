@@ -171,7 +171,7 @@ Image(slices.example_slices(example.image, example.truth, example.predictions, d
 
 # %% [markdown]
 # *The case of median Dice under cross-entropy. Blue: the truth; red: the prediction; below, a histogram.* Further out
-# than that of cross-entropy, and at the bottom beyond the truth; the root is missed by all three.
+# than that of cross-entropy.
 
 # %% tags=["varies"]
 scores = ScoreTable.read(out / "scores.parquet")

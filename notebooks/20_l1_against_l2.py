@@ -135,8 +135,8 @@ example = study.examples[0]
 Image(slices.example_slices(example.image, example.truth, example.predictions, dice=example.meta["dice"]), width=560)
 
 # %% [markdown]
-# *One case. Blue: the truth; red: output above 0.5; below, how many pixels have which output.* In the middle the two
-# differ little. At the end near 1, L1 has more.
+# *One case. Blue: the truth; red: output above 0.5; below, how many pixels have which output.* By notebook 3
+# it should be L2; one case of one training may well show the other.
 #
 # ## Is it significant?
 #
