@@ -159,7 +159,8 @@ class CaseMetric(keras.metrics.Metric):
             for base in reversed(type(self).__mro__)
             for parameter in inspect.signature(base.__init__).parameters.values()
         }
-        return {**field_defaults(Layout), **own, "name": self.default_name, "dtype": keras.config.floatx()}
+        of_keras = {"dtype": keras.config.floatx(), "data_format": keras.config.image_data_format()}
+        return {**field_defaults(Layout), **own, "name": self.default_name, **of_keras}
 
     def _update(self, y_true: Any, y_pred: Any, sample_weight: Any, **per_case: Any) -> None:
         batch = self._read(y_true, y_pred, sample_weight)

@@ -95,7 +95,7 @@ def test_groups_are_compared_only_where_there_are_any(findings, tmp_path):
         (0.00012, "0.0001"),
         (0.0005, "0.0005"),
         (0.001, "0.001"),
-        (0.05, "0.050"),
+        (0.05, "0.0500"),
         (1, "1.000"),
         (np.nan, "–"),
         (9.5e-7, "1e-06"),  # an exact permutation test may well be below one of n
