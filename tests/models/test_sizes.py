@@ -89,3 +89,12 @@ def test_a_checkpointed_graph_of_unknown_sizes_runs_and_refuses():
     assert compute((18, 27), (10, 19)).shape == (1, 10, 19, 1)
     with pytest.raises(Exception, match="axis 0 of the image has"):
         compute((20, 27), (10, 19))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX exports symbols for sizes")
+def test_a_size_that_is_a_symbol_is_refused_with_the_mend():
+    import jax
+
+    image = jax.ShapeDtypeStruct(jax.export.symbolic_shape("b, h, w, 1"), "float32")
+    with pytest.raises(ValueError, match="build the network with input_size="):
+        jax.export.export(jax.jit(CheckSize(multiple=9)))(image)
