@@ -22,7 +22,8 @@ import pandas as pd
 from kerasmetricloss import reports
 from kerasmetricloss.reports import directory, findings, results
 from kerasmetricloss.reports.answers import verdict
-from kerasmetricloss.reports.style import count, dataset_title, loss_title, number, p_value
+from kerasmetricloss.reports.differences import difference
+from kerasmetricloss.reports.style import count, dataset_title, loss_title
 from kerasmetricloss.reports.tables import to_markdown
 from kerasmetricloss.scores import ScoreTable
 from kerasmetricloss.statistics import FEW_UNITS, Comparison
@@ -113,18 +114,13 @@ def _line(found: findings.Findings, place: findings.Place, comparison: Compariso
     name = comparison.dataset
     told = f"- **{place.title}**: {ABOUT[name]}."
     rivals = findings.sensitive(comparison)
-    against = comparison.against(findings.CROSS_ENTROPY)
     if not comparison.decidable:
         return f"{told} {count(comparison.cases, 'case')}: too few to tell anything, so nothing is marked."
     better, worse = verdict(comparison)
     best = comparison.means[rivals].idxmax()
-    row = against.loc[best]
-    low, high = number(row["low"], signed=True), number(row["high"], signed=True)
-    p = p_value(row["superior"], resolution=comparison.resolution())
-    p = f"p {p}" if p[0] in "<≤" else f"p = {p}"
     told += f" {len(better)} of {count(len(rivals), 'loss', 'losses')} made for overlap "
     told += f"{'beats' if len(better) == 1 else 'beat'} CE, {len(worse)} {'is' if len(worse) == 1 else 'are'} worse. "
-    told += f"{loss_title(best)} minus CE: {number(row['difference'], signed=True)} ({low} to {high}, {p})."
+    told += f"{loss_title(best)} minus CE: {difference(comparison, best, findings.CROSS_ENTROPY)}."
     return " ".join([told, *_doubts(found, place, comparison, rivals)])
 
 
