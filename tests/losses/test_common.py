@@ -1,6 +1,4 @@
-"""What holds for every loss, and which loss has which property. A new loss must be classified here."""
-
-import pickle
+"""What holds for the value of every loss."""
 
 import keras
 import numpy as np
@@ -8,78 +6,24 @@ import pytest
 from keras import ops
 
 from kerasmetricloss import losses
-from kerasmetricloss.similarities import dice, jaccard, tversky
+
+from .families import (
+    BUILD,
+    DEAF_TO_AN_EMPTY_TRUTH,
+    EITHER,
+    EXCLUSIVE_ONLY,
+    FROM_ZERO_TO_ONE,
+    LEARNS_FROM_AN_EMPTY_TRUTH,
+    LOGITS_ONLY,
+    NOT_ONE_MINUS,
+    ONE_MINUS,
+    UNBOUNDED,
+    arrays,
+    every_loss,
+    some,
+)
 
 numpy = ops.convert_to_numpy
-
-# One instance a class, built from the settings that all losses share.
-BUILD = {
-    losses.CrossEntropy: losses.CrossEntropy,
-    losses.WeightedCrossEntropy: lambda **s: losses.WeightedCrossEntropy(foreground=3.0, background=0.5, **s),
-    losses.SoftDice: losses.SoftDice,
-    losses.SoftJaccard: losses.SoftJaccard,
-    losses.SoftTversky: lambda **s: losses.SoftTversky(alpha=0.3, beta=0.7, **s),
-    losses.FocalTversky: lambda **s: losses.FocalTversky(alpha=0.3, beta=0.7, **s),
-    losses.GeneralizedDice: losses.GeneralizedDice,
-    losses.LovaszSigmoid: losses.LovaszSigmoid,
-    losses.LovaszSoftmax: lambda **s: losses.LovaszSoftmax(classes_in_mean="all", **s),
-    losses.LovaszHinge: losses.LovaszHinge,
-}
-# The form of the classes, the range of the values, what an empty truth does to the gradient.
-EXCLUSIVE_ONLY = {losses.LovaszSoftmax}
-LOGITS_ONLY = {losses.LovaszHinge}
-EITHER = set(BUILD) - EXCLUSIVE_ONLY - LOGITS_ONLY
-FROM_ZERO_TO_ONE = {
-    losses.SoftDice,
-    losses.SoftJaccard,
-    losses.SoftTversky,
-    losses.FocalTversky,
-    losses.GeneralizedDice,
-    losses.LovaszSigmoid,
-    losses.LovaszSoftmax,
-}
-UNBOUNDED = {losses.CrossEntropy, losses.WeightedCrossEntropy, losses.LovaszHinge}
-LEARNS_FROM_AN_EMPTY_TRUTH = {
-    losses.CrossEntropy,
-    losses.WeightedCrossEntropy,
-    losses.LovaszSigmoid,
-    losses.LovaszSoftmax,
-    losses.LovaszHinge,
-}
-DEAF_TO_AN_EMPTY_TRUTH = {
-    losses.SoftDice,
-    losses.SoftJaccard,
-    losses.SoftTversky,
-    losses.FocalTversky,
-    losses.GeneralizedDice,
-}
-ONE_MINUS = {
-    losses.SoftDice: dice,
-    losses.SoftJaccard: jaccard,
-    losses.SoftTversky: lambda y, p: tversky(y, p, alpha=0.3, beta=0.7),
-    losses.LovaszSigmoid: jaccard,
-    losses.LovaszSoftmax: jaccard,
-}
-NOT_ONE_MINUS = set(BUILD) - set(ONE_MINUS)
-
-every_loss = pytest.mark.parametrize("loss", list(BUILD), ids=lambda loss: loss.__name__)
-
-
-def some(loss_classes):
-    ordered = [loss for loss in BUILD if loss in loss_classes]
-    return pytest.mark.parametrize("loss", ordered, ids=lambda loss: loss.__name__)
-
-
-def arrays(loss, *space, images=2, classes=3, seed=0):
-    """A one-hot truth and a prediction that fit every loss: probabilities that add up to 1, or logits."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, (images, *space))
-    y_true = np.eye(classes, dtype="float32")[labels]
-    scores = 2 * rng.standard_normal((images, *space, classes)) + y_true
-    if loss in LOGITS_ONLY:
-        return y_true, scores.astype("float32")
-    y_pred = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
-    return y_true, y_pred.astype("float32")
 
 
 def exported():
@@ -223,49 +167,6 @@ def test_logits_equal_their_probabilities(loss, classes):
     assert found == pytest.approx(float(build(classes=classes)(y_true, y_pred)), rel=1e-4)
 
 
-@some(EITHER)
-@pytest.mark.parametrize("level", [0.0, 1.0, 1e-20, 1e-38, 0.5])
-@pytest.mark.parametrize("truth", ["empty", "full", "mixed"])
-def test_gradients_are_finite_for_every_probability(loss, level, truth, gradient):
-    y_true = {"empty": np.zeros(7), "full": np.ones(7), "mixed": np.arange(7) % 2}[truth].reshape(1, 7, 1)
-    y_pred = np.full((1, 7, 1), level, dtype="float32")
-    for norm in [{}, {"norm": 1.5}, {"norm": 2, "intersection": "semimetric"}]:
-        if norm and loss not in DEAF_TO_AN_EMPTY_TRUTH:
-            continue
-        function = BUILD[loss](**norm)
-        assert np.isfinite(float(function(y_true, y_pred)))
-        assert np.isfinite(gradient(lambda p, f=function: f(y_true, p), y_pred)).all()
-
-
-def exclusive(loss, **settings):
-    if loss is losses.WeightedCrossEntropy:
-        return loss(prior=[0.2, 0.3, 0.5], classes="exclusive", **settings)
-    return BUILD[loss](classes="exclusive", **settings)
-
-
-@some(set(BUILD) - {losses.LovaszSigmoid, losses.LovaszHinge})
-@pytest.mark.parametrize("level", [0.0, 1.0, 0.5])
-def test_gradients_are_finite_for_every_probability_of_exclusive_classes(loss, level, gradient):
-    labels = np.array([[0, 1, 1, 0, 1, 0, 0]])  # class 2 is absent
-    y_pred = np.full((1, 7, 3), level, dtype="float32")
-    for function in (exclusive(loss), exclusive(loss, pool="batch")):
-        assert np.isfinite(float(function(labels, y_pred)))
-        assert np.isfinite(gradient(lambda p, f=function: f(labels, p), y_pred)).all()
-
-
-@every_loss
-@pytest.mark.parametrize("size", [1e4, -1e4])
-def test_gradients_are_finite_for_huge_logits(loss, size, gradient):
-    y_true, _ = arrays(loss, 5)
-    logits = (size * (np.arange(30).reshape(2, 5, 3) % 4 - 1)).astype("float32")
-    functions = [BUILD[loss](from_logits=True)]
-    if loss not in {losses.LovaszSigmoid, losses.LovaszHinge, losses.LovaszSoftmax}:
-        functions.append(exclusive(loss, from_logits=True))
-    for function in functions:
-        assert np.isfinite(float(function(y_true, logits)))
-        assert np.isfinite(gradient(lambda z, f=function: f(y_true, z), logits)).all()
-
-
 @some(FROM_ZERO_TO_ONE)
 @pytest.mark.parametrize("seed", range(5))
 def test_stays_between_zero_and_one(loss, seed):
@@ -274,46 +175,12 @@ def test_stays_between_zero_and_one(loss, seed):
     assert float(BUILD[loss]()(y_true, y_true)) == 0
 
 
-@some(FROM_ZERO_TO_ONE - EXCLUSIVE_ONLY)
-def test_two_empty_sets_have_loss_zero_and_no_gradient(loss, gradient):
-    nothing = np.zeros((1, 6, 1), dtype="float32")
-    assert float(BUILD[loss]()(nothing, nothing)) == 0
-    if loss in DEAF_TO_AN_EMPTY_TRUTH:
-        assert (gradient(lambda p: BUILD[loss]()(nothing, p), nothing) == 0).all()
-
-
-@some(FROM_ZERO_TO_ONE - EXCLUSIVE_ONLY - {losses.GeneralizedDice})
-def test_one_empty_set_has_loss_one(loss):
-    nothing, something = np.zeros((1, 6, 1), dtype="float32"), np.ones((1, 6, 1), dtype="float32")
-    assert float(BUILD[loss]()(nothing, something)) == 1
-    assert float(BUILD[loss]()(something, nothing)) == 1
-
-
-@some((DEAF_TO_AN_EMPTY_TRUTH | LEARNS_FROM_AN_EMPTY_TRUTH) - EXCLUSIVE_ONLY)
-def test_an_empty_truth_teaches_what_its_class_says(loss, gradient):
-    nothing = np.zeros((1, 6, 1), dtype="float32")
-    _, y_pred = arrays(loss, 6, images=1, classes=2)
-    slope = gradient(lambda p: BUILD[loss]()(nothing, p), y_pred[..., :1])
-    assert (np.abs(slope).max() > 0) == (loss in LEARNS_FROM_AN_EMPTY_TRUTH)
-
-
 @some(set(ONE_MINUS))
 def test_on_hard_labels_is_one_minus_the_similarity(loss):
     y_true, y_pred = arrays(loss, 5, 6)
     hard = np.eye(3, dtype="float32")[y_pred.argmax(axis=-1)]
     expected = 1 - numpy(ONE_MINUS[loss](y_true, hard)).mean()
     assert float(BUILD[loss]()(y_true, hard)) == pytest.approx(expected, abs=1e-6)
-
-
-@some(EITHER | LOGITS_ONLY)
-def test_falls_as_the_prediction_moves_towards_the_truth(loss):
-    rng = np.random.default_rng(5)
-    y_true = (rng.random((1, 8, 1)) > 0.4).astype("float32")
-    y_pred = rng.random((1, 8, 1)).astype("float32")
-    y_pred = 4 * y_pred - 2 if loss in LOGITS_ONLY else y_pred
-    goal = 2 * y_true - 1 if loss in LOGITS_ONLY else y_true
-    path = [float(BUILD[loss]()(y_true, y_pred + t * (goal - y_pred))) for t in (0, 0.25, 0.5, 0.75, 1)]
-    assert (np.diff(path) < 0).all()
 
 
 @every_loss
@@ -326,56 +193,3 @@ def test_sixteen_bit_predictions_give_the_loss_of_their_values(loss, dtype):
     low = BUILD[loss](dtype=dtype)(y_true, rounded)
     assert keras.backend.standardize_dtype(low.dtype) == dtype
     assert float(low) == pytest.approx(expected, rel=1e-2)
-
-
-SETTINGS = {
-    "name": "mine",
-    "reduction": "sum",
-    "dtype": "float16",
-    "from_logits": True,
-    "data_format": "channels_first",
-    "include": (1, 2),
-    "class_weights": (1.0, 3.0),
-    "ignore_label": 255,
-    "pool": "batch",
-}
-
-
-@every_loss
-def test_config_pickle_and_repr_keep_every_argument(loss):
-    function = BUILD[loss](**SETTINGS)
-    config = function.get_config()
-    assert {key: config[key] for key in SETTINGS} == SETTINGS
-    wire = keras.saving.serialize_keras_object(function)
-    copies = [loss.from_config(config), keras.saving.deserialize_keras_object(wire)]
-    copies += [pickle.loads(pickle.dumps(function)), eval(repr(function), vars(losses))]
-    for copy in copies:
-        assert type(copy) is loss
-        assert copy.get_config() == config
-    assert keras.losses.deserialize(keras.losses.serialize(function)).get_config() == config
-
-
-@every_loss
-def test_weights_by_class_index_are_weights_in_their_order(loss):
-    by_index, in_order = (BUILD[loss](class_weights=w, name="l") for w in ({2: 5.0, 0: 1.0, 1: 3.0}, [1.0, 3.0, 5.0]))
-    assert by_index.get_config() == in_order.get_config()
-    y_true, y_pred = arrays(loss, 5, 6)
-    assert float(by_index(y_true, y_pred)) == float(in_order(y_true, y_pred))
-    with pytest.raises(ValueError, match=r"class_weights has 2 entries for 3 classes"):
-        BUILD[loss](class_weights={0: 1.0, 1: 2.0})(y_true, y_pred)
-
-
-def test_repr_shows_what_differs_from_the_defaults():
-    assert repr(losses.SoftDice()) == "SoftDice()"
-    assert repr(losses.SoftDice(norm=2, pool="batch", name="d")) == "SoftDice(name='d', pool='batch', norm=2)"
-    assert repr(losses.SoftTversky(alpha=0.3, beta=0.7)) == "SoftTversky(alpha=0.3, beta=0.7)"
-
-
-@every_loss
-def test_arguments_are_keyword_only_and_checked(loss):
-    with pytest.raises(TypeError):
-        loss(0.5)
-    with pytest.raises(TypeError, match="unexpected keyword argument"):
-        BUILD[loss](smoothing=1)
-    with pytest.raises(ValueError, match="pool='epoch'"):
-        BUILD[loss](pool="epoch")

@@ -7,21 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasmetricloss.losses import SoftDice, SoftJaccard, SoftTversky
 from kerasmetricloss.metrics import DiceScore, FBetaScore, JaccardIndex, TverskyIndex
 
-METRICS = {
-    "dice": DiceScore,
-    "jaccard": JaccardIndex,
-    "tversky": lambda **k: TverskyIndex(alpha=0.3, beta=0.7, **k),
-    "f2": lambda **k: FBetaScore(beta=2.0, **k),
-}
+from .masks import METRICS, random_masks, score
+
 WEIGHTS = {"dice": (0.5, 0.5), "jaccard": (1.0, 1.0), "tversky": (0.3, 0.7), "f2": (0.2, 0.8)}
-
-
-def score(metric, y_true, y_pred, sample_weight=None):
-    metric.update_state(y_true, y_pred, sample_weight)
-    return float(metric.result())
 
 
 def reference(y_true, y_pred, alpha, beta):
@@ -30,11 +20,6 @@ def reference(y_true, y_pred, alpha, beta):
     tp = (y_true * y_pred).sum(space)
     below = tp + alpha * ((1 - y_true) * y_pred).sum(space) + beta * (y_true * (1 - y_pred)).sum(space)
     return np.where(below > 0, tp / np.where(below > 0, below, 1), 1.0)
-
-
-def random_masks(seed, shape=(3, 4, 5, 2)):
-    rng = np.random.default_rng(seed)
-    return (rng.random(shape) > 0.5).astype("float32"), rng.random(shape).astype("float32")
 
 
 # Truth {0, 1}, prediction {1, 2, 3} of six voxels: tp 1, fp 2, fn 1.
@@ -260,36 +245,6 @@ def test_fractional_truths_score_1_with_the_semimetric_intersection_only_if_met(
 def test_smoothing_stands_above_and_below_the_form_with_two_intersections():
     # (2 * 1 + 1) / (2 + 3 + 3)
     assert score(DiceScore(smooth_nr=1, smooth_dr=3), TRUTH, PREDICTION) == pytest.approx(3 / 8)
-
-
-PAIRS = {
-    "dice": (SoftDice, DiceScore),
-    "jaccard": (SoftJaccard, JaccardIndex),
-    "tversky": (lambda **k: SoftTversky(alpha=0.3, beta=0.7, **k), METRICS["tversky"]),
-    "f2": (lambda **k: SoftTversky(alpha=0.2, beta=0.8, **k), METRICS["f2"]),
-}
-SETTINGS = {
-    "plain": {},
-    "pooled": {"pool": "batch"},
-    "included": {"include": [0, 2], "class_weights": [1, 3]},
-    "ignoring": {"ignore_label": 255},
-    "smoothed": {"smooth_dr": 0.5, "smooth_nr": 0.5},
-}
-
-
-@pytest.mark.parametrize("weighted", [False, True], ids=["no weights", "weight a voxel"])
-@pytest.mark.parametrize(
-    ("pair", "setting"),
-    [*((pair, "plain") for pair in PAIRS), *(("tversky", setting) for setting in SETTINGS), ("dice", "smoothed")],
-)
-def test_loss_and_metric_add_up_to_1_on_masks(pair, setting, weighted):
-    y_true, y_pred = random_masks(9, (4, 3, 5, 3))
-    y_pred = (y_pred > 0.6).astype("float32")
-    if setting == "ignoring":
-        y_true[:, 1] = 255
-    weight = np.random.default_rng(1).random((4, 3, 5)).astype("float32") if weighted else None
-    loss, metric = (make(**SETTINGS[setting]) for make in PAIRS[pair])
-    assert float(loss(y_true, y_pred, weight)) == pytest.approx(1 - score(metric, y_true, y_pred, weight), abs=1e-6)
 
 
 def test_errors_name_the_shapes_and_the_setting():

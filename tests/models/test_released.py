@@ -1,8 +1,6 @@
 """Weights files as Keras 2 wrote them, made here; the authors' own where KML_DATA names the folder that holds them."""
 
-import functools
 import itertools
-import json
 import os
 import pickle
 from pathlib import Path
@@ -16,70 +14,7 @@ from kerasmetricloss import models
 from kerasmetricloss.models import released
 from kerasmetricloss.models.released import ReleasedWeightsError
 
-FLAT, FULL = (3, 3, 1), (3, 3, 3)
-
-
-def shapes(*, channels=2, filters=2, outputs=1, dimension=3):
-    """Kernels of the published four levels, written out: kernel, channels in, channels out."""
-    f = filters
-    kernels = [FLAT, FULL] * 3 + [FULL, FULL] + [FULL, FLAT] * 3 + [(1, 1, 1)]
-    widths = [f, 2 * f, 2 * f, 4 * f, 4 * f, 8 * f, 8 * f, 8 * f, 8 * f, 4 * f, 4 * f, 2 * f, 2 * f, f, outputs]
-    sources = [channels, f, 2 * f, 2 * f, 4 * f, 4 * f, 8 * f, 8 * f, 16 * f, 8 * f, 8 * f, 4 * f, 4 * f, 2 * f, f]
-    found = list(zip(kernels, sources, widths, strict=True))
-    return [((*kernel[:dimension], source), width) for kernel, source, width in found]
-
-
-def layer_names(*, pooling="max", norm=True, first=1, convolution="conv3d"):
-    """Names as Keras 2 counts them up, by the order in which the authors' code makes the layers."""
-    counts = dict.fromkeys((f"{pooling}_pooling3d", "average_pooling3d", "lambda", "leaky_re_lu"), first - 1)
-    counts |= dict.fromkeys((convolution, "cropping3d", "concatenate", "up_sampling3d"), first - 1)
-
-    def name(kind):
-        counts[kind] += 1
-        return f"{kind}_{counts[kind]}"
-
-    before = [*(["lambda"] if norm else []), "leaky_re_lu", convolution]
-    names = ["input_1", name(f"{pooling}_pooling3d"), name(convolution), *map(name, before)]
-    for _ in range(3):
-        names += map(name, [f"{pooling}_pooling3d", *before, *before])
-    for _ in range(3):
-        names += map(name, ["up_sampling3d", "average_pooling3d", "cropping3d", "concatenate", *before, *before])
-    return [*names, *map(name, before), "input_2", "multiply_1", "main"]
-
-
-def arrays_of(found, seed=0):
-    random = np.random.default_rng(seed)
-    pairs = []
-    for kernel, width in found:
-        scale = (2 / np.prod(kernel)) ** 0.5
-        pairs.append((random.normal(0, scale, (*kernel, width)), random.normal(0, 0.1, width)))
-    return [(kernel.astype("float32"), bias.astype("float32")) for kernel, bias in pairs]
-
-
-def write(path, arrays, names, *, whole=False, chunks=1):
-    """Write what `save_weights` of Keras 2.2 writes, or `save` with a config and a pickled, hostile Lambda."""
-    pairs = iter(arrays)
-    with h5py.File(path, "w") as file:
-        root = file.create_group("model_weights") if whole else file
-        if whole:
-            code = [pickle.dumps(print).decode("latin1"), None, None]
-            layers = [{"class_name": "Lambda", "name": "lambda_1", "config": {"function": code}}]
-            file.attrs["model_config"] = json.dumps({"class_name": "Model", "config": {"layers": layers}}).encode()
-        encoded = [name.encode() for name in names]
-        if chunks == 1:
-            root.attrs["layer_names"] = encoded
-        else:
-            for number, part in enumerate(np.array_split(np.array(encoded), chunks)):
-                root.attrs[f"layer_names{number}"] = part
-        for name in names:
-            group = root.create_group(name)
-            if not name.startswith("conv"):
-                group.attrs["weight_names"] = []
-                continue
-            group.attrs["weight_names"] = [f"{name}/kernel:0".encode(), f"{name}/bias:0".encode()]
-            for key, array in zip(("kernel:0", "bias:0"), next(pairs), strict=True):
-                group.create_dataset(f"{name}/{key}", data=array)
-    return path
+from .keras2_files import arrays_of, layer_names, shapes, small, write
 
 
 def convolve(x, kernel, bias):
@@ -140,11 +75,6 @@ def compare(path, arrays, size, **settings):
     assert expected[mask[..., 0] > 0].std() > 100 * 2e-5  # far more than what is let through below
     np.testing.assert_allclose(y, expected, atol=2e-5)
     return model
-
-
-@functools.cache
-def small():
-    return arrays_of(shapes())
 
 
 @pytest.mark.parametrize(("kind", "norm"), [("max", True), ("average", False), ("max", False)])
@@ -269,65 +199,6 @@ def test_two_dimensions_can_be_stored_as_volumes_of_one_slice(tmp_path):
     assert compare(path, plain, (54, 81)).output_shape == (None, None, None, 1)
 
 
-@pytest.mark.parametrize("number", [1, 7, 12, 15])
-def test_the_first_layer_that_does_not_fit_is_named(tmp_path, number):
-    arrays = list(small())
-    for place in (number, min(number + 1, 15)):
-        kernel, bias = arrays[place - 1]
-        arrays[place - 1] = (np.concatenate([kernel, kernel], axis=1), bias)
-    path = write(tmp_path / "w.hdf5", arrays, layer_names(first=3))
-    with pytest.raises(
-        ReleasedWeightsError, match=rf"w.hdf5: layer conv3d_{number + 2} .* it is convolution {number},"
-    ):
-        released.load(path)
-
-
-def test_a_missing_and_an_extra_convolution_are_named(tmp_path):
-    names = layer_names()
-    without = [name for name in names if name != "conv3d_15"]
-    with pytest.raises(ReleasedWeightsError, match="layer logit is missing: the file has 14"):
-        released.load(write(tmp_path / "less.hdf5", small()[:14], without))
-    with pytest.raises(ReleasedWeightsError, match="layer conv3d_16 is one too many"):
-        released.load(write(tmp_path / "more.hdf5", [*small(), small()[-1]], [*names, "conv3d_16"]))
-
-
-def test_a_layer_of_another_kind_is_named(tmp_path):
-    path = write(tmp_path / "w.hdf5", small(), layer_names())
-    with h5py.File(path, "r+") as file:
-        file["lambda_4"].attrs["weight_names"] = [b"lambda_4/gamma:0", b"lambda_4/beta:0"]
-        for part in ("gamma:0", "beta:0"):
-            file["lambda_4"].create_dataset(f"lambda_4/{part}", data=np.ones(3, "float32"))
-    with pytest.raises(
-        ReleasedWeightsError, match=r"layer lambda_4 has weights of shape \(3,\) and \(3,\), expected a"
-    ):
-        released.load(path)
-
-
-def test_what_is_no_weights_file_is_said(tmp_path):
-    with pytest.raises(ReleasedWeightsError, match="no such file"):
-        released.load(tmp_path / "none.hdf5")
-    with pytest.raises(ReleasedWeightsError, match=r"is a folder; name one of the \.hdf5 files in it"):
-        released.load(tmp_path)
-    (tmp_path / "text.hdf5").write_text("weights")
-    with pytest.raises(ReleasedWeightsError, match="no HDF5 file"):
-        released.load(tmp_path / "text.hdf5")
-    with h5py.File(tmp_path / "other.hdf5", "w") as file:
-        file["a"] = np.zeros(3)
-    with pytest.raises(ReleasedWeightsError, match="lists no layers"):
-        released.load(tmp_path / "other.hdf5")
-    whole = write(tmp_path / "w.hdf5", small(), layer_names()).read_bytes()
-    (tmp_path / "cut.hdf5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ReleasedWeightsError, match="cut short"):
-        released.load(tmp_path / "cut.hdf5")
-    with h5py.File(tmp_path / "w.hdf5", "r+") as file:
-        del file["conv3d_4/conv3d_4/bias:0"]
-    with pytest.raises(ReleasedWeightsError, match="the file is damaged"):
-        released.load(tmp_path / "w.hdf5")
-    arrays = [(kernel, np.full_like(bias, np.nan)) for kernel, bias in small()]
-    with pytest.raises(ReleasedWeightsError, match="layer conv3d_1 holds NaN"):
-        released.load(write(tmp_path / "nan.hdf5", arrays, layer_names()))
-
-
 def test_the_authors_file_equals_numpy_on_its_own_weights():
     root = Path(os.environ.get("KML_DATA", "/nonexistent")) / "optimizingdice"
     if not root.is_dir():
@@ -339,63 +210,3 @@ def test_the_authors_file_equals_numpy_on_its_own_weights():
         half = arrays[0][0].shape[-1] == 10
         model = compare(path, arrays, (54, 54, 54), kind="average" if half else "max", norm=not half)
         assert model.count_params() == sum(array.size for pair in arrays for array in pair)
-
-
-def damage_weight_name(file):
-    file["conv3d_6"].attrs["weight_names"] = np.array([b"\xff\xff", b"a"])
-
-
-def damage_layer_name(file):
-    file.attrs["layer_names"] = np.array([b"\xff\xfe\xfa"])
-
-
-def put_group(file):
-    del file["conv3d_6/conv3d_6/kernel:0"]
-    file["conv3d_6"].create_group("conv3d_6/kernel:0")
-
-
-def reshape(layer, kernel, bias):
-    def change(file):
-        for key, shape in (("kernel:0", kernel), ("bias:0", bias)):
-            del file[f"{layer}/{layer}/{key}"]
-            file.create_dataset(f"{layer}/{layer}/{key}", shape=shape, dtype="float32")
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_layer_name, "w.hdf5: the file is damaged .*decode"),
-        (damage_weight_name, "w.hdf5: layer conv3d_6: the file is damaged .*decode"),
-        (put_group, "w.hdf5: layer conv3d_6 holds a group in place of numbers"),
-        (reshape("conv3d_1", (3, 3, 1, 2, 0), (0,)), "w.hdf5: layer conv3d_1 has an empty kernel"),
-        (reshape("conv3d_15", (1, 1, 1, 2, 0), (0,)), "w.hdf5: layer conv3d_15 has an empty kernel"),
-        # Numbers that were never written take no room in the file.
-        (reshape("conv3d_1", (3, 3, 1, 2, 2**40), (2**40,)), "w.hdf5: layer conv3d_1 has a kernel .* larger than the"),
-        (reshape("conv3d_1", (3, 3, 1, 2, 500), (500,)), "w.hdf5: layer conv3d_1 does not fit: 500 filters .* 4000"),
-    ],
-)
-def test_damage_names_the_file_and_the_layer(tmp_path, damage, message):
-    path = write(tmp_path / "w.hdf5", small(), layer_names())
-    with h5py.File(path, "r+") as file:
-        damage(file)
-    with pytest.raises(ReleasedWeightsError, match=message):
-        released.load(path)
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of h5py, about numbers that it reads
-def test_random_bytes_give_no_other_error(tmp_path):
-    path = write(tmp_path / "w.hdf5", small(), layer_names())
-    whole, random, said = path.read_bytes(), np.random.default_rng(0), []
-    for number in range(60):
-        broken = bytearray(whole)
-        for place in random.integers(0, (3000, len(whole))[number % 2], 20):
-            broken[place] = random.integers(256)
-        path.write_bytes(broken)
-        try:
-            released.load(path)
-        except ReleasedWeightsError as error:
-            said.append(str(error))
-    assert len(said) > 20
-    assert all(str(path) in message for message in said)

@@ -1,0 +1,93 @@
+"""`predict` with a model that no study wrote: what `model.save` or the authors left."""
+
+import json
+import os
+from pathlib import Path
+
+import h5py
+import keras
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from kerasmetricloss import models
+from kerasmetricloss.cli import main
+from kerasmetricloss.pipelines.inference import load_model
+
+from .models_by_hand import bare_model, refused
+
+
+def test_a_bare_model_is_normalised_by_each_case_on_its_own_grid(scans, tmp_path):
+    path, out = bare_model(tmp_path / "bare.keras", channels=4), tmp_path / "out"
+    main(["predict", "--model", str(path), "--root", str(scans), "--out", str(out), "--dataset", "br18"])
+    for row in pd.read_csv(out / "scores.csv").itertuples():
+        flair = np.asarray(nib.load(next(scans.rglob(f"{row.case}_flair.nii*"))).dataobj)
+        expected = flair > flair[flair > 0].mean()
+        assert (np.asarray(nib.load(out / row.file).dataobj) == expected).all()
+
+
+def test_a_bare_model_is_prepared_as_it_is_said(scans, tmp_path):
+    path = bare_model(tmp_path / "bare.keras", channels=1)
+    first = np.asarray(nib.load(next(scans.rglob("*_flair.nii*"))).dataobj)
+    shift = str(np.floor(np.quantile(first[first > 0], 0.6)) + 0.5)  # no voxel lies on it
+    command = ["predict", "--model", str(path), "--root", str(scans), "--dataset", "br18", "--channels", "FLAIR"]
+    main([*command, "--out", str(tmp_path / "given"), "--shift", shift, "--scale", "10", "--tile", "20x20x20"])
+    main([*command, "--out", str(tmp_path / "coarse"), "--shift", shift, "--spacing-mm", "4"])
+    for row in pd.read_csv(tmp_path / "given" / "scores.csv").itertuples():
+        flair = np.asarray(nib.load(next(scans.rglob(f"{row.case}_flair.nii*"))).dataobj)
+        given, coarse = (np.asarray(nib.load(tmp_path / n / row.file).dataobj) for n in ("given", "coarse"))
+        assert (given == (flair > float(shift))).all()
+        assert given.any()
+        assert 0 < (given != coarse).sum() < 0.2 * given.size
+    about = json.loads((tmp_path / "coarse" / "predictions.json").read_text())["trained_on"]
+    assert (about["shift"], about["scale"], about["preparation"]["spacing_mm"]) == ([float(shift)], [1.0], 4.0)
+
+
+def test_a_bare_deeplab_is_given_the_colours_as_they_are(tmp_path):
+    random = np.random.default_rng(0)
+    model = models.deeplab_vgg16(width=0.02, mask=False, dropout=0.0)
+    pixels = random.integers(0, 256, (24, 31, 3)).astype("uint8")
+    # Half of the pixels shall be foreground.
+    enlarged = keras.Model(model.inputs, model.get_layer("enlarge").output)
+    median = np.median(enlarged.predict(pixels[None].astype("float32"), verbose=0))
+    model.get_layer("context12_3").bias.assign([-median])
+    model.save(tmp_path / "m.keras")
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "in" / "a.png")
+    command = ["predict", "--model", str(tmp_path / "m.keras"), "--root", str(tmp_path / "in"), "--dataset", "folder"]
+    command += ["--images", "*.png", "--channels", "red,green,blue", "--out", str(tmp_path / "out")]
+    main(command)
+    expected = model.predict(pixels[None].astype("float32"), verbose=0)[0, ..., 0] > 0.5
+    found = np.asarray(Image.open(tmp_path / "out" / "a_foreground.png"))
+    assert 0 < expected.sum() < expected.size
+    np.testing.assert_array_equal(found, expected * 255)
+
+
+def test_a_network_with_instance_normalisation_says_once_that_it_is_tiled(scans, tmp_path, capsys):
+    path = tmp_path / "m.keras"
+    models.unet(dimension=3, input_channels=4, filters=1, levels=2).save(path)
+    command = ["predict", "--model", str(path), "--root", str(scans), "--dataset", "br18", "--out"]
+    main([*command, str(tmp_path / "whole")])
+    assert "tiles" not in capsys.readouterr().err
+    main([*command, str(tmp_path / "tiles"), "--tile", "19x40x40"])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "tiles of" in line]
+    assert len(lines) == 1
+    assert "an image of 36x32x33 voxels is predicted in" in lines[0]
+
+
+def test_damaged_weights_are_one_line(tmp_path, capsys):
+    path = tmp_path / "c.hdf5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array([b"\xff\xfe"])
+    assert refused("predict", "--model", path, "--root", tmp_path, "--out", tmp_path / "out") == 2
+    assert f"kerasmetricloss: {path}: the file is damaged" in capsys.readouterr().err
+
+
+def test_the_authors_weights_are_a_model_too(tmp_path):
+    root = Path(os.environ.get("KML_DATA", "/nonexistent")) / "optimizingdice"
+    if not root.is_dir():
+        pytest.skip("KML_DATA names no folder with optimizingdice")
+    model, trained_on = load_model(next(root.rglob("*.hdf5")))
+    assert (model.name, trained_on.dataset) == ("unet_is18", "is18")
