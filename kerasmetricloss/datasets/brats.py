@@ -105,9 +105,10 @@ def _read(case: Case, *, mask: MaskRule | None, fill: float | None) -> Volume:
 
 def _truth(segmentation: Scan, labels: tuple[str, ...]) -> tuple[np.ndarray, None]:
     mend = "BRATS 2018 has the labels 0, 1, 2 and 4: renumber them"
-    truth = numbered(segmentation, [LABELS[label] for label in labels], known=_KNOWN, mend=mend)
+    found = numbered(segmentation, [*(LABELS[label] for label in labels), (1,), (2, 4)], known=_KNOWN, mend=mend)
+    truth, ones, others = found[..., :-2], found[..., -2], found[..., -1]
     for label in labels:
-        if label != "WT" and segmentation.voxels.max() == 1:
+        if label != "WT" and ones.any() and not others.any():
             mend = "ask for WT, or fetch the segmentation with the labels 1, 2 and 4"
             problem = f"the segmentation holds 0 and 1 alone, which does not tell {label}"
             raise DataError(problem, file=segmentation.file, mend=mend)

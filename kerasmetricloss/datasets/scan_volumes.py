@@ -95,8 +95,9 @@ def numbered(segmentation: Scan, numbers: Sequence[Sequence[int]], *, known: Seq
     Raises:
         DataError: Another number is there.
     """
-    unknown = sorted(set(np.unique(segmentation.voxels).tolist()) - set(known))
+    voxels = label_numbers(segmentation)
+    unknown = sorted(set(np.unique(voxels).tolist()) - set(known))
     if unknown:
         problem = f"the segmentation holds the label {number_text(unknown[0])}"
         raise DataError(problem, file=segmentation.file, mend=mend)
-    return np.stack([np.isin(segmentation.voxels, list(part)) for part in numbers], axis=-1).astype(np.uint8)
+    return np.stack([np.isin(voxels, list(part)) for part in numbers], axis=-1).astype(np.uint8)

@@ -129,8 +129,9 @@ def _read(case: Case, *, mask: MaskRule | None, fill: float | None) -> Volume:
 
 def _truth(segmentation: Scan, _: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     mend = "WMH 2017 has the labels 0, 1 and 2 (other pathology): renumber them"
-    truth = numbered(segmentation, [(LESION,)], known=(0, LESION, OTHER_PATHOLOGY), mend=mend)
-    return truth, segmentation.voxels == OTHER_PATHOLOGY
+    parts = [(LESION,), (OTHER_PATHOLOGY,)]
+    found = numbered(segmentation, parts, known=(0, LESION, OTHER_PATHOLOGY), mend=mend)
+    return found[..., :1], found[..., 1] > 0
 
 
 _SCANS = ScanSet(

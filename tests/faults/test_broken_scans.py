@@ -126,7 +126,7 @@ CONTENTS = {
     "truth of other spacing": (SEG, nifti_bytes(TRUTH, np.diag([1.0, 1, 3, 1])), "lies 9 mm away"),
     "label 3": (SEG, with_label(3), "holds the label 3"),
     "negative label": (SEG, with_label(-1), "holds the label -1"),
-    "label between": (SEG, with_label(0.5, np.float32), "holds the label 0.5"),
+    "label between": (SEG, with_label(0.5, np.float32), "holds 0.5, which is no label"),
     "NaN label": (SEG, with_label(np.nan, np.float32), "NaN or infinite"),
 }
 
