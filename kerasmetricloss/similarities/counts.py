@@ -38,16 +38,18 @@ def divide(numerator: Any, denominator: Any, otherwise: float) -> Any:
 
     Args:
         numerator: tensor.
-        denominator: tensor >= 0 that broadcasts with it.
+        denominator: tensor that broadcasts with it. It is negative where predictions are: logits for which
+            from_logits=True was forgotten.
         otherwise: the value of a division by 0.
 
     Returns:
         The quotient.
     """
-    safe = ops.maximum(denominator, SMALLEST)
+    zero = ops.abs(denominator) < SMALLEST
+    safe = ops.where(zero, ops.cast(SMALLEST, denominator.dtype), denominator)
     scale = ops.stop_gradient(1 / safe)
     quotient = (numerator * scale) / (safe * scale)
-    return ops.where(denominator < SMALLEST, ops.cast(otherwise, quotient.dtype), quotient)
+    return ops.where(zero, ops.cast(otherwise, quotient.dtype), quotient)
 
 
 def count(batch: Batch, overlap: Overlap = Overlap(), *, pool: str = "image") -> Counts:  # noqa: B008 - frozen

@@ -156,3 +156,22 @@ def test_tversky_weights_must_be_positive(arguments):
 def test_the_focal_exponent_must_be_positive():
     with pytest.raises(ValueError, match="gamma=0"):
         FocalTversky(gamma=0)
+
+
+@pytest.mark.parametrize(
+    "logits", [[2.0, -3.0, -3.0, -3.0], [-3.0] * 4, [-0.5, -0.2, 0.1, -9.0], [3.0, 2.0, -0.1, 0.1]]
+)
+def test_logits_taken_for_probabilities_have_the_value_of_the_formula_and_a_gradient(gradient, logits):
+    y_true, y_pred = np.array([[[1.0], [0.0], [0.0], [0.0]]], "float32"), np.array(logits, "float32").reshape(1, 4, 1)
+    both, predicted = float((y_true * y_pred).sum()), float(y_pred.sum())
+    for loss, alpha, beta in (
+        (SoftDice(), 0.5, 0.5),
+        (SoftJaccard(), 1, 1),
+        (SoftTversky(alpha=0.3, beta=0.7), 0.3, 0.7),
+    ):
+        expected = 1 - both / (both + alpha * (predicted - both) + beta * (1 - both))
+        assert float(loss(y_true, y_pred)) == pytest.approx(expected, rel=1e-5)
+    for loss in (SoftDice(), SoftJaccard(), SoftTversky(alpha=0.3, beta=0.7), FocalTversky(), GeneralizedDice()):
+        slope = gradient(lambda p, loss=loss: loss(y_true, p), y_pred)
+        assert np.isfinite(slope).all()
+    assert np.abs(gradient(lambda p: SoftDice()(y_true, p), y_pred)).max() > 0

@@ -108,8 +108,8 @@ def test_division_has_finite_gradients_however_small_the_denominator(gradient, s
 
 
 def test_division_by_zero_is_what_otherwise_says():
-    found = divide(ops.convert_to_tensor([0.0, 3.0, 5.0]), ops.convert_to_tensor([0.0, 4.0, 5.0]), 0.7)
-    np.testing.assert_allclose(numpy(found), [0.7, 0.75, 1.0], rtol=1e-6)
+    found = divide(ops.convert_to_tensor([0.0, 3.0, 5.0, 3.0]), ops.convert_to_tensor([0.0, 4.0, 5.0, -4.0]), 0.7)
+    np.testing.assert_allclose(numpy(found), [0.7, 0.75, 1.0, -0.75], rtol=1e-6)
 
 
 def test_a_sum_below_the_smallest_normal_number_is_zero_on_hardware_that_keeps_it_too():
