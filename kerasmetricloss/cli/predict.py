@@ -3,7 +3,7 @@
 import argparse
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
 
-_OF_IMAGES = ("mask", "fill")  # settings of the readers of scans that need no truth
+_FORMS = ("unsqueeze", "shrink")  # settings that change the form of radiographs before the network sees them
 
 
 def add_commands(commands: Any) -> None:
@@ -89,9 +89,13 @@ def _predict(options: argparse.Namespace) -> None:
         observer.stage("reading the model")
         model, trained_on = inference.load_model(options.model, otherwise=_description(options))
         _check_tile(options.tile, trained_on)
-        cases = _cases(options, trained_on)
+        problems: list[Any] = []
+        cases = _cases(options, trained_on, problems, observer)
+        ids = [case.id for case in cases]
+        left_out = {problem.case: problem for problem in problems if problem.case not in {None, *ids}}
+        _note([problem for problem in problems if problem.case not in left_out], observer)
+        failed = list(left_out.values())
         with _tiles_are_noted(observer):
-            failed = None
             try:
                 inference.predict_folder(
                     cases,
@@ -103,12 +107,19 @@ def _predict(options: argparse.Namespace) -> None:
                     progress=lambda case, done, total: observer.stage("predicting", done, total),
                 )
             except inference.CasesFailed as error:
-                failed = error
+                failed += error.failed
     scores = options.out / SCORES
-    print(_summary(scores, [case.id for case in cases]))
+    print(_summary(scores, ids))
     print(f"Labels are in {options.out}, their scores in {scores}")
-    if failed is not None:
-        raise failed
+    if failed:
+        raise inference.CasesFailed(failed, len(cases) + len(left_out))
+
+
+def _note(problems: Sequence[Any], observer: Any) -> None:
+    """Tell the first of the complaints that leave no case out."""
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        observer.note(f"{problems[0]}{more}")
 
 
 @contextmanager
@@ -132,43 +143,62 @@ def _tiles_are_noted(observer: Any) -> Iterator[None]:
         yield
 
 
-def _cases(options: argparse.Namespace, trained_on: Any) -> Any:
+def _cases(options: argparse.Namespace, trained_on: Any, problems: list[Any], observer: Any) -> Any:
     """The cases of the root, with the model's channels and labels; those of a folder may lack a truth."""
     from kerasmetricloss import datasets
-    from kerasmetricloss.datasets.unlabelled import open_unlabelled
 
-    name = options.dataset or trained_on.dataset
+    name = (options.dataset or trained_on.dataset).casefold()
     if options.channels is None:
         _check_order(options.images or (), trained_on.channels)
-    typed = reader_settings(options)
-    settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | typed
-    if name.casefold() != "folder" or "images" not in settings or "truth" in settings:
-        known = set(datasets.settings_of(name))
-        if len(settings.get("truth", ())) > 1:  # a file a label, which has no numbers of labels
-            known.discard("values")
-        return _opened(name, options.root, _reading(trained_on, known) | settings)
-    beyond = settings.keys() - {"images", "channels", "labels", *_OF_IMAGES}
-    if beyond:
-        raise UsageError(f"--{min(beyond)} is about a truth; name it with --truth.")
-    settings |= {"labels": settings["labels"] or ("foreground",)}
-    return open_unlabelled(options.root, **_reading(trained_on, _OF_IMAGES) | settings)
+    settings = {"channels": trained_on.channels, "labels": trained_on.labels or None} | reader_settings(options)
+    known = set(datasets.settings_of(name))
+    if name == "folder" and "images" in settings:
+        settings.setdefault("truth", None)
+    if len(settings.get("truth") or ()) != 1:  # numbers of labels are those of one file
+        known.discard("values")
+    reading = {key: tuple(value) if isinstance(value, list) else value for key, value in trained_on.reading.items()}
+    if name != trained_on.dataset.casefold():
+        if "mask" in known and "mask" not in settings:
+            reading["mask"] = _mask_of_training(trained_on, settings["channels"])
+        _note_what_is_lost({key: reading[key] for key in _FORMS if key in reading.keys() - known}, observer)
+    reading = {key: value for key, value in reading.items() if key in known}
+    return _opened(name, options.root, reading | settings, problems)
 
 
-def _reading(trained_on: Any, known: Collection[str]) -> dict[str, Any]:
-    """How the images of the training were read, as far as a reader has such settings."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in trained_on.reading.items()
-        if name in known
-    }
+def _mask_of_training(trained_on: Any, channels: Sequence[str]) -> str:
+    """The rule of the mask that the training had, its data set's own where none was typed."""
+    from kerasmetricloss.datasets import CATALOG, masks
+
+    entry = CATALOG.get(trained_on.dataset.casefold())
+    own = f"{entry.mask.channel}>{entry.mask.above:g}" if entry is not None and entry.mask else masks.EVERYWHERE
+    rule = trained_on.reading.get("mask") or own
+    limit = masks.mask_rule(rule)
+    if limit is not None and limit.channel not in channels:
+        raise UsageError(
+            f"the model was trained where {rule}, and {limit.channel} is none of the channels {', '.join(channels)}: "
+            "say where a prediction counts (--mask CHANNEL>NUMBER, or --mask all)."
+        )
+    return rule
 
 
-def _opened(name: str, root: Path, settings: dict[str, Any]) -> Any:
-    """The cases of a layout; scans may lack their truth."""
+def _note_what_is_lost(forms: dict[str, Any], observer: Any) -> None:
+    """Tell of settings that brought the pictures of the training to a form which those read by pattern keep not."""
+    if forms:
+        told = " ".join(
+            f"--{key} {'x'.join(map(str, value)) if isinstance(value, tuple) else value}"
+            for key, value in forms.items()
+        )
+        observer.note(
+            f"the training read its pictures with {told}; here they are read as they are: bring them to that form"
+        )
+
+
+def _opened(name: str, root: Path, settings: dict[str, Any], problems: list[Any]) -> Any:
+    """The cases of a layout; scans may lack their truth. Complaints about single cases are collected."""
     from kerasmetricloss import datasets
 
     try:
-        return datasets.open_dataset(name, root, truth_needed=False, **settings)
+        return datasets.open_dataset(name, root, truth_needed=False, problems=problems, **settings)
     except datasets.DataError as error:
         entry = datasets.CATALOG.get(name.casefold())
         if entry is None or not root.is_dir() or (entry.spacing_mm and error.case):

@@ -195,3 +195,14 @@ def natural_key(name: str) -> tuple:
     parts = re.split(r"(\d+)", name)
     # Text and number alternate, so no text meets a number; the name itself breaks the tie of 01 and 1.
     return tuple(int(part) if index % 2 else part.casefold() for index, part in enumerate(parts)), name
+
+
+def unknown_truth(space: tuple[int, ...], labels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return an empty truth, uint8 `(*space, labels)`, and what is to be ignored of it, bool `space`: everything.
+
+    Example:
+        >>> truth, ignore = unknown_truth((2, 3), 1)
+        >>> truth.shape, bool(truth.any()), bool(ignore.all())
+        ((2, 3, 1), False, True)
+    """
+    return np.zeros((*space, labels), np.uint8), np.ones(space, bool)

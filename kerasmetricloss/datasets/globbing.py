@@ -9,13 +9,13 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume, complain
+from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, unknown_truth
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.masks import mask_rule
 from kerasmetricloss.datasets.nifti import SUFFIXES as SCAN_SUFFIXES
@@ -59,7 +59,7 @@ def open_folder(
     root: Path,
     *,
     images: Sequence[str] = (),
-    truth: Sequence[str] = (),
+    truth: Sequence[str] | None = (),
     channels: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     values: Mapping[str, Sequence[int]] | None = None,
@@ -72,7 +72,8 @@ def open_folder(
     Args:
         root: The folder that the patterns start at.
         images: One pattern for each scan, in order; or one for pictures in colour, several for grey planes.
-        truth: One pattern, or one for each label.
+        truth: One pattern, or one for each label; None reads images alone, with a truth that is empty and ignored at
+            every voxel.
         channels: Names of the images, in order; by default from the patterns (``*/pre/FLAIR.nii.gz`` is FLAIR). For
             one pattern of pictures, out of red, green, blue and grey.
         labels: With ``values``, which of them and in which order; else the names of the truths, by default from the
@@ -93,7 +94,8 @@ def open_folder(
         DataError: A pattern is missing or matches nothing, an id lacks an image or its truth or has two, its image and
             truth are of two groups, a file is neither a scan nor a picture, or the settings contradict each other.
     """
-    images, truth = _patterns(root, "images", images), _patterns(root, "truth", truth)
+    images = _patterns(root, "images", images)
+    truth = () if truth is None else _patterns(root, "truth", truth)
     pairs = pair_files(root, (*images, *truth), problems=problems)
     pictures = bool(pairs) and pairs[0].files[0].suffix.casefold() in PICTURE_SUFFIXES
     pairs = [pair for pair in pairs if _one_kind(pair.id, pair.files, pictures, problems)]
@@ -141,9 +143,11 @@ def _labels(
     labels: Sequence[str] | None,
     values: dict[str, Sequence[int]],
 ) -> tuple[tuple[str, ...], TruthRule]:
-    if values and len(truth) > 1:
+    if values and len(truth) != 1:
         mend = "give one pattern for the truth, or files of 0 and 1"
         raise DataError(f"numbers of labels are for one file of truth, here are {len(truth)}", file=root, mend=mend)
+    if not truth:
+        return tuple(labels or (OBJECT,)), TruthRule()
     ignore = tuple(int(number) for number in values.pop(IGNORE, ()))
     if values:
         names = tuple(labels or values)
@@ -195,22 +199,42 @@ def _inside(image: np.ndarray, channels: Sequence[str], mask: MaskRule | None) -
 
 
 def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None, fill: float | None) -> Volume:
-    scans = [read_nifti(file, fill=fill) for file in case.files[:-truths]]
-    segmentations = [read_nifti(file) for file in case.files[-truths:]]
+    files, truth_files = _files(case, truths)
+    scans, segmentations = [read_nifti(file, fill=fill) for file in files], [read_nifti(file) for file in truth_files]
     for scan in (*scans[1:], *segmentations):
         check_same_grid(scan, scans[0])
     image = np.stack([scan.voxels for scan in scans], axis=-1)
     by_number = bool(rule.numbers or rule.ignore)
     truth = [label_numbers(scan) if by_number else scan.voxels for scan in segmentations]
-    layers = _layers(truth, case.files[-truths:], rule)
+    layers = _layers(truth, truth_files, rule)
+    volume = _volume(case, image, layers, truth, rule, mask)
+    return replace(volume, spacing_mm=scans[0].spacing_mm, affine=scans[0].affine)
+
+
+def _files(case: Case, truths: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    images = len(case.files) - truths
+    return case.files[:images], case.files[images:]
+
+
+def _volume(
+    case: Case,
+    image: np.ndarray,
+    layers: Sequence[np.ndarray],
+    truth: Sequence[np.ndarray],
+    rule: TruthRule,
+    mask: MaskRule | None,
+) -> Volume:
+    """The volume of an image and a truth: its layers, one a label, and the numbers that its files hold."""
+    inside = _inside(image, case.channels, mask)
+    if not truth:
+        empty, ignore = unknown_truth(image.shape[:-1], len(case.labels))
+        return Volume(image=image, truth=empty, mask=inside, ignore=ignore)
     return Volume(
         image=image,
         truth=np.stack(layers, axis=-1).astype(np.uint8),
-        mask=_inside(image, case.channels, mask),
+        mask=inside,
         ignore=np.isin(truth[0], rule.ignore) if rule.ignore else None,
         unnamed=rule.unnamed(truth[0]),
-        spacing_mm=scans[0].spacing_mm,
-        affine=scans[0].affine,
     )
 
 
@@ -231,7 +255,7 @@ def _object(truth: np.ndarray, ignore: tuple[int, ...], file: Path) -> np.ndarra
 
 
 def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None) -> Volume:
-    files, truth_files = case.files[:-truths], case.files[-truths:]
+    files, truth_files = _files(case, truths)
     if len(files) == 1:
         image = read_image(files[0], channels=case.channels)
     else:
@@ -244,13 +268,7 @@ def _read_picture(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | 
     for array, file in zip(truth, truth_files, strict=True):
         check_mask_fits(array, image, case, file=file)
     layers = _layers(truth, truth_files, rule) if by_number else truth
-    return Volume(
-        image=image,
-        truth=np.stack(layers, axis=-1).astype(np.uint8),
-        mask=_inside(image, case.channels, mask),
-        ignore=np.isin(truth[0], rule.ignore) if rule.ignore else None,
-        unnamed=rule.unnamed(truth[0]),
-    )
+    return _volume(case, image, layers, truth, rule, mask)
 
 
 def _check_plane(plane: np.ndarray, first: np.ndarray, file: Path, reference: Path) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kerasmetricloss.datasets.case import Case, DataError, Volume
+from kerasmetricloss.datasets.case import Case, DataError, Volume, unknown_truth
 from kerasmetricloss.datasets.catalog import MaskRule
 from kerasmetricloss.datasets.nifti import Scan, check_same_grid, read_nifti
-from kerasmetricloss.datasets.unlabelled import unknown_truth
 
 _FACTORS = 0.02  # a byte holds 4 as 255 / 255 * 4, and 1 as 64 / 255 * 4
 

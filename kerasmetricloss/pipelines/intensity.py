@@ -14,7 +14,8 @@ def channel_statistics(prepared: Sequence[Prepared]) -> tuple[np.ndarray, np.nda
 
         normalised = (image - shift) / scale
 
-    Give the training cases only. Sums are float64. A channel that is constant has scale 1.
+    Give the training cases only. Sums are float64. A channel that is constant, but for the rounding of float32 that
+    resampling leaves, has scale 1.
 
     Args:
         prepared: Cases; their images are read inside their output masks.
@@ -44,7 +45,8 @@ def channel_statistics(prepared: Sequence[Prepared]) -> tuple[np.ndarray, np.nda
     if not count:
         raise DataError("the output masks are empty, so the channels have no statistics", mend=_EMPTY)
     scale = np.sqrt(square / count)
-    return mean.astype(np.float32), np.where(scale > 0, scale, 1.0).astype(np.float32)
+    constant = scale <= _ROUNDING * np.abs(mean)
+    return mean.astype(np.float32), np.where(constant, 1.0, scale).astype(np.float32)
 
 
 def foreground_prior(prepared: Sequence[Prepared]) -> np.ndarray:
@@ -73,4 +75,5 @@ def foreground_prior(prepared: Sequence[Prepared]) -> np.ndarray:
     return sum((case.truth * case.mask).sum(axis=axes, dtype=np.int64) for case in prepared) / inside
 
 
+_ROUNDING = 4 * np.finfo(np.float32).eps
 _EMPTY = "check the rule of the mask against the images"

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from kerasmetricloss.cli import main
 from kerasmetricloss.datasets import CATALOG, write_phantom
@@ -103,6 +104,50 @@ def test_images_are_read_as_those_of_the_training_unless_another_reading_is_type
     any_folder = (*own, "--dataset", "folder", *images)
     assert voxels("own", *own) == voxels("folder", *any_folder) == [0, 0]
     assert all(voxels("typed", *own, "--mask", "all"))
+
+
+def test_the_mask_of_the_training_goes_along_to_a_folder_by_pattern(scans, tmp_path, capsys):
+    names, path = ("FLAIR", "T1"), tmp_path / "m.keras"
+    box = {"dimension": 3, "channels": 2, "box": (36, 32, 33), "dataset": "br18"}
+    threshold_model(path, shift=-1e9, names=names, **box)  # everything is foreground, as far as the mask goes
+    images = [f"--images=*/*/*_{name.lower()}.nii.gz" for name in names]
+    command = ["predict", "--model", path, "--root", scans, "--dataset", "folder", "--out", tmp_path / "out"]
+    truth = ["--truth", "*/*/*_seg.nii.gz", "--values", "WT=1,2,4"]
+    for out, options in (("alone", ()), ("scored", truth)):
+        main([*map(str, command[:-1]), str(tmp_path / out), *images, *options])
+        for row in pd.read_csv(tmp_path / out / "scores.csv").itertuples():
+            flair = np.asarray(nib.load(next(scans.rglob(f"{row.case.removeprefix('HGG_')}_flair.nii*"))).dataobj)
+            assert 0 < row.predicted_voxels == (flair > 0).sum() < flair.size
+    threshold_model(path, shift=0, names=("T1",), **{**box, "channels": 1})
+    capsys.readouterr()
+    assert refused(*command, images[1], "--labels", "WT") == 2
+    assert "trained where FLAIR>0, and FLAIR is none of the channels T1" in capsys.readouterr().err
+    main([*map(str, command), images[1], "--labels", "WT", "--mask", "all"])
+
+
+def test_the_form_of_radiographs_that_a_folder_does_not_have_is_told(tmp_path, capsys):
+    for case in ("1", "2"):
+        Image.fromarray(np.full((12, 16), 200, "uint8")).save(tmp_path / f"{case}.png")
+    box = {"dimension": 2, "channels": 1, "box": (12, 16), "dataset": "mo17", "names": ("grey",)}
+    path = threshold_model(tmp_path / "m.keras", shift=100, **box)
+    write_trained_on(path, replace(read_trained_on(path), reading={"unsqueeze": [995, 563], "shrink": 2, "label": 38}))
+    command = ["predict", "--model", path, "--root", tmp_path, "--dataset", "folder", "--images", "*.png"]
+    main([*map(str, command), "--out", str(tmp_path / "out")])
+    assert "read its pictures with --unsqueeze 995x563 --shrink 2; here" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_case_without_one_of_its_files_is_told_at_the_end(scans, model, tmp_path, capsys):
+    gone = sorted(scans.rglob("*_t2.nii*"))[0]
+    gone.unlink()
+    out = tmp_path / "out"
+    images = [f"--images=*/*/*_{name}.nii.gz" for name in ("flair", "t1", "t1ce", "t2")]
+    for number, options in enumerate(((), ("--dataset", "folder", *images))):
+        assert refused("predict", "--model", model, "--root", scans, "--out", f"{out}{number}", *options) == 2
+        printed, said = capsys.readouterr()
+        assert "Labels are in" in printed
+        assert "1 of 2 cases could not be predicted; the other is done\n  case " in said
+        assert gone.name.partition("_t2")[0] in said
+        assert len(pd.read_csv(f"{out}{number}/scores.csv")) == 1
 
 
 def test_pictures_become_pictures(tmp_path):

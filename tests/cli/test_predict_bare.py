@@ -60,7 +60,7 @@ def test_a_bare_deeplab_is_given_the_colours_as_they_are(tmp_path):
     command += ["--images", "*.png", "--channels", "red,green,blue", "--out", str(tmp_path / "out")]
     main(command)
     expected = model.predict(pixels[None].astype("float32"), verbose=0)[0, ..., 0] > 0.5
-    found = np.asarray(Image.open(tmp_path / "out" / "a_foreground.png"))
+    found = np.asarray(Image.open(tmp_path / "out" / "a_object.png"))
     assert 0 < expected.sum() < expected.size
     np.testing.assert_array_equal(found, expected * 255)
 

@@ -12,6 +12,7 @@ from kerasmetricloss.datasets.nifti import read_nifti, write_nifti
 from kerasmetricloss.pipelines import Preparation, prepare
 from kerasmetricloss.pipelines.inference import (
     CasesFailed,
+    Network,
     Prediction,
     Reach,
     case_scores,
@@ -101,6 +102,18 @@ def test_the_mask_rule_holds_on_the_native_grid_and_unknown_truth_is_predicted_b
     assert prediction.labels[6:, 4:].any()
     (row,) = case_scores(prediction, case.labels)
     assert row["truth_voxels"] == volume.truth[:, :4].sum()
+
+
+def test_a_prediction_reaches_the_rim_of_the_mask(scan):
+    case, volume, *_ = scan
+    distance = np.linalg.norm(np.indices(volume.space).T - (np.array(volume.space) - 1) / 2, axis=-1).T
+    changed = case_of(replace(volume, mask=distance < 3.4), "a", case.files[0])
+    everywhere = Network(lambda images, masks: 0.9 * masks, Reach.same(3), 1)
+    coarse = trained(preparation=Preparation(spacing_mm=1.6, output_size=(10, 10, 10)))
+    prediction = predict_case(changed, everywhere, coarse)
+    inside = prediction.volume.mask
+    assert 0 < inside.sum() < inside.size
+    np.testing.assert_array_equal(prediction.labels[..., 0] > 0, inside)
 
 
 def test_scores_by_hand():

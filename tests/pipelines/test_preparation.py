@@ -148,6 +148,20 @@ def test_large_intensities_lose_no_digits():
 
 def test_a_constant_channel_has_scale_one():
     assert channel_statistics([prepared_case([5, 5], [1, 1])])[1].tolist() == [1.0]
+    assert channel_statistics([prepared_case([0, 0], [1, 1])])[1].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("value", [1.0, 123.45, -2e6])
+def test_a_constant_channel_is_constant_after_resampling_too(make_case, volume, value):
+    constant = dataclasses.replace(volume, image=np.full_like(volume.image, value))
+    scan = prepare(make_case(constant), Preparation(spacing_mm=1.3, output_size=(4, 4, 4)))
+    truth, mask = np.ones((61, 47, 1), "uint8"), np.ones((61, 47), bool)
+    colours = picture(image=np.full((61, 47, 3), value, "float32"), truth=truth, mask=mask)
+    small = prepare(make_case(colours), Preparation(picture_size=(19, 31), output_size=(31, 19)))
+    for prepared in (scan, small):
+        shift, scale = channel_statistics([prepared])
+        assert (scale == 1).all()
+        np.testing.assert_allclose((prepared.image - shift) / scale, 0, atol=1e-6 * abs(value))
 
 
 def test_the_prior_counts_foreground_inside_the_masks():

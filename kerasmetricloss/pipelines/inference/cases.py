@@ -75,8 +75,11 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
     image -= shift
     image /= scale
     probability = predict_image(image, network, mask=mask, tiling=tiling, fill=-shift / scale)
-    native = to_native_grid(probability, volume.space, _steps(volume, image.shape[:-1], trained_on))
-    return Prediction(volume, native * volume.mask[..., None])
+    steps = _steps(volume, image.shape[:-1], trained_on)
+    native = to_native_grid(probability, volume.space, steps)
+    # Outside the mask nothing is predicted: at its rim the mean is over the neighbours inside.
+    inside = to_native_grid(mask[..., None], volume.space, steps)
+    return Prediction(volume, native / np.where(inside > 0, inside, 1) * volume.mask[..., None])
 
 
 def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str, object]]:
