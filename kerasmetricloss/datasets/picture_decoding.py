@@ -38,7 +38,7 @@ class Picture:
         pixels: Shape ``(rows, columns, 1 or 3)``, grey or red, green and blue, in the numbers of the file.
         alpha: Shape ``(rows, columns)``, 0 where transparent; None where every pixel is as opaque as the others.
         indices: Shape ``(rows, columns)``: the numbers that stand for colours of a palette; None without a palette.
-        form: The format's name as Pillow spells it, such as ``"PNG"``.
+        form: The format's name as Pillow spells it, such as ``"PNG"``; ``"lossless WEBP"`` where that is known.
     """
 
     pixels: np.ndarray
@@ -63,6 +63,9 @@ def decode(path: Path) -> Picture:
         raise
     except PermissionError as error:
         raise DataError("the file may not be read", file=path, mend="change its permissions") from error
+    except Image.DecompressionBombError as error:
+        problem = f"the picture has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, which are not read"
+        raise DataError(problem, file=path, mend="cut it into smaller ones, or shrink it") from error
     # Pillow's decoders raise OSError, SyntaxError, struct.error, EOFError and their own on broken files.
     except Exception as error:
         reason = " ".join(str(error).replace(repr(str(path)), "it").split())
@@ -88,7 +91,7 @@ def _decoded(picture: Image.Image, path: Path) -> Picture:
     frames = getattr(picture, "n_frames", 1)
     if frames != 1:
         raise DataError(f"{frames} pictures in one file, expected 1", file=path, mend="save them one by one")
-    form, largest = picture.format or "", _largest(picture)
+    form, largest = _form(picture, path), _largest(picture)
     if picture.mode[0] not in "IF" and (bits := _bits(picture, path)) > 8:
         pixels, alpha, indices = _two_bytes(picture, path, bits)
     else:
@@ -101,6 +104,20 @@ def _decoded(picture: Image.Image, path: Path) -> Picture:
         alpha = None
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
     return Picture(pixels=pixels, alpha=alpha, indices=indices, form=form)
+
+
+def _form(picture: Image.Image, path: Path) -> str:
+    """Return the format; a WebP file tells by the name of a chunk whether it was compressed without loss."""
+    form = picture.format or ""
+    if form != "WEBP":
+        return form
+    data, place = path.read_bytes(), len(b"RIFF....WEBP")
+    while place < len(data):
+        if data[place : place + 4] == b"VP8L":
+            return "lossless WEBP"
+        length = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + length + length % 2
+    return form
 
 
 def _layers(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:

@@ -1,6 +1,6 @@
 """One picture or one mask picture: any suffix, 1 to 16 bits, grey, colour, palette or transparency; never a guess."""
 
-import itertools
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +14,9 @@ COLOURS = ("red", "green", "blue")
 # ITU-R BT.601 luma, the weights behind Pillow's own conversion to grey.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Formats that change values, or may: no number in them is sure.
-_JPEG = ("JPEG", "MPO")
+_ALWAYS_LOSSY = ("JPEG", "MPO", "WEBP")
+_LOSSY = (*_ALWAYS_LOSSY, "JPEG2000", "AVIF")
 _NUMBER = "name the number that is meant (label=... of radiographs, values=... of a folder)"
-_LOSSY = (*_JPEG, "JPEG2000", "WEBP", "AVIF")
 # EXIF orientations from here on exchange rows and columns.
 _FIRST_QUARTER = 5
 # A picture of labels has few colours; one of soft edges in several colours has more.
@@ -24,6 +24,8 @@ _MOST_LABELS = 64
 # So have grey numbers; soft edges and what JPEG left have more, or few pixels.
 _MOST_NUMBERS = 8
 _FEW = 0.05
+# What compression moves a colour by, of the 127 that are half of the range.
+_NOISE = 20 / 127
 
 
 def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
@@ -63,8 +65,9 @@ def read_mask(path: Path, *, label: int | None = None) -> np.ndarray:
     * Labels in colour, beside black: in a palette that is not all grey, or up to 64 colours of several hues without
       loss: every colour but black, however dark. (The pale border of unknown pixels in VOC's palette is one of them.)
     * Lossless and at most one value beside 0 (0/1, 0/255, one colour on black): that value.
-    * JPEG, or shades between: the brightest of the channels is above half of the type's range (127 of 255). Without
-      loss, an object of its own below that, as where 0, 1 and 255 are numbers, is an error.
+    * JPEG, lossy WebP, or shades between: the brightest of the channels is above half of the type's range (127 of
+      255). An object about as bright as that half is an error; without loss also an object of its own below it, as
+      where 0, 1 and 255 are numbers.
 
     Args:
         path: The file.
@@ -152,11 +155,17 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
     if values.min() > half and np.ptp(pixels, axis=2).max() > half:
         raise DataError("the mask has colours but no black", file=path, mend="save it as white on black")
     levels = np.unique(values)
-    if picture.form not in _JPEG and levels[levels != 0].size <= 1:
+    if picture.form not in _ALWAYS_LOSSY and levels[levels != 0].size <= 1:
         return values != 0
     if levels[0] == 0 and _colours_are_labels(picture):
         return values != 0
-    if levels[-1] > half and (picture.form in _LOSSY or not _loses_an_object(values, levels, half)):
+    lossy = picture.form in _LOSSY
+    if (lossy or levels.size - 1 > _MOST_NUMBERS) and _is_at_half(values, half, share=_FEW if lossy else 0.5):
+        problem = (
+            f"the mask's object is about as bright as half of the range ({half:g}), which compression moves it across"
+        )
+        raise DataError(problem, file=path, mend=f"save it as 0 and 255 without loss, or {_NUMBER}")
+    if levels[-1] > half and (lossy or not _loses_an_object(values, levels, half)):
         return values > half
     if levels[-1] == 0:
         return np.zeros(values.shape, dtype=bool)
@@ -167,17 +176,29 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
     )
 
 
+def _is_at_half(values: np.ndarray, half: float, *, share: float) -> bool:
+    """Whether more than a share of what is above half lies, as all pixels around it, close to half: no edge does."""
+    near = np.abs(values - np.float32(half)) <= _NOISE * half
+    inner = _neighbours(near, np.logical_and, outside=False)
+    return bool(np.count_nonzero(inner) > share * np.count_nonzero(values > half))
+
+
+def _neighbours(pixels: np.ndarray, combine: np.ufunc, *, outside: bool) -> np.ndarray:
+    """Combine each pixel with the eight around it."""
+    wide = np.pad(pixels, 1, constant_values=outside)
+    rows, columns = pixels.shape
+    parts = (wide[down : down + rows, right : right + columns] for down in range(3) for right in range(3))
+    return functools.reduce(combine, parts)
+
+
 def _loses_an_object(values: np.ndarray, levels: np.ndarray, half: float) -> bool:
     """Whether what is not above half is an object of its own, such as the 1 of 0/1/255, and not a soft edge."""
     bright = values > half
     dark = (values > levels[0]) & ~bright
     if levels.size - 1 > _MOST_NUMBERS or not dark.any():
         return False
-    wide = np.pad(bright, 1)
-    rows, columns = values.shape
-    for down, right in itertools.product(range(3), repeat=2):
-        # An edge is beside what it is the edge of.
-        dark &= ~wide[down : down + rows, right : right + columns]
+    # An edge is beside what it is the edge of.
+    dark &= ~_neighbours(bright, np.logical_or, outside=False)
     return bool(np.count_nonzero(dark) > _FEW * np.count_nonzero(bright))
 
 

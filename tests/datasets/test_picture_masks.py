@@ -206,3 +206,46 @@ def test_the_remnants_of_a_jpeg_saved_without_loss_are_cut_at_half(tmp_path):
 def test_a_background_that_is_not_quite_black_is_no_object(tmp_path):
     pale = np.where(disc(8), 240, 12).astype(np.uint8)
     np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", pale)), disc(8))
+
+
+@pytest.mark.parametrize("quality", [60, 75, 95, 100])
+@pytest.mark.parametrize("colour", [(128, 0, 0), (0, 0, 128), (128, 128, 128), (140, 140, 140)])
+def test_an_object_at_half_of_the_range_is_refused_where_compression_moves_it(tmp_path, colour, quality):
+    truth = disc(15)
+    path = save(tmp_path / "m.jpg", truth[..., None] * np.array(colour, "uint8"), quality=quality)
+    with pytest.raises(DataError, match=r"m\.jpg: the mask's object is about as bright as half .*without loss"):
+        read_mask(path)
+    resaved = save(tmp_path / "m.png", np.asarray(Image.open(path)))
+    if np.unique(np.asarray(Image.open(path)).max(axis=-1)).size > 9:
+        with pytest.raises(DataError, match=r"m\.png: the mask's object is about as bright as half"):
+            read_mask(resaved)
+    assert read_mask(save(tmp_path / "exact.png", truth * np.uint8(128))).sum() == truth.sum()
+
+
+@pytest.mark.parametrize("form", ["jpg", "webp"])
+@pytest.mark.parametrize("radius", [2, 4, 15])
+def test_soft_edges_of_a_bright_object_are_no_object_at_half(tmp_path, form, radius):
+    truth = disc(radius)
+    soft = Image.fromarray(truth * np.uint8(255)).resize((truth.shape[1] * 3 // 2, truth.shape[0] * 3 // 2))
+    expected = np.asarray(soft) > 127
+    found = read_mask(save(tmp_path / f"m.{form}", np.asarray(soft), quality=80))
+    assert np.abs(found.sum() - expected.sum()) <= 0.1 * expected.sum()
+
+
+def test_webp_is_exact_only_where_it_is_without_loss(tmp_path):
+    for value in (1, 255):
+        path = save(tmp_path / "m.webp", TRUTH * np.uint8(value), lossless=True)
+        np.testing.assert_array_equal(read_mask(path), TRUTH)
+    empty = save(tmp_path / "empty.webp", np.zeros((288, 384), "uint8"), quality=75)
+    if np.asarray(Image.open(empty)).any():  # what compression left
+        with pytest.raises(DataError, match="neither 0/1 nor 0/255"):
+            read_mask(empty)
+    else:
+        assert not read_mask(empty).any()
+
+
+def test_a_picture_of_more_pixels_than_are_read_is_refused_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    path = save(tmp_path / "m.png", np.zeros((15, 15), "uint8"))
+    with pytest.raises(DataError, match=r"m\.png: the picture has more than 200 pixels, .*smaller ones"):
+        read_mask(path)
