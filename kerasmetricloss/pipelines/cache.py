@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -139,11 +141,27 @@ def _hash(case: Case, *settings: dict) -> str:
     return digest.hexdigest()[:32]
 
 
-def _reader_name(reader: Callable) -> list:
-    """Name a reader and its settings; an object without a name gets its address, which no later run finds again."""
+def _reader_name(reader: Callable) -> list[str]:
+    """Name a reader and its settings.
+
+    The name of an object, of its method or of a function made inside another one does not tell what it holds: it gets
+    one of its own, which no later run finds again.
+    """
     if isinstance(reader, partial):
         return [*_reader_name(reader.func), repr(reader.args), repr(sorted(reader.keywords.items()))]
-    return [getattr(reader, "__module__", ""), getattr(reader, "__qualname__", repr(reader))]
+    name = getattr(reader, "__qualname__", "<object>")
+    own = [_own_name(reader)] if "<" in name or getattr(reader, "__self__", None) is not None else []
+    return [getattr(reader, "__module__", ""), name, *own]
+
+
+_OWN_NAMES: WeakKeyDictionary[Callable, str] = WeakKeyDictionary()
+
+
+def _own_name(reader: Callable) -> str:
+    try:
+        return _OWN_NAMES.setdefault(reader, uuid4().hex)
+    except TypeError:  # it cannot be hashed
+        return uuid4().hex
 
 
 def _cached(case: Case, preparation: Preparation, cache: Path) -> Prepared:

@@ -27,9 +27,10 @@ class _Open:
 class PatchStream:
     """An endless sequence of batches of patches; batch `step` depends on its arguments alone.
 
-    An epoch shuffles the cases and opens them `patches.volumes` at a time; each such group gives `patches.repeats`
-    batches, with as many patches of each of its cases as of the others, give or take one; where a batch has fewer
-    patches than the group has cases, the next one begins with the cases that had none. Every batch is full.
+    An epoch shuffles the cases and opens them in groups of one size, give or take one, of at most `patches.volumes`;
+    each group gives `patches.repeats` batches, with as many patches of each of its cases as of the others, give or
+    take one; where a batch has fewer patches than the group has cases, the next one begins with the cases that had
+    none. Every batch is full.
 
     Args:
         prepared: The cases; their shapes may differ, and they may be smaller than a patch.
@@ -37,7 +38,8 @@ class PatchStream:
         shift: Subtracted from each channel.
         scale: Divides each channel.
         batch: Patches a batch.
-        augmentation: How patches are varied; what a motion brings in comes from the volume beside the patch.
+        augmentation: How patches are varied; what a motion brings in comes from the volume beside the patch. Of its
+            shift the part of a voxel is left: the random centre does the rest.
         seed: Seed of order, centres and augmentation.
 
     Raises:
@@ -103,7 +105,7 @@ class PatchStream:
         epoch, place = divmod(step, self.steps)
         order = np.random.default_rng([1, self.seed, epoch]).permutation(len(self.prepared))
         number, repeat = divmod(place, self.patches.repeats)
-        group = order[number * self.patches.volumes :][: self.patches.volumes]
+        group = np.array_split(order, self.steps // self.patches.repeats)[number]
         # Each batch takes up the group where the one before left it, in shuffled order: no case comes more often.
         return epoch, np.sort(group[(repeat * self.batch + np.arange(self.batch)) % len(group)])
 
@@ -122,9 +124,8 @@ class PatchStream:
             common = {"dimension": axes, "channels": self.shape[0][-1], "seed": self.seed, "epoch": epoch}
             sizes = [self.prepared[position].voxel_mm for position in positions]
             drawn = draw_batch(self.augmentation, **common, indices=indices, voxel_mm=sizes)
-            # Whole voxels of the shift move the box; what is left moves the content.
-            whole = np.round(drawn["motion"])
-            centres, drawn["motion"] = centres + whole.astype(int), drawn["motion"] - whole
+            # A random centre is a shift by whole voxels already, and stays where it was drawn.
+            drawn["motion"] = drawn["motion"] - np.round(drawn["motion"])
         truth = centres - np.array(self.patches.output_size) // 2 - np.array(self.slack)
         margins = np.array([self._open(position).margin for position in positions])
         return positions, {"truth": truth, "image": truth + margins - self.patches.margin}, drawn

@@ -59,6 +59,29 @@ def test_a_changed_file_setting_or_reader_makes_another_entry(make_case, volume)
     assert cache_key(case, BOX) != key
 
 
+def local_reader(volume):
+    return lambda _: volume
+
+
+class Holding:
+    def __init__(self, volume):
+        self.volume = volume
+
+    def read(self, _):
+        return self.volume
+
+
+@pytest.mark.parametrize("reading", [local_reader, lambda volume: Holding(volume).read], ids=["closure", "method"])
+def test_readers_of_one_name_that_hold_other_arrays_have_other_entries(make_case, volume, tmp_path, reading):
+    for value in (1.0, 2.0):
+        one = replace(volume, image=np.full_like(volume.image, value))
+        reader = reading(one)
+        (prepared,) = prepare_all([make_case(volume, reader=reader)], BOX, cache_dir=tmp_path / "cache")
+        assert (np.asarray(prepared.image) == value).any()
+        assert not (np.asarray(prepared.image) == 3 - value).any()
+        assert case_key(make_case(volume, reader=reader)) == case_key(make_case(volume, reader=reader))
+
+
 def test_the_key_of_a_case_knows_its_files_and_reader_and_no_preparation(make_case, volume):
     case = make_case(volume, reader=partial(read, volume=None, label=1))
     key = case_key(case)

@@ -106,6 +106,25 @@ def test_no_case_is_shown_more_often_than_another(cases, volumes, batch, repeats
     assert np.abs(np.bincount(shown, minlength=cases) - expected).max() < 4 * 0.5 * np.sqrt(epochs)
 
 
+def test_an_epoch_shows_no_case_much_more_often_where_the_groups_cannot_be_of_one_size():
+    batches = stream(numbered(5), Patches(output_size=(3, 3, 3), volumes=4, repeats=5), batch=8)
+    shown = np.concatenate([batches.cases(step)[1] for step in range(batches.steps)])
+    # A group of three and one of two, of 40 patches each.
+    assert sorted(np.bincount(shown).tolist()) == [13, 13, 14, 20, 20]
+
+
+@pytest.mark.parametrize("foreground", [None, 0.5, 1.0])
+def test_augmentation_leaves_the_centres_where_they_were_drawn(foreground):
+    prepared, patches = numbered(2), Patches(output_size=(3, 3, 3), foreground=foreground, volumes=2)
+    still, moved = (stream(prepared, patches, augmentation=a, batch=400) for a in (None, Augmentation()))
+    centres = [s.places(0)[1]["truth"] + np.array(s.slack) + 1 for s in (still, moved)]
+    np.testing.assert_array_equal(*centres)
+    positions, _, drawn = moved.places(0)
+    assert np.abs(drawn["motion"]).max() <= 0.5
+    inside = [prepared[p].truth[tuple(c)][0] for p, c in zip(positions, centres[1], strict=True)]
+    assert np.mean(inside) == pytest.approx(foreground or 0, abs=0.1)
+
+
 def test_small_batches_take_up_the_group_where_the_one_before_left_it():
     batches = stream(numbered(4), Patches(output_size=(3, 3, 3), volumes=4, repeats=4), batch=3)
     shown = np.concatenate([batches.cases(step)[1] for step in range(4)])
