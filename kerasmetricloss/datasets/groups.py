@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from unicodedata import normalize
 
 from kerasmetricloss.datasets.case import DataError, complain, natural_key
 
@@ -28,7 +29,7 @@ def read_groups(path: Path, cases: Iterable[str], *, problems: list[DataError] |
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            header, *rows = [[value.strip() for value in row] for row in csv.reader(lines) if row]
+            header, *rows = [[normalize("NFC", value.strip()) for value in row] for row in csv.reader(lines) if row]
         columns = [title.casefold() for title in header]
         case, group = (_column(columns, known) for known in (CASE_COLUMNS, GROUP_COLUMNS))
         pairs = [(row[case], row[group]) for row in rows]

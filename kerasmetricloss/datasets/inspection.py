@@ -23,6 +23,7 @@ _UNIT_FACTOR = 30.0
 _OWNERS_FACTOR = 10.0  # for the median case against what the paper's authors measured on the whole challenge
 _MUCH_OUTSIDE = 0.01
 _MOST_NUMBERS = 8
+_TILT = 1.0  # degrees, of which the sine is 2 %
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class CaseSummary:
         bright: For each channel, the 95th percentile of its absolute values inside the mask.
         image_hash: Hash of the image's values.
         unnamed: As of :class:`~kerasmetricloss.datasets.case.Volume`.
+        tilt: Degrees that two axes of the grid are away from standing upright on each other, at most.
     """
 
     id: str
@@ -54,6 +56,7 @@ class CaseSummary:
     bright: tuple[float, ...]
     image_hash: str
     unnamed: tuple[tuple[float, int], ...] = ()
+    tilt: float = 0.0
 
     @property
     def voxel_ml(self) -> float | None:
@@ -159,9 +162,17 @@ def summarise(case: Case, volume: Volume) -> CaseSummary:
         foreground=_counts(volume.truth[counted]),
         outside=tuple(int(n) for n in np.count_nonzero(volume.truth & ~volume.mask[..., None], axis=space)),
         bright=tuple(float(value) for value in np.percentile(inside, 95, axis=0)),
+        tilt=0.0 if volume.affine is None else _tilt(volume.affine[:3, :3]),
         image_hash=hashlib.sha256(np.ascontiguousarray(volume.image)).hexdigest(),
         unnamed=volume.unnamed,
     )
+
+
+def _tilt(axes: np.ndarray) -> float:
+    """Return how far from a right angle the axes of a grid stand to each other at most, in degrees."""
+    directions = axes / np.linalg.norm(axes, axis=0)
+    cosines = (directions.T @ directions)[np.triu_indices(3, 1)]
+    return float(np.degrees(np.arcsin(np.clip(np.abs(cosines).max(), 0, 1))))
 
 
 def _counts(values: np.ndarray) -> tuple[int, ...]:
@@ -172,6 +183,10 @@ def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
     """Return what is odd about single cases."""
     notes, first = _label_notes(cases, summaries), {}
     for case, one in zip(cases, summaries, strict=True):
+        if one.tilt > _TILT:
+            problem = f"the grid is sheared by {one.tilt:.0f}°, and lengths and volumes in mm take its axes as upright"
+            mend = "undo the tilt of the gantry, as dcm2niix does, or resample it upright"
+            notes.append(DataError(problem, case=case.id, file=case.files[0], mend=mend))
         if not one.voxels:
             mend = "give another rule for the mask (--mask)"
             notes.append(DataError("the mask is empty, so nothing counts", case=case.id, file=case.files[0], mend=mend))

@@ -127,7 +127,7 @@ def patch_batches(
 
     Raises:
         ValueError: For no case, a batch below 1, or patches or statistics that do not fit.
-        DataError: While it runs: a case has an empty mask.
+        DataError: A case has other channels or labels than the first, or an empty mask.
     """
     common = {"shift": shift, "scale": scale, "batch": batch, "augmentation": augmentation, "seed": seed}
     return TrainingBatches(PatchStream(prepared=prepared, patches=patches, **common), first_epoch=first_epoch)

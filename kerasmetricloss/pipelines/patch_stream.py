@@ -13,6 +13,8 @@ from kerasmetricloss.pipelines.draws import Augmentation, draw_batch
 from kerasmetricloss.pipelines.patches import Patches, cut, slack_of
 from kerasmetricloss.pipelines.preparation import Prepared
 
+_EMPTY = "leave the case out, or give another rule for its mask"
+
 
 @dataclass(frozen=True, eq=False)
 class _Open:
@@ -44,7 +46,7 @@ class PatchStream:
 
     Raises:
         ValueError: For no case, a batch below 1, patches of other axes than the cases, or statistics that do not fit.
-        DataError: For cases of other channels or labels than the first, naming the first that differs.
+        DataError: For a case of other channels or labels than the first, or with an empty mask.
     """
 
     prepared: Sequence[Prepared]
@@ -64,6 +66,8 @@ class PatchStream:
                 if came != expected:
                     problem = f"the {name} has {came} {content}, but that of {self.prepared[0].case_id} has {expected}"
                     raise DataError(problem, case=case.case_id, mend="prepare all cases with one preparation")
+            if not np.any(case.mask):
+                raise DataError("the mask is empty, so no patch has a centre", case=case.case_id, mend=_EMPTY)
         *space, channels = self.prepared[0].image.shape
         if len(space) != len(self.patches.output_size):
             raise ValueError(f"output_size is {self.patches.output_size}, but the images have {len(space)} axes.")
@@ -185,8 +189,6 @@ class PatchStream:
         # Of a memory map the system reads what is cut, once, and may drop it again where memory is short.
         arrays = {name: np.asarray(getattr(case, name)) for name in ("image", "truth", "mask")}
         inside = arrays["mask"][..., 0].ravel() > 0
-        if not inside.any():
-            raise DataError("the mask is empty, so no patch has a centre", case=case.case_id, mend="leave the case out")
         if self.patches.foreground is None:
             kinds = (inside, np.zeros_like(inside))
         else:

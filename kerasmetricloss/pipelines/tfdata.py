@@ -102,7 +102,8 @@ def patch_batches(
 
     Raises:
         ValueError: For no case, a batch below 1, an unknown device, or patches or statistics that do not fit.
-        DataError: While it runs: a case has an empty mask, or with a device another shape.
+        DataError: A case has other channels or labels than the first, or an empty mask.
+        tf.errors.InvalidArgumentError: While it runs with a device: a case has another shape.
     """
     common = {"shift": shift, "scale": scale, "batch": batch, "augmentation": augmentation, "seed": seed}
     stream = PatchStream(prepared=prepared, patches=patches, **common)

@@ -80,6 +80,17 @@ def test_a_unit_that_is_not_the_challenge_s_is_noted_with_the_mask_that_it_break
     assert inspect("wm17", root, mask="T1>2500").notes == ()
 
 
+def test_the_tilt_of_a_gantry_is_noted(scans):
+    tilted = AFFINE.copy()
+    tilted[1, 2] = 5 * np.tan(np.radians(25))  # each slice of 5 mm lies further along the second axis
+    for name in ("adc", "msk"):
+        path = scans / "s2" / f"{name}.nii.gz"
+        path.write_bytes(nifti_bytes(read_nifti(path).voxels, tilted))
+    (note,) = inspect("folder", scans, **PATTERNS).notes
+    assert (note.case, note.file) == ("s2", scans / "s2" / "adc.nii.gz")
+    assert "the grid is sheared by 25°" in note.problem
+
+
 def test_the_same_image_twice_and_an_empty_truth_are_noted(scans):
     (scans / "s3" / "adc.nii.gz").write_bytes((scans / "s1" / "adc.nii.gz").read_bytes())
     write_nifti(scans / "s2" / "msk.nii.gz", np.zeros((4, 5, 3), np.uint8), AFFINE)

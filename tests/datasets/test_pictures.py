@@ -26,6 +26,18 @@ def test_the_layout_of_cvc_clinicdb_is_read_in_natural_order(cvc, picture, mask)
     assert volume.spacing_mm is None
 
 
+def test_a_list_of_sequences_may_spell_accents_in_another_way(cvc):
+    image = (cvc / "Original").iterdir().__next__()
+    composed, apart = "\u00e91", "e\u03011"
+    for folder in ("Original", "Ground Truth"):
+        for path in list((cvc / folder).glob(f"{image.stem}.*")):
+            path.rename(path.with_stem(composed))
+    others = sorted({"1", "2", "10"} - {image.stem})
+    rows = "".join(f"{name},7\n" for name in (*others, apart))
+    (cvc / "sequences.csv").write_text(f"frame,sequence\n{rows}", encoding="utf-8")
+    assert {case.group for case in open_dataset("po18", cvc)} == {"7"}
+
+
 def test_sequences_become_groups(cvc):
     (cvc / "sequences.csv").write_text("\ufeffFrame, Sequence\n1,4\n2,4\n10,5\n99,6\n", encoding="utf-8")
     assert [case.group for case in open_dataset("po18", cvc)] == ["4", "4", "5"]
