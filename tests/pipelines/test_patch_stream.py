@@ -238,11 +238,11 @@ def test_fit_takes_them():
     assert np.isfinite(history["loss"]).all()
 
 
-def test_an_empty_mask_is_named():
-    prepared = numbered(1)
-    prepared[0].mask[:] = 0
-    with pytest.raises(DataError, match="case 0: the mask is empty"):
-        stream(prepared, Patches(output_size=(3, 3, 3))).raw(0)
+def test_an_empty_mask_is_named_before_any_patch_is_cut():
+    prepared = numbered(2)
+    prepared[1].mask[:] = 0
+    with pytest.raises(DataError, match="case 1: the mask is empty, so no patch has a centre; leave the case out"):
+        stream(prepared, Patches(output_size=(3, 3, 3)))
 
 
 def test_whole_cases_for_a_device_have_one_shape():
