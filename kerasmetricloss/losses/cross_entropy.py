@@ -18,7 +18,10 @@ class CrossEntropy(SegmentationLoss):
     """Cross-entropy: the mean over voxels of -y log p - (1 - y) log(1 - p), or of -sum_c y_c log p_c.
 
     The first form is for classes="independent", one value a class; the second for classes="exclusive". Weights a
-    voxel multiply the sum and do not enter the mean's denominator, which counts the voxels of weight > 0.
+    voxel multiply the sum and do not enter the mean's denominator, which counts the voxels of weight > 0. It is the
+    mean over images of each image's mean: where ignored voxels make these of unlike size, pool="batch" gives the mean
+    over all voxels, as PyTorch has it. Probabilities of exclusive classes are taken as they are, where
+    `keras.losses.CategoricalCrossentropy` divides them by their sum.
 
     Probabilities are not clipped, but where log 0 would stand there is a floor, with gradient 0. For log p it is the
     logarithm of the smallest normal float32 number, -87.3, for float64 as well. For log(1 - p), where 1 - p is a

@@ -1,6 +1,6 @@
 """Surface distances as Keras metrics, in mm: concrete arrays only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Unpack
 
 import keras
@@ -12,12 +12,12 @@ from kerasmetricloss.metrics.surface import (
     Definition,
     check_definition,
     check_missing,
-    check_tolerance,
+    check_score,
     hausdorff_distance,
     normalized_surface_distance,
 )
 from kerasmetricloss.similarities import Batch
-from kerasmetricloss.similarities.checks import number, several
+from kerasmetricloss.similarities.checks import is_number, number, several
 
 
 class SurfaceMetric(CaseMetric):
@@ -30,18 +30,18 @@ class SurfaceMetric(CaseMetric):
     difference.
 
     Args:
-        spacing_mm: Distance in mm between voxel centres along each space axis; None stands for 1 along each.
+        spacing_mm: Distance in mm between voxel centres along each space axis, or one number for all; None stands for
+            1 along each.
         **settings: As in `CaseMetric`.
     """
 
-    def __init__(self, *, spacing_mm: Sequence[float] | None = None, **settings: Unpack[CaseSettings]) -> None:
+    def __init__(self, *, spacing_mm: float | Sequence[float] | None = None, **settings: Unpack[CaseSettings]) -> None:
         super().__init__(**settings)
         check_pool(self.layout, type(self).__name__)
         self.spacing_mm = None
         if spacing_mm is not None:
-            expected = "positive numbers, one a space axis"
-            steps = several("spacing_mm", spacing_mm, expected, number, lambda x: 0 < x < np.inf)
-            self.spacing_mm = tuple(map(float, steps))
+            expected = "positive numbers, one a space axis or one for all"
+            self.spacing_mm = _one_or_several("spacing_mm", spacing_mm, expected, lambda x: 0 < x < np.inf)
 
     def update_state(
         self,
@@ -49,7 +49,7 @@ class SurfaceMetric(CaseMetric):
         y_pred: Any,
         sample_weight: Any = None,
         *,
-        spacing_mm: Sequence[float] | Sequence[Sequence[float]] | None = None,
+        spacing_mm: float | Sequence[float] | Sequence[Sequence[float]] | None = None,
     ) -> None:
         """Add the cases of a batch.
 
@@ -57,7 +57,8 @@ class SurfaceMetric(CaseMetric):
             y_true: As in `CaseMetric.update_state`, but 0 or 1.
             y_pred: As in `CaseMetric.update_state`.
             sample_weight: As in `CaseMetric.update_state`.
-            spacing_mm: Spacing of these cases: shape (axes,), or (batch, axes) for one a case. None for the metric's.
+            spacing_mm: Spacing of these cases: a number, shape (axes,), or (batch, axes) for one a case. None for the
+                metric's.
 
         Raises:
             RuntimeError: If the arrays have no values because the step is compiled.
@@ -83,12 +84,12 @@ class SurfaceMetric(CaseMetric):
         truth, prediction = (np.moveaxis(x, batch.class_axis, 1) for x in arrays)
         spacing = _spacing_a_case(self.spacing_mm if spacing_mm is None else spacing_mm, len(truth), truth.ndim - 2)
         values = [
-            [self._measure(y, p, step) for y, p in zip(*case, strict=True)]
+            [self._measure(y, p, step, index) for index, (y, p) in enumerate(zip(*case, strict=True))]
             for *case, step in zip(truth, prediction, spacing, strict=True)
         ]
         return ops.convert_to_tensor(np.reshape(values, truth.shape[:2]), dtype=self._state_dtype)
 
-    def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray) -> float:
+    def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray, index: int) -> float:
         raise NotImplementedError
 
     def _mask(self, tensor: Any) -> np.ndarray:
@@ -126,8 +127,8 @@ class HausdorffDistance(SurfaceMetric):
     `missed`. A case of several classes that lacks one of them has the mean of the others, and counts in `left_out`.
 
     Args:
-        spacing_mm: Distance in mm between voxel centres along each space axis; None stands for 1 along each. A
-            spacing a case goes to `update_state`.
+        spacing_mm: Distance in mm between voxel centres along each space axis, or one number for all; None stands for
+            1 along each. A spacing a case goes to `update_state`.
         percentile: 100 for the maximum.
         definition: Below 100: `"larger"` of the two directed percentiles, the `"pooled"` percentile, or the `"mean"`.
         empty: Value in mm of two empty masks; NaN leaves them out.
@@ -154,7 +155,7 @@ class HausdorffDistance(SurfaceMetric):
     def __init__(
         self,
         *,
-        spacing_mm: Sequence[float] | None = None,
+        spacing_mm: float | Sequence[float] | None = None,
         percentile: float = 100.0,
         definition: Definition = "larger",
         empty: float = 0.0,
@@ -173,7 +174,7 @@ class HausdorffDistance(SurfaceMetric):
         own = {key: getattr(self, key) for key in ("percentile", "definition", "empty", "missed")}
         return {**super().get_config(), **own}
 
-    def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray) -> float:
+    def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray, index: int) -> float:
         return hausdorff_distance(
             y_true,
             y_pred,
@@ -193,9 +194,10 @@ class NormalizedSurfaceDistance(SurfaceMetric):
     empty mask alone scores 0.
 
     Args:
-        tolerance_mm: Distance in mm up to which (and including) a surface voxel counts as right.
-        spacing_mm: Distance in mm between voxel centres along each space axis; None stands for 1 along each. A
-            spacing a case goes to `update_state`.
+        tolerance_mm: Distance in mm up to which (and including) a surface voxel counts as right; one number, or one for
+            each class that counts.
+        spacing_mm: Distance in mm between voxel centres along each space axis, or one number for all; None stands for
+            1 along each. A spacing a case goes to `update_state`.
         empty: Score of two empty masks; NaN leaves them out.
         **settings: As in `HausdorffDistance`.
 
@@ -218,32 +220,48 @@ class NormalizedSurfaceDistance(SurfaceMetric):
     def __init__(
         self,
         *,
-        tolerance_mm: float,
-        spacing_mm: Sequence[float] | None = None,
+        tolerance_mm: float | Sequence[float],
+        spacing_mm: float | Sequence[float] | None = None,
         empty: float = 1.0,
         **settings: Unpack[CaseSettings],
     ) -> None:
         super().__init__(spacing_mm=spacing_mm, **settings)
-        check_tolerance(tolerance_mm, empty)
-        self.tolerance_mm, self.empty = float(tolerance_mm), float(empty)
+        expected = "a distance of at least 0, or one a class"
+        self.tolerance_mm = _one_or_several("tolerance_mm", tolerance_mm, expected, lambda x: 0 <= x < np.inf)
+        check_score(empty)
+        self.empty = float(empty)
+
+    def _build(self, classes: int) -> None:
+        if isinstance(self.tolerance_mm, tuple) and len(self.tolerance_mm) != classes:
+            raise ValueError(f"tolerance_mm has {len(self.tolerance_mm)} entries for {classes} classes that count.")
+        super()._build(classes)
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
         return {**super().get_config(), "tolerance_mm": self.tolerance_mm, "empty": self.empty}
 
-    def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray) -> float:
+    def _measure(self, y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: np.ndarray, index: int) -> float:
+        tolerance = self.tolerance_mm[index] if isinstance(self.tolerance_mm, tuple) else self.tolerance_mm
         return normalized_surface_distance(
-            y_true, y_pred, tolerance_mm=self.tolerance_mm, spacing_mm=spacing_mm, empty=self.empty
+            y_true, y_pred, tolerance_mm=tolerance, spacing_mm=spacing_mm, empty=self.empty
         )
+
+
+def _one_or_several(
+    name: str, value: float | Sequence[float], expected: str, allowed: Callable[[float], bool]
+) -> float | tuple[float, ...]:
+    if is_number(value):
+        return float(number(name, value, expected, allowed))
+    return tuple(map(float, several(name, value, expected, number, allowed)))
 
 
 def _spacing_a_case(spacing_mm: Any, cases: int, axes: int) -> np.ndarray:
     """Return the spacing as an array of shape (cases, axes)."""
     spacing = np.ones(axes) if spacing_mm is None else np.asarray(spacing_mm, np.float64)
-    if spacing.shape not in ((axes,), (cases, axes)):
+    if spacing.shape not in ((), (axes,), (cases, axes)):
         raise ValueError(
             f"spacing_mm has shape {spacing.shape} for {cases} cases of {axes} space axes: "
-            f"expected ({axes},), or ({cases}, {axes}) for a spacing a case."
+            f"expected one number, ({axes},), or ({cases}, {axes}) for a spacing a case."
         )
     return np.broadcast_to(spacing, (cases, axes))
 

@@ -4,14 +4,48 @@ import math
 from typing import Any, Unpack
 
 import keras
+from keras import ops
 
 from kerasmetricloss.metrics._counted import CountMetric, CountSettings
 from kerasmetricloss.similarities import ratios
-from kerasmetricloss.similarities.checks import number
+from kerasmetricloss.similarities.checks import flag, number
+
+
+class OverlapMetricSettings(CountSettings, total=False):
+    """The keyword arguments of :class:`OverlapMetric`."""
+
+    ignore_empty: bool
+
+
+class OverlapMetric(CountMetric):
+    """A metric of the overlap of two sets, which may leave out cases without any foreground.
+
+    Subclasses compute `_ratio(intersection, predicted, true)`.
+
+    Args:
+        ignore_empty: As in `DiceScore`.
+        **settings: As in `CountMetric`.
+    """
+
+    def __init__(self, *, ignore_empty: bool = False, **settings: Unpack[CountSettings]) -> None:
+        super().__init__(**settings)
+        self.ignore_empty = flag("ignore_empty", ignore_empty)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every argument."""
+        return {**super().get_config(), "ignore_empty": self.ignore_empty}
+
+    def _ratio(self, intersection: Any, predicted: Any, true: Any) -> Any:
+        """Return the score of counts of shape (cases, classes)."""
+        raise NotImplementedError
+
+    def _score(self, intersection: Any, predicted: Any, true: Any, voxels: Any) -> Any:
+        values = self._ratio(intersection, predicted, true)
+        return ops.where(true > 0, values, float("nan")) if self.ignore_empty else values
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
-class DiceScore(CountMetric):
+class DiceScore(OverlapMetric):
     """Mean over cases of the Dice score, 2 |y and s| / (|y| + |s|) (Eq. 2).
 
     `s` is the set of voxels whose probability is above `threshold`, or the largest of exclusive classes. Two empty
@@ -20,6 +54,8 @@ class DiceScore(CountMetric):
     empty sets.
 
     Args:
+        ignore_empty: Leave a case and class out where the truth is empty, whatever is predicted, as MONAI's metrics do
+            by default: what is found in images without an object then costs nothing.
         threshold: A voxel is foreground where its probability is above this; strict.
         per_class: False for a scalar result; True or names of classes for a value a class beside it.
         name: Name in the logs; None for the class' own.
@@ -44,12 +80,12 @@ class DiceScore(CountMetric):
 
     default_name = "dice_score"
 
-    def _score(self, intersection: Any, predicted: Any, true: Any, voxels: Any) -> Any:
+    def _ratio(self, intersection: Any, predicted: Any, true: Any) -> Any:
         return ratios.dice(intersection, predicted, true, **self._rule())
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
-class JaccardIndex(CountMetric):
+class JaccardIndex(OverlapMetric):
     """Mean over cases of the Jaccard index, |y and s| / |y or s| (Eq. 3), also called IoU.
 
     Empty sets are scored as by `DiceScore`.
@@ -75,12 +111,12 @@ class JaccardIndex(CountMetric):
 
     default_name = "jaccard_index"
 
-    def _score(self, intersection: Any, predicted: Any, true: Any, voxels: Any) -> Any:
+    def _ratio(self, intersection: Any, predicted: Any, true: Any) -> Any:
         return ratios.jaccard(intersection, predicted, true, **self._rule())
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
-class TverskyIndex(CountMetric):
+class TverskyIndex(OverlapMetric):
     """Mean over cases of the Tversky index, I / (I + alpha FP + beta FN) (Eq. 6).
 
     At alpha = beta = 1/2 it is Dice, at alpha = beta = 1 Jaccard. Beware: `keras.losses.Tversky` up to Keras 3.15.1
@@ -109,7 +145,7 @@ class TverskyIndex(CountMetric):
 
     default_name = "tversky_index"
 
-    def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[CountSettings]) -> None:
+    def __init__(self, *, alpha: float = 0.5, beta: float = 0.5, **settings: Unpack[OverlapMetricSettings]) -> None:
         super().__init__(**settings)
         self.alpha, self.beta = (
             float(number(name, weight, "a weight above 0", lambda x: 0 < x < math.inf))
@@ -120,12 +156,12 @@ class TverskyIndex(CountMetric):
         """Return every argument."""
         return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
 
-    def _score(self, intersection: Any, predicted: Any, true: Any, voxels: Any) -> Any:
+    def _ratio(self, intersection: Any, predicted: Any, true: Any) -> Any:
         return ratios.tversky(intersection, predicted, true, alpha=self.alpha, beta=self.beta, **self._rule())
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
-class FBetaScore(CountMetric):
+class FBetaScore(OverlapMetric):
     """Mean over cases of F-beta, (1 + b^2) I / (P + b^2 Y); Tversky at alpha = 1/(1+b^2), beta = b^2/(1+b^2).
 
     For masks of any shape, where `keras.metrics.FBetaScore` takes (samples, classes) only and pools the samples:
@@ -154,7 +190,7 @@ class FBetaScore(CountMetric):
 
     default_name = "f_beta_score"
 
-    def __init__(self, *, beta: float = 1.0, **settings: Unpack[CountSettings]) -> None:
+    def __init__(self, *, beta: float = 1.0, **settings: Unpack[OverlapMetricSettings]) -> None:
         super().__init__(**settings)
         self.beta = float(number("beta", beta, "a number above 0", lambda x: 0 < x < math.inf))
 
@@ -162,5 +198,5 @@ class FBetaScore(CountMetric):
         """Return every argument."""
         return {**super().get_config(), "beta": self.beta}
 
-    def _score(self, intersection: Any, predicted: Any, true: Any, voxels: Any) -> Any:
+    def _ratio(self, intersection: Any, predicted: Any, true: Any) -> Any:
         return ratios.f_beta(intersection, predicted, true, beta=self.beta, **self._rule())

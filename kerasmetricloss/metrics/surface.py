@@ -34,14 +34,14 @@ class SurfaceDistances(NamedTuple):
 
 
 def surface_distances(
-    y_true: np.ndarray, y_pred: np.ndarray, *, spacing_mm: Sequence[float] | None = None
+    y_true: np.ndarray, y_pred: np.ndarray, *, spacing_mm: float | Sequence[float] | None = None
 ) -> SurfaceDistances | None:
     """Distances between the surfaces of two masks, in both directions.
 
     Args:
         y_true: Truth, shape `space`: booleans, or numbers that are 0 or 1.
         y_pred: Prediction, the same.
-        spacing_mm: Distance in mm between voxel centres along each axis; None stands for 1 along each.
+        spacing_mm: Distance in mm between voxel centres along each axis, or one number for all; None stands for 1.
 
     Returns:
         The distances, or None where a mask is empty: there is no surface to measure to.
@@ -69,7 +69,7 @@ def hausdorff_distance(
     y_true: np.ndarray,
     y_pred: np.ndarray,
     *,
-    spacing_mm: Sequence[float] | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
     percentile: float = 100.0,
     definition: Definition = "larger",
     empty: float = 0.0,
@@ -98,13 +98,13 @@ def hausdorff_distance(
     Args:
         y_true: Truth, shape `space`: booleans, or numbers that are 0 or 1.
         y_pred: Prediction, the same.
-        spacing_mm: Distance in mm between voxel centres along each axis; None stands for 1 along each.
+        spacing_mm: Distance in mm between voxel centres along each axis, or one number for all; None stands for 1.
         percentile: 100 for the maximum, 95 for what is often called HD95.
         definition: `"larger"`, `"pooled"` or `"mean"`; they differ below 100 only, but for the mean.
         empty: The value, in mm, of two empty masks; NaN leaves such a case out of a mean.
         missed: The value, in mm, where one mask alone is empty; `"diagonal"` is the distance between opposite
             corners of the image, the worst there is. None stands for NaN: left out of a mean, which makes a model
-            that misses more look better.
+            that misses more look better. Infinity is MONAI's and DeepMind's value.
 
     Returns:
         The distance in mm, or NaN.
@@ -137,14 +137,14 @@ def normalized_surface_distance(
     y_pred: np.ndarray,
     *,
     tolerance_mm: float,
-    spacing_mm: Sequence[float] | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
     empty: float = 1.0,
 ) -> float:
     """The share of both surfaces that lies within a tolerance of the other one, also called surface Dice.
 
     (truth's surface voxels within the tolerance + prediction's) / (all surface voxels of both). A distance is within
     it up to a millionth of it more, since both are rounded numbers. Voxels are counted, as MONAI does; weighing them
-    by the area of surface that each stands for gives other numbers.
+    by the area of surface that each stands for, as DeepMind's surface-distance does, gives other numbers.
 
     Where masks are empty: two empty masks score `empty`; one alone scores 0.
 
@@ -152,7 +152,7 @@ def normalized_surface_distance(
         y_true: Truth, shape `space`: booleans, or numbers that are 0 or 1.
         y_pred: Prediction, the same.
         tolerance_mm: Distance in mm up to which (and including) a surface voxel counts as right.
-        spacing_mm: Distance in mm between voxel centres along each axis; None stands for 1 along each.
+        spacing_mm: Distance in mm between voxel centres along each axis, or one number for all; None stands for 1.
         empty: The score of two empty masks; NaN leaves such a case out of a mean.
 
     Returns:
@@ -170,7 +170,8 @@ def normalized_surface_distance(
         >>> round(normalized_surface_distance(truth, prediction, tolerance_mm=1.0), 3)
         0.667
     """
-    check_tolerance(tolerance_mm, empty)
+    number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: 0 <= x < np.inf)
+    check_score(empty)
     distances = surface_distances(y_true, y_pred, spacing_mm=spacing_mm)
     if distances is None:
         return float(empty) if not np.any(y_true) and not np.any(y_pred) else 0.0
@@ -188,23 +189,24 @@ def check_missing(empty: float, missed: float | str | None) -> None:
     expected = "a number of mm, or NaN to leave empty masks out"
     number("empty", empty, expected, lambda x: not (x < 0 or np.isinf(x)))
     if missed is not None and not (isinstance(missed, str) and missed == "diagonal"):
-        number("missed", missed, "a number of mm, 'diagonal' or None", lambda x: 0 <= x < np.inf)
+        number("missed", missed, "a number of mm, 'diagonal' or None", lambda x: x >= 0)
 
 
-def check_tolerance(tolerance_mm: float, empty: float) -> None:
-    """Raise a ValueError unless the tolerance is a distance and the other a score, or NaN."""
-    number("tolerance_mm", tolerance_mm, "a distance of at least 0", lambda x: 0 <= x < np.inf)
+def check_score(empty: float) -> None:
+    """Raise a ValueError unless the value of two empty masks is a score, or NaN."""
     number("empty", empty, "a score, or NaN to leave empty masks out", lambda x: not np.isinf(x))
 
 
-def _missed_value(missed: float | str | None, shape: tuple[int, ...], spacing_mm: Sequence[float] | None) -> float:
+def _missed_value(
+    missed: float | str | None, shape: tuple[int, ...], spacing_mm: float | Sequence[float] | None
+) -> float:
     if missed == "diagonal":
         return float(np.linalg.norm((np.asarray(shape) - 1) * (1.0 if spacing_mm is None else np.asarray(spacing_mm))))
     return float("nan") if missed is None else float(missed)
 
 
 def _checked(
-    y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: Sequence[float] | None
+    y_true: np.ndarray, y_pred: np.ndarray, spacing_mm: float | Sequence[float] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.shape != y_pred.shape:
@@ -212,11 +214,12 @@ def _checked(
             f"y_pred has shape {y_pred.shape} but y_true has {y_true.shape}: "
             "surface distances compare two masks of one shape"
         )
-    spacing = np.ones(y_true.ndim) if spacing_mm is None else np.asarray(spacing_mm, np.float64)
+    spacing = np.asarray(1.0 if spacing_mm is None else spacing_mm, np.float64)
+    spacing = np.full(y_true.ndim, spacing) if spacing.ndim == 0 else spacing
     if spacing.shape != (y_true.ndim,) or not ((spacing > 0) & np.isfinite(spacing)).all():
         raise ValueError(
             f"spacing_mm is {spacing_mm} for masks of shape {y_true.shape}: "
-            f"expected {y_true.ndim} positive numbers, one an axis"
+            f"expected a positive number, or {y_true.ndim}, one an axis"
         )
     return _binary(y_true, "y_true"), _binary(y_pred, "y_pred"), spacing
 

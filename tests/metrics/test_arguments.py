@@ -54,7 +54,7 @@ NAN, INF = math.nan, math.inf
         (FBetaScore, {"beta": None}),
         (WeightedHammingSimilarity, {"gamma": "x"}),
         (AbsoluteVolumeDifference, {"voxel_volume_ml": "1"}),
-        (HausdorffDistance, {"spacing_mm": 1.0}),
+        (HausdorffDistance, {"spacing_mm": 0.0}),
         (HausdorffDistance, {"spacing_mm": "12"}),
         (HausdorffDistance, {"spacing_mm": []}),
         (HausdorffDistance, {"percentile": "95"}),

@@ -120,6 +120,26 @@ def test_the_surface_share_scores_a_missed_case_0_and_an_empty_one_1():
     assert float(metric.result()) == pytest.approx((1 + 0 + 0 + 1) / 4)
 
 
+def test_each_class_can_have_its_own_tolerance():
+    y_true, y_pred = (np.repeat(voxels(mask), 2, -1) for mask in ([(0, 1)], [(0, 3)]))
+    metric = NormalizedSurfaceDistance(tolerance_mm=(1.0, 2.0), per_class=("near", "far"))
+    metric.update_state(y_true, y_pred)
+    names = ("normalized_surface_distance_near", "normalized_surface_distance_far")
+    assert [float(metric.result()[name]) for name in names] == [0, 1]
+    copy = NormalizedSurfaceDistance.from_config(metric.get_config())
+    with pytest.raises(ValueError, match="tolerance_mm has 2 entries for 1 classes that count"):
+        copy.update_state(voxels(HERE), voxels(THERE))
+    with pytest.raises(ValueError, match=r"tolerance_mm=.* expected a distance of at least 0, or one a class"):
+        NormalizedSurfaceDistance(tolerance_mm=(1.0, -2.0))
+
+
+def test_one_spacing_stands_for_all_axes():
+    metric = HausdorffDistance(spacing_mm=2.0)
+    metric.update_state(voxels(HERE), voxels(THERE))
+    metric.update_state(voxels(HERE), voxels(THERE), spacing_mm=4)
+    assert float(metric.result()) == pytest.approx((10 + 20) / 2)
+
+
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch steps are not compiled")
 def test_a_compiled_step_is_refused_with_the_two_ways_out():
     model = keras.Sequential([keras.Input((4, 7, 1)), keras.layers.Activation("sigmoid")])

@@ -84,6 +84,37 @@ def test_a_class_left_out_leaves_its_case_with_the_others():
     assert (metric.left_out, metric.left_out_per_class) == (1, [0, 1])
 
 
+# Truth, prediction and scores of MONAI's own table for the mean Dice and the mean IoU, which leave out empty truths:
+# two cases of three classes of 2x2 voxels, channels first.
+MONAI_TRUTH = np.array([[[15], [0], [0]], [[1], [12], [2]]])
+MONAI_PREDICTION = np.array([[[14], [4], [7]], [[11], [7], [6]]])
+
+
+def from_bits(numbers):
+    return np.stack([numbers >> place & 1 for place in (3, 2, 1, 0)], -1).reshape(2, 3, 2, 2).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"), [(DiceScore, [0.6786, 0.4, 0.6667]), (JaccardIndex, [0.5417, 0.25, 0.5])]
+)
+def test_empty_truths_can_be_left_out_as_monai_does(metric, expected):
+    y_true, y_pred = from_bits(MONAI_TRUTH), from_bits(MONAI_PREDICTION)
+    found = metric(ignore_empty=True, data_format="channels_first", per_class=True)
+    found.update_state(y_true, y_pred)
+    np.testing.assert_allclose(found.result_per_class(), expected, atol=1e-4)
+    assert found.left_out_per_class == [0, 1, 1]
+    pooled = metric(ignore_empty=True, data_format="channels_first", pool="batch")
+    pooled.update_state(y_true[:1], y_pred[:1])
+    assert pooled.left_out_per_class == [0, 1, 1]
+    assert float(pooled.result()) == pytest.approx(
+        float(metric(include=[0], data_format="channels_first")(y_true[:1], y_pred[:1]))
+    )
+    assert "ignore_empty=True" in repr(found)
+    assert metric.from_config(found.get_config()).ignore_empty
+    with pytest.raises(ValueError, match="ignore_empty='no', expected True or False"):
+        metric(ignore_empty="no")
+
+
 def test_nothing_seen_has_no_value():
     metric = DiceScore()
     assert math.isnan(float(metric.result()))

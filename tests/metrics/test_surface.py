@@ -121,6 +121,14 @@ def test_empty_masks_have_the_values_asked_for():
     assert diagonal == pytest.approx(math.hypot(6, 4))
 
 
+def test_one_spacing_stands_for_all_axes_and_a_missed_case_can_be_infinitely_far():
+    truth, prediction = np.zeros((5, 5)), np.zeros((5, 5))
+    truth[0, 0] = prediction[3, 4] = 1
+    assert hausdorff_distance(truth, prediction, spacing_mm=1.5) == 7.5
+    assert hausdorff_distance(truth, 0 * truth, missed="diagonal", spacing_mm=2) == pytest.approx(2 * math.hypot(4, 4))
+    assert hausdorff_distance(truth, 0 * truth, missed=math.inf) == math.inf
+
+
 def test_one_voxel_masks_are_as_far_apart_as_the_spacing_says():
     truth, prediction = np.zeros((4, 5, 6)), np.zeros((4, 5, 6))
     truth[0, 1, 2] = prediction[3, 1, 0] = 1
@@ -182,7 +190,7 @@ def test_bad_input_is_refused_with_its_reason():
         hausdorff_distance(mask, mask.T)
     with pytest.raises(ValueError, match=r"y_pred holds 0.3: a mask is 0 or 1; threshold it first"):
         hausdorff_distance(mask, mask + 0.3)
-    with pytest.raises(ValueError, match=r"expected 2 positive numbers, one an axis"):
+    with pytest.raises(ValueError, match=r"expected a positive number, or 2, one an axis"):
         hausdorff_distance(mask, mask, spacing_mm=(1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match=r"percentile=0.*expected a number above 0"):
         hausdorff_distance(mask, mask, percentile=0)
