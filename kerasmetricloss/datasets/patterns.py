@@ -1,7 +1,8 @@
 """Files by pattern: which match, and what their wildcards say about the case.
 
-``*`` is any text within a name, ``?`` one character, ``[ab]`` one of them, ``**`` any folders; ``{id}`` and ``{group}``
-are text within a name that becomes the id and the group of the case. The case of letters does not matter.
+``*`` is any text within a name, ``?`` one character, ``[ab]`` one of them, ``**`` any folders; ``{id}`` and
+``{group}`` are text within a name that becomes the id and the group of the case. The case of letters does not matter,
+but the files of a case must spell its id alike.
 """
 
 import re

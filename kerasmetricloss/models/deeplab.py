@@ -1,9 +1,13 @@
 """DeepLab on VGG16: ImageNet's features at an eighth of the resolution, then dilated convolutions."""
 
+import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 
 from kerasmetricloss.models.blocks import with_probability
 from kerasmetricloss.models.dilated import BilinearUpsampling, DilatedConv2D, ImageNetColours
@@ -13,6 +17,7 @@ from kerasmetricloss.models.sizes import check_counts, input_box
 BLOCKS = ((64, 2, 1, 2), (128, 2, 1, 2), (256, 3, 1, 2), (512, 3, 1, 1), (512, 3, 2, 1))
 DILATIONS = {"large_fov": (12,), "aspp": (6, 12, 18, 24)}
 STRIDE = 8
+_CONVOLUTION = re.compile(r"block\d+_conv\d+")
 
 
 def deeplab_vgg16(
@@ -44,8 +49,8 @@ def deeplab_vgg16(
         outputs: Sigmoid channels.
         head: "large_fov" or "aspp".
         weights: "imagenet" (downloaded by `keras.applications`), the path of a file with the weights of
-            `keras.applications.VGG16(include_top=False)` (`.h5` or `.weights.h5`), the path of a `.keras` model with
-            layers of the same names, or None. Only the features come from there.
+            `keras.applications.VGG16`, with its classes or without (`.h5` or `.weights.h5`), the path of a `.keras`
+            model with layers of the same names, or None. Only the features come from there.
         white: Value of a full channel of the image: 255, 1, or None where ImageNet's mean colour was subtracted
             already. The model subtracts it otherwise; it adds no weights.
         width: Multiplies the filters of every convolution; 1 for the published network.
@@ -116,21 +121,26 @@ def _branch(x, outputs: int, dilation: int, filters: int, dropout: float):
 
 
 def _load_features(model: keras.Model, weights: str | Path) -> None:
-    """Copy the thirteen convolutions, layer by layer, checking each shape."""
+    """Copy the thirteen convolutions, layer by layer, checking each."""
     if weights != "imagenet" and not Path(weights).is_file():
         raise ValueError(f"weights is {str(weights)!r}, which is no file; give 'imagenet', a file of VGG16, or None.")
     held = {layer.name: layer for layer in _source(weights).layers}
-    for layer in model.layers:
-        if not layer.name.startswith("block") or not layer.weights:
-            continue
+    taken = {layer.name: layer for layer in model.layers if layer.name.startswith("block") and layer.weights}
+    others = sorted(name for name in held if _CONVOLUTION.fullmatch(name) and name not in taken)
+    if others:
+        raise ValueError(f"weights is {str(weights)!r}, which has a layer {others[0]}: that is no VGG16.")
+    for name, layer in taken.items():
         ours = [tuple(w.shape) for w in layer.weights]
-        theirs = [tuple(w.shape) for w in held[layer.name].weights] if layer.name in held else "none"
+        theirs = [tuple(w.shape) for w in held[name].weights] if name in held else "none"
         if ours != theirs:
             raise ValueError(
-                f"layer {layer.name} has weights of shapes {ours}, but {weights} has {theirs}: "
+                f"layer {name} has weights of shapes {ours}, but {weights} has {theirs}: "
                 "give weights of VGG16 as keras.applications saves it, and width=1."
             )
-        layer.set_weights(held[layer.name].get_weights())
+        values = held[name].get_weights()
+        if not all(np.isfinite(array).all() for array in values):
+            raise ValueError(f"layer {name} of {weights} holds NaN or infinite numbers: fetch the file again.")
+        layer.set_weights(values)
 
 
 def _source(weights: str | Path) -> keras.Model:
@@ -138,16 +148,29 @@ def _source(weights: str | Path) -> keras.Model:
     try:
         if Path(weights).suffix == ".keras":
             return keras.saving.load_model(weights, compile=False)
+        if _has_classes(Path(weights)):
+            return keras.applications.VGG16(weights=str(weights))
         shape = (None, None, 3) if keras.config.image_data_format() == "channels_last" else (3, None, None)
         return keras.applications.VGG16(include_top=False, weights=str(weights), input_shape=shape)
     except Exception as error:  # Keras and h5py raise almost any exception on a file that is none of theirs
         if weights == "imagenet":
             raise
         reason = " ".join(str(error).split())[:200]
+        if Path(weights).suffix == ".keras" and not zipfile.is_zipfile(weights):
+            reason = "it is no whole .keras file"
         raise ValueError(
             f"weights is {str(weights)!r}, which does not hold VGG16 ({reason}): give 'imagenet', or the weights of "
-            "keras.applications.VGG16(include_top=False), saved by save_weights or save."
+            "keras.applications.VGG16, saved by save_weights or save; .h5, .weights.h5 or .keras says by which."
         ) from error
+
+
+def _has_classes(path: Path) -> bool:
+    """Whether a file as Keras 2 wrote it has VGG16's own classes behind the features."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path) as file:
+        names = file.get("model_weights", file).attrs.get("layer_names", ())
+        return any(name in (b"predictions", "predictions") for name in names)
 
 
 def _check_choices(head: str, white: float | None, width: float, dropout: float) -> None:

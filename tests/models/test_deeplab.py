@@ -101,6 +101,43 @@ def test_a_file_that_holds_something_else_is_named_with_the_mend(name, tmp_path)
         narrow(weights=path)
 
 
+def test_weights_with_further_convolutions_are_those_of_another_network(tmp_path):
+    small = narrow(mask=False)
+    more = keras.layers.Conv2D(3, 1, name="block3_conv4")(small.output)
+    keras.Model(small.input, more).save(tmp_path / "vgg19.keras")
+    with pytest.raises(ValueError, match=r"vgg19\.keras', which has a layer block3_conv4: that is no VGG16"):
+        narrow(weights=tmp_path / "vgg19.keras")
+
+
+def test_weights_that_are_not_finite_are_refused_by_layer(tmp_path):
+    small = narrow()
+    kernel, bias = small.get_layer("block3_conv2").get_weights()
+    bias[0] = np.nan
+    small.get_layer("block3_conv2").set_weights([kernel, bias])
+    small.save(tmp_path / "nan.keras")
+    with pytest.raises(ValueError, match=r"layer block3_conv2 of .*nan\.keras holds NaN"):
+        narrow(weights=tmp_path / "nan.keras")
+
+
+def test_a_cut_file_is_told_as_such(tmp_path):
+    narrow().save(tmp_path / "cut.keras")
+    (tmp_path / "cut.keras").write_bytes((tmp_path / "cut.keras").read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"cut\.keras', which does not hold VGG16 \(it is no whole \.keras file\)"):
+        narrow(weights=tmp_path / "cut.keras")
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["weights", "model"])
+def test_weights_as_keras_2_wrote_them_may_have_the_classes(tmp_path, monkeypatch, whole):
+    # The file of the real network has 553 MB: here its list of layers alone is looked at.
+    path, asked = tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels.h5", []
+    with h5py.File(path, "w") as file:
+        group = file.create_group("model_weights") if whole else file
+        group.attrs["layer_names"] = [b"block1_conv1", b"fc1", b"predictions"]
+    monkeypatch.setattr(keras.applications, "VGG16", lambda **settings: asked.append(settings) or narrow())
+    narrow(weights=path)
+    assert asked == [{"weights": str(path)}]
+
+
 def test_weights_as_keras_2_wrote_them_of_another_network_are_refused(tmp_path):
     path = tmp_path / "unet.hdf5"
     with h5py.File(path, "w") as file:
