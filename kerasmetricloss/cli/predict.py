@@ -44,6 +44,12 @@ def add_commands(commands: Any) -> None:
     tiles.add_argument("--overlap", type=float, default=0.5, metavar="SHARE", help="of neighbours (default: 0.5)")
     tiles.add_argument("--blend", choices=("gaussian", "constant"), default="gaussian", help="(default: gaussian)")
     tiles.add_argument("--batch", type=int, default=1, metavar="N", help="tiles at a time (default: 1)")
+    predict.add_argument(
+        "--from-logits",
+        action="store_true",
+        help="the model gives logits: put a sigmoid behind it (default: "
+        "probabilities; a label is where its own is above 0.5, also for a softmax)",
+    )
     _add_description(predict)
     add_reader_arguments(predict, default="as for the model's training, where its file says so")
     predict.set_defaults(handler=_predict)
@@ -80,6 +86,8 @@ def _predict(options: argparse.Namespace) -> None:
     if not options.model.is_file():  # before Keras is loaded, which takes seconds
         raise UsageError(f"{options.model}: no such file; name a .keras file, or .hdf5 weights.")
     load_keras()
+    import keras
+
     from kerasmetricloss.cli.watch import watching
     from kerasmetricloss.pipelines import inference
     from kerasmetricloss.pipelines.inference.folder import SCORES
@@ -88,6 +96,8 @@ def _predict(options: argparse.Namespace) -> None:
     with watching() as observer:
         observer.stage("reading the model")
         model, trained_on = inference.load_model(options.model, otherwise=_description(options))
+        if options.from_logits:
+            model = keras.Model(model.inputs, keras.layers.Activation("sigmoid")(model.outputs[0]))
         _check_tile(options.tile, trained_on)
         problems: list[Any] = []
         cases = _cases(options, trained_on, problems, observer)
@@ -102,7 +112,7 @@ def _predict(options: argparse.Namespace) -> None:
                     inference.Network.of(model),
                     trained_on,
                     options.out,
-                    model=inference.file_digest(options.model),
+                    model=inference.file_digest(options.model) + " logits" * options.from_logits,
                     tiling=tiling,
                     progress=lambda case, done, total: observer.stage("predicting", done, total),
                 )

@@ -105,6 +105,12 @@ def _filled(file: Mapping, path: Path) -> keras.Model:
     with _reading(f"{path}"):
         root = file.get("model_weights", file)
         names = _names(root.attrs, "layer_names")
+        version = str(file.attrs.get("keras_version", root.attrs.get("keras_version", "")))
+    if version.startswith("3"):
+        raise ReleasedWeightsError(
+            f"{path}: Keras {version} wrote it, so it is none of the authors' files: load it with "
+            "keras.saving.load_model, and save it as .keras."
+        )
     if not names:
         raise ReleasedWeightsError(
             f"{path}: the file lists no layers (no attribute layer_names), so Keras 2 did not write it; "

@@ -14,7 +14,8 @@ from PIL import Image
 
 from kerasmetricloss import models
 from kerasmetricloss.cli import main
-from kerasmetricloss.pipelines.inference import load_model
+from kerasmetricloss.pipelines.inference import described, load_model
+from kerasmetricloss.pipelines.inference.layers import input_scale
 
 from .models_by_hand import bare_model, refused
 
@@ -91,3 +92,31 @@ def test_the_authors_weights_are_a_model_too(tmp_path):
         pytest.skip("KML_DATA names no folder with optimizingdice")
     model, trained_on = load_model(next(root.rglob("*.hdf5")))
     assert (model.name, trained_on.dataset) == ("unet_is18", "is18")
+
+
+def test_logits_are_refused_and_taken_where_that_is_said(tmp_path, capsys):
+    for case in ("1", "2"):
+        pixels = np.zeros((12, 16), "uint8")
+        pixels[3:6, 4:9] = 200
+        Image.fromarray(pixels).save(tmp_path / f"{case}.png")
+    path = bare_model(tmp_path / "m.keras", channels=1, dimension=2)
+    sigmoid = keras.saving.load_model(path)
+    logits = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 1)])
+    logits.set_weights([0.3 * sigmoid.get_weights()[0], np.array([-1.0])])
+    logits.save(path)
+    command = ["predict", "--model", path, "--root", tmp_path, "--dataset", "folder", "--images", "*.png"]
+    command += ["--channels", "grey", "--shift", "0", "--scale", "100", "--out", tmp_path / "out"]
+    assert refused(*command) == 2
+    assert "expected probabilities: where these are logits, predict with --from-logits" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*.png"))
+    main([*map(str, command), "--from-logits"])
+    found = np.asarray(Image.open(tmp_path / "out" / "1_object.png"))
+    np.testing.assert_array_equal(found > 0, pixels > 0)
+
+
+def test_a_deeplab_of_colours_up_to_1_is_given_them_so():
+    for white, expected in ((255, 1.0), (1, 255.0), (None, None)):
+        model = models.deeplab_vgg16(width=0.02, mask=False, white=white)
+        assert input_scale(model) == expected
+        about = described(model, dataset="po18")
+        assert about.scale == (() if expected is None else (expected,) * 3)

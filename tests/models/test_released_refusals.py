@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from kerasmetricloss import models
 from kerasmetricloss.models import released
 from kerasmetricloss.models.released import ReleasedWeightsError
 
@@ -127,3 +128,11 @@ def test_random_bytes_give_no_other_error(tmp_path):
             said.append(str(error))
     assert len(said) > 20
     assert all(str(path) in message for message in said)
+
+
+def test_a_file_of_keras_3_is_none_of_the_authors(tmp_path):
+    path = tmp_path / "own.h5"
+    own = models.unet(dimension=3, input_channels=4, filters=2, levels=4, normalisation=None, pooling="average")
+    own.save(path)
+    with pytest.raises(ReleasedWeightsError, match=r"own\.h5: Keras 3\..* wrote it, so it is none of the authors'"):
+        released.load(path)

@@ -14,6 +14,7 @@ from kerasmetricloss.pipelines.inference import (
     CasesFailed,
     Network,
     Prediction,
+    PredictionError,
     Reach,
     case_scores,
     predict_case,
@@ -158,3 +159,26 @@ def test_labels_lie_on_the_scan_voxel_by_voxel(scan, tmp_path):
     (row,) = csv.DictReader(table.read_text().splitlines())
     assert (row["case"], row["group"], row["label"], row["file"]) == ("a", "g", "l0", "a_l0.nii.gz")
     assert float(row["dice"]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (-2.0, PredictionError, r"numbers from -2 to 0, expected probabilities: .*--from-logits"),
+        (3.5, PredictionError, r"numbers from 0 to 3\.5, expected probabilities"),
+        (np.nan, DataError, "case a: .*the network gives NaN"),
+    ],
+)
+def test_what_is_no_probability_is_refused(scan, value, error, message):
+    case, volume, *_ = scan
+    half = case_of(replace(volume, mask=np.indices(volume.space)[0] > 4), "a", case.files[0])
+    network = Network(lambda _, masks: np.where(masks > 0, np.float32(value), 0), Reach.same(3), 1)
+    with pytest.raises(error, match=message):
+        predict_case(half, network, trained())
+
+
+@pytest.mark.parametrize("value", [1.004, -0.004])
+def test_probabilities_rounded_to_sixteen_bits_are_taken(scan, value):
+    case, *_ = scan
+    network = Network(lambda _, masks: np.float32(value) * masks, Reach.same(3), 1)
+    assert predict_case(case, network, trained()).labels.all() == (value > 0.5)

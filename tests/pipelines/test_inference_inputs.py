@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasmetricloss import models
 from kerasmetricloss.pipelines.inference import Network, PredictionError, predict_image
 
 
@@ -50,3 +51,39 @@ def test_a_second_input_that_is_no_mask_is_refused():
         PredictionError, match=r"inputs \['in2', 'in3'\] of \[2, 3\] channels; expected an image and its"
     ):
         Network.of(model)
+
+
+def outputs_of(build, *, shape=(None, None, 2)):
+    image = keras.Input(shape)
+    return keras.Model(image, build(image))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (outputs_of(lambda x: {"mask": keras.layers.Conv2D(1, 1)(x)}), "the model gives one by a name; expected one"),
+        (outputs_of(lambda x: [x, x + 1]), "the model gives 2 outputs, .*model.outputs"),
+        (
+            outputs_of(lambda x: keras.ops.mean(x, axis=-1)),
+            r"maps \[\(None, None, None, 2\)\] to \(None, None, None\);",
+        ),
+        (outputs_of(lambda x: x * 2, shape=(None, None, None)), "known numbers of channels"),
+        (
+            outputs_of(lambda x: keras.layers.Conv2D(2, 1, data_format="channels_first")(x), shape=(2, 8, 8)),
+            "takes channels first; images are given with channels last",
+        ),
+        (
+            outputs_of(lambda x: keras.layers.UpSampling2D(4)(keras.layers.AveragePooling2D(4)(x)), shape=(50, 50, 1)),
+            "the output lacks a rest of the image: along axis 0 an image of 50 voxels gives 48, one of 52 gives 52",
+        ),
+    ],
+    ids=["a dictionary", "two", "no labels", "open channels", "channels first", "a rest is lost"],
+)
+def test_a_model_of_another_form_is_refused_by_what_it_is(model, message):
+    with pytest.raises(PredictionError, match=message):
+        Network.of(model)
+
+
+def test_networks_whose_smallest_image_is_large_are_taken():
+    reach = Network.of(models.unet(dimension=2, input_channels=1, filters=1, levels=6)).reach
+    assert (reach.smallest, reach.step) == ((1, 1), (243, 243))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerasmetricloss.datasets import Case, DataError, Volume
+from kerasmetricloss.pipelines.inference.errors import PredictionError
 from kerasmetricloss.pipelines.inference.images import predict_image
 from kerasmetricloss.pipelines.inference.native import to_native_grid
 from kerasmetricloss.pipelines.inference.reach import Network
@@ -16,6 +17,7 @@ from kerasmetricloss.pipelines.preparation import Prepared, prepare, resampled_s
 from kerasmetricloss.similarities import ratios
 
 THRESHOLD = 0.5
+_ROUNDING = 1e-2  # of bfloat16, with room
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +59,9 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
         TiledWarning: As for `predict_image`.
 
     Raises:
-        DataError: The case cannot be read, or its channels or axes are not those of the training.
-        PredictionError: The tile does not fit the image.
+        DataError: The case cannot be read, its channels or axes are not those of the training, or the network gives
+            NaN.
+        PredictionError: The tile does not fit the image, or the network gives no probabilities.
     """
     volume = case.read()
     if case.channels != trained_on.channels:
@@ -75,11 +78,25 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
     image -= shift
     image /= scale
     probability = predict_image(image, network, mask=mask, tiling=tiling, fill=-shift / scale)
+    _check_probability(probability, case)
     steps = _steps(volume, image.shape[:-1], trained_on)
     native = to_native_grid(probability, volume.space, steps)
     # Outside the mask nothing is predicted: at its rim the mean is over the neighbours inside.
     inside = to_native_grid(mask[..., None], volume.space, steps)
     return Prediction(volume, native / np.where(inside > 0, inside, 1) * volume.mask[..., None])
+
+
+def _check_probability(probability: np.ndarray, case: Case) -> None:
+    """Refuse what is no probability, to rounding."""
+    least, most = float(probability.min()), float(probability.max())
+    if not np.isfinite([least, most]).all():
+        mend = "look at the model's weights, and at the shift and scale of the image"
+        raise DataError("the network gives NaN or infinite numbers", case=case.id, file=case.files[0], mend=mend)
+    if least < -_ROUNDING or most > 1 + _ROUNDING:
+        raise PredictionError(
+            f"the network gives numbers from {least:.3g} to {most:.3g}, expected probabilities: where these are "
+            "logits, predict with --from-logits, or end the model with a sigmoid (keras.layers.Activation)."
+        )
 
 
 def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str, object]]:

@@ -113,11 +113,11 @@ def _seen(case: Case, trained_on: TrainedOn) -> str:
 
 
 def _claim(out: Path, about: dict) -> None:
-    """Write what the predictions are made with, or compare with what stands there."""
+    """Write what the predictions are made with, or compare with what stands there where a case was predicted."""
     sweep(out, older_s=_DAY_S)
     about = json.loads(json.dumps(about))
     path = out / ABOUT
-    if not path.is_file():
+    if not path.is_file() or not (out / SCORES).is_file():
         replace_file(path, (json.dumps(about, indent=1) + "\n").encode())
         return
     try:

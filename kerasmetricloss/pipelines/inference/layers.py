@@ -20,6 +20,33 @@ _GLOBAL = (
 USUAL_VALUES = 64.0
 
 
+def check_form(model: keras.Model) -> None:
+    """Refuse a model that is no map from one image, or an image and its output mask, to one output of its axes.
+
+    Raises:
+        PredictionError: It has other inputs or outputs, other axes, or channels first.
+    """
+    # A Sequential that was never built, or a model that is a class of its own, has neither.
+    inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
+    if not inputs or not outputs:
+        raise PredictionError("the model does not tell its inputs; save a functional or Sequential model.")
+    shapes, given = ([tuple(tensor.shape) for tensor in tensors] for tensors in (inputs, outputs))
+    if len(inputs) > 2 or len(shapes[0]) not in (4, 5):
+        raise PredictionError(f"the model has inputs {shapes}; expected one image, or an image and its output mask.")
+    if len(outputs) > 1 or isinstance(getattr(model, "output", None), dict):
+        names = "one by a name" if len(outputs) == 1 else f"{len(outputs)} outputs, {given}"
+        raise PredictionError(f"the model gives {names}; expected one: keras.Model(model.inputs, model.outputs[0]).")
+    first = [layer.name for layer in _flat(model) if getattr(layer, "data_format", None) == "channels_first"]
+    if first:
+        raise PredictionError(f"the layer {first[0]} takes channels first; images are given with channels last.")
+    channels = [tensors[0].shape[-1] for tensors in (inputs, outputs)]
+    if len(given[0]) != max(map(len, shapes)) or None in channels:
+        raise PredictionError(
+            f"the model maps {shapes} to {given[0]}; expected (batch, *space, channels) to (batch, *space, labels), "
+            "with known numbers of channels and labels."
+        )
+
+
 def image_first(model: keras.Model) -> keras.Model:
     """Return a model whose inputs are in the order image, mask: as they are named, or by the mask's one channel.
 
@@ -47,22 +74,27 @@ def image_first(model: keras.Model) -> keras.Model:
     return model if in_order else keras.Model([image, mask], model.outputs, name=model.name)
 
 
-def normalises_input(model: keras.Model) -> bool:
-    """Whether a layer before the first convolution shifts or scales the image by fixed numbers.
+def input_scale(model: keras.Model) -> float | None:
+    """Return by what 8-bit colours are divided for a model that shifts or scales its input by fixed numbers itself.
+
+    A layer ImageNetColours tells the value of a full channel; Rescaling and Normalization are given the image as it is.
+
+    Returns:
+        The number, or None where no layer before the first convolution does so.
 
     Example:
         >>> from kerasmetricloss.models import deeplab_vgg16
-        >>> [normalises_input(deeplab_vgg16(width=0.02, white=white)) for white in (255, None)]
-        [True, False]
+        >>> [input_scale(deeplab_vgg16(width=0.02, white=white)) for white in (255, 1, None)]
+        [1.0, 255.0, None]
     """
     for layer in _flat(model):
         if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
-            return True
+            return 1.0
         if isinstance(layer, ImageNetColours):
-            return layer.white is not None
+            return None if layer.white is None else 255 / layer.white
         if hasattr(layer, "kernel"):
-            return False
-    return False
+            return None
+    return None
 
 
 def looks_at_all(model: keras.Model) -> bool:

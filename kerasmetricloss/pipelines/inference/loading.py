@@ -9,7 +9,7 @@ import keras
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.models import released
 from kerasmetricloss.pipelines.inference.errors import PredictionError
-from kerasmetricloss.pipelines.inference.layers import image_first
+from kerasmetricloss.pipelines.inference.layers import check_form, image_first
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn, read_trained_on
 
 RELEASED = (".hdf5", ".h5")
@@ -45,7 +45,10 @@ def load_model(
                 "with kerasmetricloss.pipelines.inference.write_trained_on."
             )
         model = _load(path)
-        _check_inputs(model, path)
+        try:
+            check_form(model)
+        except PredictionError as error:
+            raise PredictionError(f"{path}: {error}") from error
         model = image_first(model)
         trained_on = found or otherwise(model)
     else:
@@ -55,11 +58,6 @@ def load_model(
         names = ", ".join(trained_on.channels)
         raise PredictionError(f"{path}: the model takes {channels} channels, but was trained on {names}.")
     return model, trained_on
-
-
-def _check_inputs(model: keras.Model, path: Path) -> None:
-    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise PredictionError(f"{path}: the model does not tell its inputs; save a functional or Sequential model.")
 
 
 def file_digest(path: Path | str) -> str:

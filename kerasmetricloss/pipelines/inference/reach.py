@@ -8,10 +8,16 @@ import numpy as np
 
 from kerasmetricloss.pipelines.inference.arrays import uncopied
 from kerasmetricloss.pipelines.inference.errors import PredictionError
-from kerasmetricloss.pipelines.inference.layers import USUAL_VALUES, image_first, looks_at_all, values_a_voxel
+from kerasmetricloss.pipelines.inference.layers import (
+    USUAL_VALUES,
+    check_form,
+    image_first,
+    looks_at_all,
+    values_a_voxel,
+)
 
-# Larger than the smallest input of every network here (DeepMedic's: 63 voxels), and than any sensible pooling.
-_PROBED = 128
+# Larger than the smallest input of every network here (of a U-Net of six levels: 243), and than any sensible pooling.
+_PROBED = 256
 # Voxels an axis at which a network's maps are measured.
 _USUAL = 64
 
@@ -90,8 +96,9 @@ class Network:
 
         Raises:
             PredictionError: The model has other inputs, an output of another size, as one smaller by a stride, or no
-                size up to 128 voxels an axis fits it.
+                size up to 256 voxels an axis fits it.
         """
+        check_form(model)
         model = image_first(model)
         reach = reach_of(model)
         output = reach.output_for((_USUAL,) * len(reach.step))
@@ -124,17 +131,14 @@ def reach_of(model: keras.Model) -> Reach:
         >>> reach_of(unet(dimension=2, input_channels=1, filters=1, levels=3))
         Reach(smallest=(1, 1), step=(9, 9), margin=(4, 4))
     """
-    # A Sequential that was never built, or a model that is a class of its own, has neither.
-    inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
-    if len(inputs) not in (1, 2) or len(outputs) != 1 or len(inputs[0].shape) not in (4, 5):
-        shapes = [tuple(tensor.shape) for tensor in inputs]
-        raise PredictionError(f"the model has inputs {shapes}; expected one image, or an image and its output mask.")
+    check_form(model)
     model = image_first(model)
     fixed, probe = model.inputs[0].shape[1:-1], _Probe(model)
     if None not in fixed:
         outputs = tuple(model.outputs[0].shape[1:-1])
         if outputs != fixed:
             probe.check_growth(fixed, outputs)
+        probe.check_rest(fixed, outputs)
         if any(n < out or (n - out) % 2 for n, out in zip(fixed, outputs, strict=True)):
             raise PredictionError(_OTHER_SIZE.format(f"an image of {fixed} voxels gives an output of {outputs}"))
         return Reach(outputs, (0,) * len(fixed), tuple((n - out) // 2 for n, out in zip(fixed, outputs, strict=True)))
@@ -203,6 +207,17 @@ class _Probe:
                     if not 0.75 * more <= grown - out <= 1.5 * more:
                         came = f"along axis {axis} an image of {n} voxels gives {out}, one of {n + more} gives {grown}"
                         raise PredictionError(_OTHER_SIZE.format(f"the output has another size than the image: {came}"))
+                    break
+
+    def check_rest(self, size: tuple[int, ...], output: tuple[int, ...]) -> None:
+        """Raise where a larger image loses less: pooling that is undone drops a rest at one end, and no margin."""
+        for axis, (n, out) in enumerate(zip(size, output, strict=True)):
+            for more in range(1, _USUAL if out < n else 0):
+                grown = (*self._followed((*size[:axis], n + more, *size[axis + 1 :])), *(None,) * (axis + 1))[axis]
+                if grown is not None and n + more - grown < n - out:
+                    came = f"along axis {axis} an image of {n} voxels gives {out}, one of {n + more} gives {grown}"
+                    raise PredictionError(_OTHER_SIZE.format(f"the output lacks a rest of the image: {came}"))
+                if grown is not None and n + more - grown == n - out:
                     break
 
     def _followed(self, size: tuple[int, ...]) -> tuple:

@@ -15,7 +15,7 @@ import keras
 
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.pipelines.inference.errors import PredictionError
-from kerasmetricloss.pipelines.inference.layers import normalises_input
+from kerasmetricloss.pipelines.inference.layers import input_scale
 from kerasmetricloss.pipelines.preparation import Preparation
 
 # An entry of the .keras archive beside Keras' own; Keras reads the entries that it knows and leaves this one alone.
@@ -126,8 +126,8 @@ def described(
     if channels is None and (entry is None or len(entry.channels) != count):
         own = f"; {dataset} has {', '.join(entry.channels)}" if entry else ""
         raise PredictionError(f"the model takes {count} channels{own}: name those it takes (--channels A,B).")
-    if not shift and not scale and normalises_input(model):
-        shift, scale = (0,), (1,)
+    if not shift and not scale and (own := input_scale(model)) is not None:
+        shift, scale = (0,), (own,)
     if shift or scale:
         shift, scale = (tuple(values) * (count if len(values) == 1 else 1) for values in (shift or (0,), scale or (1,)))
     try:
