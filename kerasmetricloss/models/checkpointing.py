@@ -1,6 +1,6 @@
 """Gradient checkpointing: a twin of a network that keeps few maps in memory and computes the others twice."""
 
-from collections.abc import Sequence
+from collections import Counter
 
 import keras
 
@@ -60,7 +60,8 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
         A functional model with the inputs, outputs and weights of `model`.
 
     Raises:
-        ValueError: The model has a layer with batch statistics. What such a layer records would be recorded twice.
+        ValueError: The model is no functional one in which each layer is called once; or it has a layer with batch
+            statistics: what such a layer records would be recorded twice.
 
     Example:
         >>> import numpy as np
@@ -72,15 +73,9 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
 
     Source: Chen et al., "Training deep nets with sublinear memory cost", 2016, arXiv 1604.06174.
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            raise ValueError(
-                f"layer {layer.name} keeps batch statistics, which a second computation would record twice: "
-                "checkpointed takes networks without batch normalisation (unet, deeplab_vgg16)."
-            )
-    made_by = {id(layer.output): layer for layer in model.layers}
+    made_by = _made_by(model)
     twin = {id(tensor): tensor for tensor in model.inputs}
-    for number, target in enumerate(_kept(model, every)):
+    for number, target in enumerate(_kept(model, made_by, every)):
         sources = _sources(target, made_by, twin)
         layer = made_by[id(target)]
         if _is_random(layer):
@@ -94,21 +89,65 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
     return keras.Model(model.input, outputs if len(outputs) > 1 else outputs[0], name=model.name)
 
 
-def _kept(model: keras.Model, every: int) -> list:
-    """Results that stay in memory, in order: every so many convolutions, both ends of what is random, the outputs."""
+def _made_by(model: keras.Model) -> dict[int, keras.layers.Layer]:
+    """The layer behind each tensor of a functional model, in the order in which they are computed."""
+    layers = getattr(model, "layers", [])
+    for layer in getattr(model, "_flatten_layers", list)():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise ValueError(
+                f"layer {layer.name} keeps batch statistics, which a second computation would record twice: "
+                "checkpointed takes networks without batch normalisation (unet, deeplab_vgg16)."
+            )
+    try:
+        made_by = {id(layer.output): layer for layer in layers}
+        used = [*model.outputs, *(tensor for layer in layers for tensor in _inputs(layer))]
+        known = bool(layers) and all(id(tensor) in made_by for tensor in used)
+    except AttributeError:  # a layer called twice has no one output
+        known = False
+    if not known or isinstance(model, keras.Sequential):
+        raise ValueError(
+            f"{model.name} is no functional model of layers that are each called once: checkpointed takes such as unet "
+            "and deeplab_vgg16 build."
+        )
+    return made_by
+
+
+def _kept(model: keras.Model, made_by: dict, every: int) -> list:
+    """Results that stay in memory, in order: every so many convolutions, both ends of what is random, the outputs.
+
+    And what more than one of them is computed from: its layer would belong to two segments, and be stored twice.
+    """
     if every < 1:
         raise ValueError(f"every is {every}; it is a number of convolutions, at least 1.")
-    kept, convolutions = [], 0
+    kept, convolutions = {id(tensor) for tensor in model.outputs}, 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         if _is_random(layer):
-            kept += [*_inputs(layer), layer.output]
+            kept |= {id(tensor) for tensor in (*_inputs(layer), layer.output)}
         elif hasattr(layer, "kernel"):
             convolutions += 1
-            kept += [layer.output] if convolutions % every == 0 else []
-    kept += model.outputs
-    return list({id(tensor): tensor for tensor in kept}.values())
+            kept |= {id(layer.output)} if convolutions % every == 0 else set()
+    given = {id(tensor) for tensor in model.inputs}
+    order = [layer.output for layer in made_by.values() if id(layer.output) not in given]
+    while True:
+        known = kept | given
+        uses = Counter(place for tensor in order if id(tensor) in kept for place in _between(tensor, made_by, known))
+        shared = [tensor for tensor in order if uses[id(tensor)] > 1]
+        if not shared:
+            return [tensor for tensor in order if id(tensor) in kept]
+        kept.add(id(shared[-1]))
+
+
+def _between(target, made_by: dict, known: set[int]) -> set[int]:
+    """The tensors that are computed on the way from known ones to a target, itself left out."""
+    found, open_tensors = set(), _inputs(made_by[id(target)])
+    while open_tensors:
+        tensor = open_tensors.pop()
+        if id(tensor) not in known | found:
+            found.add(id(tensor))
+            open_tensors += _inputs(made_by[id(tensor)])
+    return found
 
 
 def _sources(target, made_by: dict, known: dict) -> list:
@@ -144,7 +183,7 @@ def _network(sources: list, target, made_by: dict, *, name: str) -> keras.Model:
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], computed(target), name=name)
 
 
-def _inputs(layer: keras.layers.Layer) -> Sequence:
+def _inputs(layer: keras.layers.Layer) -> list:
     return list(layer.input) if isinstance(layer.input, list | tuple) else [layer.input]
 
 

@@ -5,7 +5,6 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
@@ -166,6 +165,8 @@ def _source(weights: str | Path) -> keras.Model:
 
 def _has_classes(path: Path) -> bool:
     """Whether a file as Keras 2 wrote it has VGG16's own classes behind the features."""
+    import h5py
+
     if not path.is_file() or not h5py.is_hdf5(path):
         return False
     with h5py.File(path) as file:

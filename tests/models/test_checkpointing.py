@@ -86,7 +86,53 @@ def test_the_model_saves_after_its_twin_has_trained(build, size, tmp_path):
         np.testing.assert_allclose(ops.convert_to_numpy(loaded(given)), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("every", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("build", "size"),
+    [
+        (lambda: models.unet(dimension=2, input_channels=3, filters=2, levels=4, mask=False), 54),
+        (lambda: models.deeplab_vgg16(width=0.02, head="aspp", mask=False), 17),
+    ],
+    ids=["unet", "aspp"],
+)
+def test_no_weight_belongs_to_two_segments(build, size, every, tmp_path):
+    model = build()
+    twin = models.checkpointed(model, every=every)
+    inside = [id(w) for layer in twin.layers for w in layer.weights]
+    assert sorted(inside) == sorted(id(w) for w in model.weights)
+    image = np.random.default_rng(0).random((1, size, size, 3)).astype("float32")
+    expected = ops.convert_to_numpy(model(image))
+    np.testing.assert_allclose(ops.convert_to_numpy(twin(image)), expected, atol=1e-6)
+    twin.save(tmp_path / "twin.keras")
+    loaded = keras.saving.load_model(tmp_path / "twin.keras")
+    np.testing.assert_allclose(ops.convert_to_numpy(loaded(image)), expected, atol=1e-6)
+    assert keras.models.clone_model(twin).count_params() == model.count_params()
+
+
+def shared_layer():
+    image, convolution = keras.Input((None, None, 1)), keras.layers.Conv2D(1, 3, padding="same")
+    return keras.Model(image, convolution(convolution(image)))
+
+
+def with_an_operation():
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, keras.layers.Conv2D(1, 3)(keras.ops.tanh(image)))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [shared_layer, with_an_operation, lambda: keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Conv2D(1, 3)])],
+)
+def test_models_of_another_form_are_refused(build):
+    with pytest.raises(ValueError, match="is no functional model of layers that are each called once"):
+        models.checkpointed(build())
+
+
 def test_batch_statistics_are_refused():
+    image = keras.Input((9, 9, 1))
+    nested = keras.Sequential([keras.layers.Conv2D(1, 3), keras.layers.BatchNormalization(name="deep_norm")])
+    with pytest.raises(ValueError, match="layer deep_norm keeps batch statistics"):
+        models.checkpointed(keras.Model(image, nested(image)))
     with pytest.raises(ValueError, match=r"layer .*norm keeps batch statistics"):
         models.checkpointed(models.deepmedic_small(input_channels=1))
 
