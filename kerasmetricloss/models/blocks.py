@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kerasmetricloss.models.sizes import PACKAGE, ApplyMask
+from kerasmetricloss.models.sizes import PACKAGE, ApplyMask, per_axis, whole_numbers
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -80,10 +80,10 @@ class LinearUpsampling(keras.layers.Layer):
 
     def __init__(self, *, factor: int | tuple[int, ...] = 3, **options):
         super().__init__(**options)
-        self.factor = factor if isinstance(factor, int) else tuple(int(f) for f in factor)
+        self.factor = whole_numbers("factor", factor, at_least=1)
 
     def _factors(self, rank: int) -> tuple[int, ...]:
-        return (self.factor,) * (rank - 2) if isinstance(self.factor, int) else self.factor
+        return per_axis(self.factor, rank - 2, "factor")
 
     def call(self, x):
         """Interpolate along every spatial axis."""
@@ -134,21 +134,24 @@ class CentreCrop(keras.layers.Layer):
 
     def __init__(self, *, margin: int | tuple[int, ...], **options):
         super().__init__(**options)
-        self.margin = margin if isinstance(margin, int) else tuple(int(m) for m in margin)
-
-    def _margins(self, rank: int) -> tuple[int, ...]:
-        return (self.margin,) * (rank - 2) if isinstance(self.margin, int) else self.margin
+        self.margin = whole_numbers("margin", margin, at_least=0)
 
     def call(self, x):
         """Crop x."""
-        keep = (slice(margin, -margin if margin else None) for margin in self._margins(len(x.shape)))
-        return x[(slice(None), *keep)]
+        margins = self._margins(x.shape)
+        return x[(slice(None), *(slice(margin, -margin if margin else None) for margin in margins))]
 
     def compute_output_shape(self, input_shape):
         """Return the shape after the crop; unknown sizes stay unknown."""
         batch, *space, channels = input_shape
-        margins = self._margins(len(input_shape))
+        margins = self._margins(input_shape)
         return (batch, *(None if n is None else n - 2 * m for n, m in zip(space, margins, strict=True)), channels)
+
+    def _margins(self, shape: tuple[int | None, ...]) -> tuple[int, ...]:
+        margins = per_axis(self.margin, len(shape) - 2, "margin")
+        if any(isinstance(n, int) and n <= 2 * m for n, m in zip(shape[1:-1], margins, strict=True)):
+            raise ValueError(f"a margin of {self.margin} on both sides leaves nothing of {tuple(shape[1:-1])} voxels.")
+        return margins
 
     def get_config(self):
         """Return the arguments that rebuild the layer."""

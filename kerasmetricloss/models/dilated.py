@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasmetricloss.models.sizes import PACKAGE
+from kerasmetricloss.models.sizes import PACKAGE, check_counts
 
 # ImageNet's mean colour (red, green, blue; 0 to 255), which VGG16 was trained with; it was trained without a scale.
 IMAGENET_MEAN = (123.68, 116.779, 103.939)
@@ -61,9 +61,12 @@ class DilatedConv2D(keras.layers.Conv2D):
 
     Args:
         filters: Output channels.
-        kernel_size: An odd number.
+        kernel_size: An odd number, or two.
         dilation: Pixels between taps, >= 1.
-        **options: As for `keras.layers.Conv2D`.
+        **options: As for `keras.layers.Conv2D`, but for strides, another padding and channels first.
+
+    Raises:
+        ValueError: A setting that interleaved images cannot follow.
 
     Call: (batch, height, width, channels) gives (batch, height, width, filters).
 
@@ -76,7 +79,16 @@ class DilatedConv2D(keras.layers.Conv2D):
 
     def __init__(self, filters: int, kernel_size: int, *, dilation: int, **options):
         super().__init__(filters, kernel_size, **{"padding": "same", "data_format": "channels_last", **options})
+        check_counts(dilation=dilation)
         self.dilation = int(dilation)
+        fixed = {"padding": "same", "data_format": "channels_last", "strides": (1, 1), "dilation_rate": (1, 1)}
+        wrong = [f"{name} is {getattr(self, name)!r}" for name, value in fixed.items() if getattr(self, name) != value]
+        wrong += [] if all(n % 2 for n in self.kernel_size) else [f"kernel_size is {self.kernel_size}"]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0]}, but DilatedConv2D has odd kernels, stride 1, padding 'same' and channels last alone: take "
+                "keras.layers.Conv2D(dilation_rate=...) for others."
+            )
 
     def call(self, inputs):
         """Interleave, convolve, put back."""
@@ -120,6 +132,7 @@ class BilinearUpsampling(keras.layers.Layer):
 
     def __init__(self, *, factor: int, **options):
         super().__init__(**options)
+        check_counts(factor=factor)
         self.factor = int(factor)
 
     def call(self, inputs):

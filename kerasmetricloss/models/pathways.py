@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasmetricloss.models.sizes import PACKAGE
+from kerasmetricloss.models.sizes import PACKAGE, check_counts
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -26,6 +26,9 @@ class Subsample(keras.layers.Layer):
 
     def __init__(self, *, factor: int, keep: str = "centre", **options):
         super().__init__(**options)
+        check_counts(factor=factor)
+        if factor % 2 == 0 or keep not in ("centre", "mean"):
+            raise ValueError(f"factor is {factor} and keep {keep!r}; factor is odd, and keep 'centre' or 'mean'.")
         self.factor, self.keep = int(factor), keep
 
     def call(self, x):

@@ -43,8 +43,8 @@ class CheckSize(keras.layers.Layer):
         **options,
     ):
         super().__init__(**options)
-        self.multiple = multiple if isinstance(multiple, int) else tuple(int(m) for m in multiple)
-        self.offset = offset if isinstance(offset, int) else tuple(int(o) for o in offset)
+        self.multiple = whole_numbers("multiple", multiple, at_least=1)
+        self.offset = whole_numbers("offset", offset, at_least=0)
         self.reason = reason
 
     def call(self, x):
@@ -145,12 +145,20 @@ class ApplyMask(keras.layers.Layer):
         return tuple(input_shape[0])
 
 
-def per_axis(value: int | tuple[int, ...], dimension: int, name: str) -> tuple[int, ...]:
+def whole_numbers(name: str, value: int | Sequence[int], *, at_least: int) -> int | tuple[int, ...]:
+    """Return one whole number, or a tuple of one an axis; raise a ValueError where one is another or too small."""
+    values = (value,) if np.ndim(value) == 0 else tuple(value)
+    if not values or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= at_least for n in values):
+        raise ValueError(f"{name} is {value!r}; it is a whole number of at least {at_least}, or one number an axis.")
+    return int(value) if np.ndim(value) == 0 else tuple(map(int, values))
+
+
+def per_axis(value: int | Sequence[int], dimension: int, name: str) -> tuple[int, ...]:
     """Return one whole number an axis; raise a ValueError where their count is not the dimension."""
-    values = (int(value),) * dimension if np.ndim(value) == 0 else tuple(int(v) for v in value)
-    if len(values) != dimension:
+    values = (value,) * dimension if np.ndim(value) == 0 else tuple(value)
+    if len(values) != dimension or not all(isinstance(n, Integral) for n in values):
         raise ValueError(f"{name} is {value}, but {dimension} axes need one whole number, or {dimension} of them.")
-    return values
+    return tuple(map(int, values))
 
 
 def input_box(value: int | Sequence[int | None] | None, dimension: int) -> tuple[int | None, ...]:

@@ -233,24 +233,26 @@ def _kernels_of_a_level(kernels: Sequence[Size] | None, dimension: int) -> list[
 def _filters_by_level(filters: int | Sequence[Sequence[int]], levels: int | None) -> list[tuple[int, ...]]:
     """Return the filters of each level, the bottom last."""
     nested = isinstance(filters, Sequence) and all(isinstance(level, Sequence) for level in filters)
-    if not (nested or isinstance(filters, int)) or not isinstance(levels, int | None):
+    if not (nested or isinstance(filters, Integral)) or not isinstance(levels, Integral | None):
         raise ValueError(
             f"filters is {filters!r} and levels {levels!r}; filters is a whole number or one sequence a level, as "
             "((8, 8), (16, 16), (32, 32)), and levels a whole number."
         )
-    if isinstance(filters, int):
+    if isinstance(filters, Integral):
         levels = 4 if levels is None else levels
         if levels < 1 or filters < 1:
             raise ValueError(f"levels is {levels} and filters {filters}; both must be at least 1.")
+        filters, levels = int(filters), int(levels)
         sides = [(filters * 2**i, filters * 2 ** (i + 1)) for i in range(levels - 1)]
         return [*sides, (filters * 2 ** (levels - 1),) * 2]
-    by_level = [tuple(int(width) for width in level) for level in filters]
-    if levels not in (None, len(by_level)) or not all(by_level) or min(map(min, by_level), default=0) < 1:
+    by_level = [tuple(level) for level in filters]
+    whole = all(isinstance(width, Integral) and width >= 1 for level in by_level for width in level)
+    if levels not in (None, len(by_level)) or not by_level or not all(by_level) or not whole:
         raise ValueError(
             f"filters {filters} has {len(by_level)} levels; levels is {levels}; give one filled sequence each, of "
-            "numbers of at least 1."
+            "whole numbers of at least 1."
         )
-    return by_level
+    return [tuple(map(int, level)) for level in by_level]
 
 
 def _multiples(factor: int | Size, levels: int, dimension: int) -> tuple[int, ...]:

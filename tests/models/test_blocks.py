@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from kerasmetricloss import models
 from kerasmetricloss.models import CentreCrop, InstanceNormalization, LinearUpsampling
 
 
@@ -99,3 +100,36 @@ def test_every_layer_comes_back_from_its_config(layer):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: models.DilatedConv2D(1, 4, dilation=2), r"kernel_size is \(4, 4\), but DilatedConv2D has odd"),
+        (lambda: models.DilatedConv2D(1, 3, dilation=2, padding="valid"), "padding is 'valid', but"),
+        (lambda: models.DilatedConv2D(1, 3, dilation=2, strides=2), r"strides is \(2, 2\), but"),
+        (lambda: models.DilatedConv2D(1, 3, dilation=2, dilation_rate=2), "dilation_rate is"),
+        (lambda: models.DilatedConv2D(1, 3, dilation=0), "dilation is 0; it must be a whole number of at least 1"),
+        (lambda: models.LinearUpsampling(factor=2.5), "factor is 2.5; it is a whole number of at least 1"),
+        (lambda: models.LinearUpsampling(factor=(2, 2, 2))(np.ones((1, 9, 10, 3))), "but 2 axes need one whole number"),
+        (lambda: models.CentreCrop(margin=5)(np.ones((1, 9, 12, 3))), r"margin of 5 .* leaves nothing of \(9, 12\)"),
+        (lambda: models.CentreCrop(margin=-1), "margin is -1; it is a whole number of at least 0"),
+        (lambda: models.Subsample(factor=2), "factor is odd"),
+        (lambda: models.Subsample(factor=3, keep="max"), "keep 'max'; factor is odd, and keep 'centre' or 'mean'"),
+        (lambda: models.CheckSize(multiple=0), "multiple is 0"),
+        (lambda: models.unet(dimension=2, input_channels=1, factor=3.7), "factor is 3.7"),
+        (lambda: models.unet(dimension=2, input_channels=1, filters=((4.7, 4), (4, 4))), "whole numbers of at least 1"),
+        (lambda: models.unet(dimension=2, input_channels=1, filters=2, kernels=((3.9, 3.9), (3, 3))), "3.9"),
+    ],
+)
+def test_settings_that_a_layer_cannot_follow_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    crop = models.CentreCrop(margin=np.int64(1))
+    assert crop.get_config()["margin"] == 1
+    assert models.CheckSize(multiple=np.int64(3)).multiple == 3
+    net = models.unet(dimension=2, input_channels=1, filters=np.int64(2), levels=np.int64(2))
+    assert net.count_params() == models.unet(dimension=2, input_channels=1, filters=2, levels=2).count_params()
