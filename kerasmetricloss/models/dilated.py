@@ -86,8 +86,8 @@ class DilatedConv2D(keras.layers.Conv2D):
         wrong += [] if all(n % 2 for n in self.kernel_size) else [f"kernel_size is {self.kernel_size}"]
         if wrong:
             raise ValueError(
-                f"{wrong[0]}, but DilatedConv2D has odd kernels, stride 1, padding 'same' and channels last alone: take "
-                "keras.layers.Conv2D(dilation_rate=...) for others."
+                f"{wrong[0]}, but DilatedConv2D has odd kernels, stride 1, padding 'same' and channels last alone: "
+                "take keras.layers.Conv2D(dilation_rate=...) for others."
             )
 
     def call(self, inputs):
