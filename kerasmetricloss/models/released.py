@@ -116,8 +116,9 @@ def _filled(file: Mapping, path: Path) -> keras.Model:
             f"{path}: the file lists no layers (no attribute layer_names), so Keras 2 did not write it; "
             "a .keras file is loaded with keras.saving.load_model."
         )
-    stored = _flattened([found for layer in names for found in _convolutions(root, layer, path)], path)
-    model = unet(**_settings(stored, names, path))
+    layers = [_convolutions(root, layer, path) for layer in names]
+    stored = _flattened([found for layer in layers for found in layer], path)
+    model = unet(**_settings(stored, names, path, nested=any(len(layer) > 1 for layer in layers)))
     wanted = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | keras.layers.Conv3D)]
     _check(stored, wanted, path)
     for convolution, layer in zip(stored, wanted, strict=True):
@@ -175,7 +176,7 @@ def _convolution(name: str, arrays: Sequence[Any], path: Path) -> _Convolution:
     return _Convolution(name, *arrays)
 
 
-def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) -> dict[str, Any]:
+def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path, *, nested: bool) -> dict[str, Any]:
     """Return the settings of `unet` that the file asks for."""
     if len(stored) < 3:
         raise ReleasedWeightsError(f"{path}: the file has {len(stored)} convolutions; {_LEVELS_MEND}.")
@@ -192,7 +193,8 @@ def _settings(stored: Sequence[_Convolution], names: Sequence[str], path: Path) 
     if published:
         preset = PRESETS[published[0]]
         kinds = {"pooling": preset.get("pooling", "max"), "normalisation": preset.get("normalisation", "instance")}
-        _check_names(said, kinds, published[0], path)
+        if not nested:  # beside a nested model stand the slices of a batch for several GPUs, which are Lambdas too
+            _check_names(said, kinds, published[0], path)
     elif "pooling" in said:
         kinds = {setting: kind for setting, (kind, _) in said.items()}
     else:

@@ -124,9 +124,8 @@ def test_a_saved_model_and_a_split_list_of_names_are_read_too(tmp_path, form):
     np.testing.assert_array_equal(released.load(path).get_weights()[0], small()[0][0])
 
 
-def test_a_nested_model_is_read_in_its_own_order(tmp_path):
-    # keras.utils.multi_gpu_model puts the whole network into one layer, model_1.
-    path = tmp_path / "w.hdf5"
+def write_nested(path, arrays):
+    """What `keras.utils.multi_gpu_model` saves: the whole network in one layer, and a Lambda that slices its batch."""
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [b"input_1", b"max_pooling3d_1", b"lambda_1", b"model_1"]
         for name in ("input_1", "max_pooling3d_1", "lambda_1"):
@@ -134,10 +133,22 @@ def test_a_nested_model_is_read_in_its_own_order(tmp_path):
         names = [f"conv3d_{i}/{part}:0" for i in range(1, 16) for part in ("kernel", "bias")]
         group = file.create_group("model_1")
         group.attrs["weight_names"] = [name.encode() for name in names]
-        for name, array in zip(names, itertools.chain(*small()), strict=True):
+        for name, array in zip(names, itertools.chain(*arrays), strict=True):
             group.create_dataset(name, data=array)
-    for array, expected in zip(released.load(path).get_weights(), itertools.chain(*small()), strict=True):
+    return path
+
+
+def test_a_nested_model_is_read_in_its_own_order(tmp_path):
+    found = released.load(write_nested(tmp_path / "w.hdf5", small())).get_weights()
+    for array, expected in zip(found, itertools.chain(*small()), strict=True):
         np.testing.assert_array_equal(array, expected)
+
+
+def test_a_published_network_without_normalisation_may_have_been_trained_on_several_gpus(tmp_path):
+    arrays = arrays_of(shapes(channels=5, filters=10))  # IS18
+    model = released.load(write_nested(tmp_path / "w.hdf5", arrays))
+    assert model.name == "unet_is18"
+    np.testing.assert_array_equal(model.get_weights()[0], arrays[0][0])
 
 
 def test_nothing_is_unpickled(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """Scores against object size."""
 
-import doctest
 import math
 
 import numpy as np
@@ -9,17 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasmetricloss.statistics import subgroups
 from kerasmetricloss.statistics.subgroups import size_curve
 
 
 def curve(sizes, values, **settings):
     index = [f"c{k}" for k in range(len(sizes))]
     return size_curve(pd.Series(sizes, index=index, dtype=float), pd.DataFrame({"CE": values}, index=index), **settings)
-
-
-def test_docstring_examples_hold():
-    assert doctest.testmod(subgroups).failed == 0
 
 
 def test_deciles_of_twenty_cases_hold_two_each():
