@@ -71,8 +71,9 @@ bench-models: $(MONAI)  ## parameters, work, memory and time of the networks, De
 bench-statistics: $(STAMP)  ## time of all pairs of 17 losses on 1,166 cases, bootstrap and permutation, against a plain loop
 	$(BIN)/python benchmarks/bench_bootstrap.py
 
+# On networks as small as the tests' oneDNN takes longer to set up a step than it saves in it.
 test: lint  ## lint and all tests but those of Ray, on the TensorFlow backend
-	KERAS_BACKEND=tensorflow $(PYTEST) tests --ignore=$(RAY)
+	KERAS_BACKEND=tensorflow TF_ENABLE_ONEDNN_OPTS=0 $(PYTEST) tests --ignore=$(RAY)
 
 $(JUPYTER): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notebooks]'
