@@ -192,7 +192,7 @@ def _mask_of_training(trained_on: Any, channels: Sequence[str]) -> str:
 
 
 def _note_what_is_lost(forms: dict[str, Any], observer: Any) -> None:
-    """Tell of settings that brought the pictures of the training to a form which those read by pattern keep not."""
+    """Tell of settings that brought the pictures of the training to a form that those read by pattern do not get."""
     if forms:
         told = " ".join(
             f"--{key} {'x'.join(map(str, value)) if isinstance(value, tuple) else value}"
