@@ -179,13 +179,13 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
 def _is_at_half(values: np.ndarray, half: float, *, share: float) -> bool:
     """Whether more than a share of what is above half lies, as all pixels around it, close to half: no edge does."""
     near = np.abs(values - np.float32(half)) <= _NOISE * half
-    inner = _neighbours(near, np.logical_and, outside=False)
+    inner = _neighbours(near, np.logical_and)
     return bool(np.count_nonzero(inner) > share * np.count_nonzero(values > half))
 
 
-def _neighbours(pixels: np.ndarray, combine: np.ufunc, *, outside: bool) -> np.ndarray:
-    """Combine each pixel with the eight around it."""
-    wide = np.pad(pixels, 1, constant_values=outside)
+def _neighbours(pixels: np.ndarray, combine: np.ufunc) -> np.ndarray:
+    """Combine each pixel with the eight around it, which are False outside the picture."""
+    wide = np.pad(pixels, 1)
     rows, columns = pixels.shape
     parts = (wide[down : down + rows, right : right + columns] for down in range(3) for right in range(3))
     return functools.reduce(combine, parts)
@@ -198,7 +198,7 @@ def _loses_an_object(values: np.ndarray, levels: np.ndarray, half: float) -> boo
     if levels.size - 1 > _MOST_NUMBERS or not dark.any():
         return False
     # An edge is beside what it is the edge of.
-    dark &= ~_neighbours(bright, np.logical_or, outside=False)
+    dark &= ~_neighbours(bright, np.logical_or)
     return bool(np.count_nonzero(dark) > _FEW * np.count_nonzero(bright))
 
 

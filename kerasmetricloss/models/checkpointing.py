@@ -1,6 +1,7 @@
 """Gradient checkpointing: a twin of a network that keeps few maps in memory and computes the others twice."""
 
 from collections import Counter
+from collections.abc import Container
 
 import keras
 
@@ -76,7 +77,7 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
     made_by = _made_by(model)
     twin = {id(tensor): tensor for tensor in model.inputs}
     for number, target in enumerate(_kept(model, made_by, every)):
-        sources = _sources(target, made_by, twin)
+        sources, _ = _way(target, made_by, twin)
         layer = made_by[id(target)]
         if _is_random(layer):
             result = layer(keras.tree.map_structure(lambda source: twin[id(source)], layer.input))
@@ -132,37 +133,27 @@ def _kept(model: keras.Model, made_by: dict, every: int) -> list:
     order = [layer.output for layer in made_by.values() if id(layer.output) not in given]
     while True:
         known = kept | given
-        uses = Counter(place for tensor in order if id(tensor) in kept for place in _between(tensor, made_by, known))
+        uses = Counter(place for tensor in order if id(tensor) in kept for place in _way(tensor, made_by, known)[1])
         shared = [tensor for tensor in order if uses[id(tensor)] > 1]
         if not shared:
             return [tensor for tensor in order if id(tensor) in kept]
         kept.add(id(shared[-1]))
 
 
-def _between(target, made_by: dict, known: set[int]) -> set[int]:
-    """The tensors that are computed on the way from known ones to a target, itself left out."""
-    found, open_tensors = set(), _inputs(made_by[id(target)])
-    while open_tensors:
-        tensor = open_tensors.pop()
-        if id(tensor) not in known | found:
-            found.add(id(tensor))
-            open_tensors += _inputs(made_by[id(tensor)])
-    return found
-
-
-def _sources(target, made_by: dict, known: dict) -> list:
-    """The nearest known tensors that a target is computed from."""
-    found, open_tensors, met = [], _inputs(made_by[id(target)]), set()
+def _way(target, made_by: dict, known: Container[int]) -> tuple[list, set[int]]:
+    """The nearest known tensors that a target is computed from, and those between, the target left out."""
+    sources, between, open_tensors, met = [], set(), _inputs(made_by[id(target)]), set()
     while open_tensors:
         tensor = open_tensors.pop(0)
         if id(tensor) in met:
             continue
         met.add(id(tensor))
         if id(tensor) in known:
-            found.append(tensor)
+            sources.append(tensor)
         else:
+            between.add(id(tensor))
             open_tensors += _inputs(made_by[id(tensor)])
-    return found
+    return sources, between
 
 
 def _network(sources: list, target, made_by: dict, *, name: str) -> keras.Model:

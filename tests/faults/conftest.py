@@ -8,28 +8,10 @@ import pytest
 from PIL import Image
 
 from kerasmetricloss.datasets import DataError, open_dataset, verify
-from kerasmetricloss.datasets.nifti import nifti_bytes
 
-BOX = (8, 9, 5)
-AFFINE = np.diag([-1.0, -1.0, 6.0, 1.0])
-VOXELS = np.random.default_rng(0).integers(30, 900, BOX).astype(np.int16)
-TRUTH = np.zeros(BOX, dtype=np.int16)
-TRUTH[2:5, 3:6, 2:4] = 1
-GOOD, GOOD_TRUTH = (nifti_bytes(voxels, AFFINE, compressed=False) for voxels in (VOXELS, TRUTH))
+from .small_scans import GOOD, GOOD_TRUTH, is17, is18
 
 IS17, IS18 = ("ADC", "Tmax", "MTT", "TTP", "rCBF", "rCBV"), ("Tmax", "MTT", "CBF", "CBV")
-
-
-def own_folder(case, stem):
-    return f"{case}/{stem}/{stem}.nii"
-
-
-def is17(case, word, number=7):
-    return own_folder(f"training/{case}", f"VSD.Brain.XX.O.{word}.{number}")
-
-
-def is18(case, word, number=7):
-    return own_folder(f"TRAINING/{case}", f"SMIR.Brain.XX.O.{word}.{number}")
 
 
 def files_of(name):

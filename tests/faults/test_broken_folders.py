@@ -11,7 +11,7 @@ import pytest
 from kerasmetricloss.datasets import open_dataset, verify
 from kerasmetricloss.datasets.nifti import nifti_bytes
 
-from .small_scans import AFFINE, BOX, C2, FOLDER, GOOD, T2, TRUTH, VOXELS, W2, is17, is18
+from .small_scans import AFFINE, BOX, C2, FOLDER, GOOD, T2, TRUTH, VOXELS, W2, is17, is18, with_value
 
 
 @pytest.mark.parametrize("name", ["is17", "is18", "wm17", "folder"])
@@ -19,12 +19,6 @@ def test_the_folder_is_good_before_it_is_broken(build, name):
     cases = open_dataset(name, build(name), **(FOLDER if name == "folder" else {}))
     assert len(cases) == 2
     verify(cases)
-
-
-def with_value(voxels, value, dtype=np.float32):
-    changed = voxels.astype(dtype)
-    changed[0, 0, 0] = value
-    return nifti_bytes(changed, AFFINE, compressed=False)
 
 
 def series(*more):

@@ -14,28 +14,7 @@ from kerasmetricloss.datasets import open_dataset, verify
 from kerasmetricloss.datasets.inspection import inspect
 from kerasmetricloss.datasets.nifti import nifti_bytes
 
-BOX = (8, 9, 5)
-AFFINE = np.diag([-1.0, -1.0, 6.0, 1.0])
-VOXELS = np.random.default_rng(0).integers(30, 900, BOX).astype(np.int16)
-TRUTH = np.zeros(BOX, dtype=np.int16)
-TRUTH[2:5, 3:6, 2:4] = 1
-T2, C2 = "training_2", "case_2"
-
-
-def is17(case, word, number=7):
-    stem = f"VSD.Brain.XX.O.{word}.{number}"
-    return f"training/{case}/{stem}/{stem}.nii"
-
-
-def is18(case, word, number=7):
-    stem = f"SMIR.Brain.XX.O.{word}.{number}"
-    return f"TRAINING/{case}/{stem}/{stem}.nii"
-
-
-def with_value(voxels, value, dtype=np.float32):
-    changed = voxels.astype(dtype)
-    changed[0, 0, 0] = value
-    return nifti_bytes(changed, AFFINE, compressed=False)
+from .small_scans import AFFINE, C2, T2, TRUTH, VOXELS, is17, is18, with_value
 
 
 def test_infinite_voxels_are_filled_where_that_is_asked_for(build):

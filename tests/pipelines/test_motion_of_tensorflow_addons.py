@@ -37,6 +37,6 @@ def test_a_translation_is_that_of_tensorflow_addons(golden):
     found, expected = moved(golden, angles=(0, 0, 0), translation=(golden["down"], golden["right"])), golden["result"]
     rows = np.arange(len(expected)) - golden["down"]
     # Half a pixel outside, Addons rounds away from the picture, and `move` to the higher index, which lies inside.
-    decided = rows != -0.5 if golden["interpolation"] == "nearest" else rows == rows
+    decided = (rows != -0.5) | (golden["interpolation"] == "bilinear")
     assert decided.sum() >= len(rows) - 1
     np.testing.assert_allclose(found[decided], np.array(expected)[decided], **CLOSE)
