@@ -4,9 +4,12 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TEMPORARY = ".kml-tmp"
+LOCK, HOLDER = ".lock", ".lock-holder"
+_ASKED_S = 1.0  # whoever asks whether a folder is held locks it for a moment
 
 
 def replace_file(path: str | os.PathLike, data: bytes) -> Path:
@@ -25,6 +28,63 @@ def replace_file(path: str | os.PathLike, data: bytes) -> Path:
             temporary.unlink()
         raise
     return path
+
+
+@contextlib.contextmanager
+def lock(folder: str | os.PathLike, fault: Callable[[str], Exception]) -> Iterator[None]:
+    """Hold the lock of a folder, made where absent; the operating system lets go of it when its holder dies.
+
+    Raises:
+        Exception: What `fault` makes of a message, where another process that is alive holds it.
+    """
+    import filelock
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    held, holder = filelock.FileLock(folder / LOCK), folder / HOLDER
+    try:
+        held.acquire(timeout=_ASKED_S)
+    except filelock.Timeout:
+        raise fault(
+            f"{folder}: another run works here (process {_holder(folder) or 'unknown'}). Wait for it, stop it, or "
+            "choose another --out."
+        ) from None
+    try:
+        holder.write_text(f"{os.getpid()}\n", encoding="utf-8")
+        yield
+    finally:
+        held.release()
+
+
+def is_locked(folder: str | os.PathLike) -> bool:
+    """Whether a process that is alive holds the lock of a folder."""
+    import filelock
+
+    path = Path(folder) / LOCK
+    if not path.is_file():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # another user's folder, or one that cannot be written: its holder must be on this machine
+        return _is_alive(_holder(Path(folder)))
+
+
+def _holder(folder: Path) -> str:
+    path = folder / HOLDER
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def sweep(folder: str | os.PathLike, *, older_s: float = 0) -> None:

@@ -1,15 +1,18 @@
 """Files that are there whole or not at all."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import filelock
 import pytest
 
-from kerasmetricloss.files import replace_file, sweep
+from kerasmetricloss.files import is_locked, lock, replace_file, sweep
 
 KILLED = """
 import os, sys
@@ -69,3 +72,50 @@ def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path):
     sweep(tmp_path, older_s=3600)
     assert {one.name for one in tmp_path.iterdir()} == {"scores.csv", ".hidden"}
     assert path.read_bytes() == b"old"
+
+
+def test_a_run_waits_for_whoever_asks_for_the_status(tmp_path):
+    asking = filelock.FileLock(tmp_path / ".lock", thread_local=False)
+    asking.acquire()
+    threading.Timer(0.2, asking.release).start()
+    with lock(tmp_path, ValueError):
+        assert not asking.is_locked
+
+
+def test_a_second_run_is_refused_while_the_first_lives_and_takes_over_when_it_was_killed(tmp_path):
+    code = (
+        "import sys, time; from kerasmetricloss.files import lock\n"
+        "with lock(sys.argv[1], ValueError):\n    print('held', flush=True)\n    time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        assert is_locked(tmp_path)
+        with (
+            pytest.raises(ValueError, match=f"another run works here \\(process {holder.pid}\\)"),
+            lock(tmp_path, ValueError),
+        ):
+            pass
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        holder.stdout.close()
+    assert not is_locked(tmp_path)
+    with lock(tmp_path, ValueError):
+        assert (tmp_path / ".lock-holder").read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize(("process", "alive"), [(os.getpid(), True), (2**22 + 1, False), ("?", False)])
+def test_a_lock_that_may_not_be_asked_is_told_by_its_holder(tmp_path, monkeypatch, process, alive):
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".lock-holder").write_text(f"{process}\n")
+
+    def refused(self, *arguments, **options):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    assert is_locked(tmp_path) is alive
+
+
+def test_a_folder_without_a_lock_is_not_held(tmp_path):
+    assert not is_locked(tmp_path / "absent")

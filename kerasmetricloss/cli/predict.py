@@ -60,12 +60,9 @@ def _add_description(predict: argparse.ArgumentParser) -> None:
     about = predict.add_argument_group(
         "a model whose file does not say how its images were prepared (with --dataset, --channels and --labels)"
     )
-    about.add_argument(
-        "--spacing-mm", type=float, metavar="MM", help="isotropic voxels of its scans (default: their own grid)"
-    )
-    about.add_argument(
-        "--picture-size", type=picture_size, metavar="WxH", help="size of its pictures (default: their own)"
-    )
+    own = "(default: their own)"
+    about.add_argument("--spacing-mm", type=float, metavar="MM", help=f"isotropic voxels of its scans {own}")
+    about.add_argument("--picture-size", type=picture_size, metavar="WxH", help=f"size of its pictures {own}")
     about.add_argument(
         "--shift",
         type=_reals,
@@ -97,6 +94,8 @@ def _predict(options: argparse.Namespace) -> None:
         observer.stage("reading the model")
         model, trained_on = inference.load_model(options.model, otherwise=_description(options))
         if options.from_logits:
+            if trained_on.seen or options.model.suffix.lower() in (".hdf5", ".h5"):
+                raise UsageError(f"{options.model} gives probabilities: leave out --from-logits.")
             model = keras.Model(model.inputs, keras.layers.Activation("sigmoid")(model.outputs[0]))
         _check_tile(options.tile, trained_on)
         problems: list[Any] = []
@@ -258,7 +257,9 @@ def _summary(path: Path, ids: Sequence[str]) -> str:
     """Mean Dice and Jaccard of each label over these cases, where they have a truth and the model never saw them."""
     import pandas as pd
 
-    table = pd.read_csv(path, dtype={"case": str, "group": str, "label": str, "seen": str})
+    numbers = {name: ["", "nan"] for name in ("dice", "jaccard", "truth_voxels")}  # a case may be called NA
+    names = dict.fromkeys(("case", "group", "label", "seen"), str)
+    table = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=numbers)
     table = table[table["case"].isin(ids)]
     scored, seen = table["dice"].notna(), table["seen"] == "yes"
     table = table.assign(new=scored & ~seen)

@@ -87,9 +87,7 @@ def _statistics(dataset: str, case: Any, prepared: list) -> Iterator[str]:
 
     shift, scale = pipelines.channel_statistics(prepared)
     known = datasets.CATALOG.get(dataset.casefold())
-    theirs: dict[str, tuple[float, float]] = {}
-    if known is not None and known.shift is not None and known.scale is not None and known.spacing_mm:
-        theirs = dict(zip(known.channels, zip(known.shift, known.scale, strict=True), strict=True))
+    theirs = known.constants if known is not None else {}
     for name, mean, deviation in zip(case.channels, shift, scale, strict=True):
         published = f" (the authors': {theirs[name][0]}, {theirs[name][1]})" if name in theirs else ""
         yield f"{name}: mean {mean:.6g}, standard deviation {deviation:.6g} inside the masks{published}"

@@ -56,7 +56,7 @@ def _add_study_arguments(run: argparse.ArgumentParser) -> None:
 
 
 def _add_fold_arguments(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--folds", type=int, default=5, help="folds asked for (default: 5)")
+    run.add_argument("--folds", type=int, help="folds asked for (default: 5)")
     run.add_argument(
         "--only-folds",
         type=fold_numbers,
@@ -77,7 +77,8 @@ def _add_fold_arguments(run: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="select weights on this share of the training cases, not on the reported fold (default: 0, as the paper)",
+        help="select weights on this share of the training groups (sequences, patients), not on the reported fold "
+        "(default: 0, as the paper)",
     )
     run.add_argument(
         "--seed", type=natural, default=0, help="seed of folds, weights, order and augmentation (default: 0)"
@@ -140,6 +141,13 @@ def _add_training_arguments(run: argparse.ArgumentParser) -> None:
         "--stop-patience", type=int, help="epochs without a better validation before a training stops"
     )
     training.add_argument(
+        "--normalisation",
+        choices=("data", "authors"),
+        default="data",
+        help="of each channel: mean and deviation of the training cases, or the authors' constants for their full data "
+        "set (br18, is17, is18, wm17) (default: data)",
+    )
+    training.add_argument(
         "--no-augmentation",
         dest="augmentation",
         action="store_false",
@@ -161,9 +169,12 @@ def _add_engine_arguments(run: argparse.ArgumentParser) -> None:
     )
     engine.add_argument("--tensorboard", action="store_true", help="write curves for TensorBoard, OUT/tensorboard")
     engine.add_argument("--address", help="Ray cluster (default: the one that runs here, or one for this run)")
-    engine.add_argument("--cpus-per-cell", type=float, default=1, metavar="N", help="for Ray (default: 1)")
-    engine.add_argument("--gpus-per-cell", type=float, default=0, metavar="N", help="for Ray, 0.5 too (default: 0)")
+    engine.add_argument("--cpus-per-cell", type=float, metavar="N", help="for Ray (default: 1)")
+    engine.add_argument("--gpus-per-cell", type=float, metavar="N", help="for Ray, 0.5 too (default: 0)")
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing; write names as in CE,sDice")
+    return names

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from kerasmetricloss.cli.report import statistics_settings, write_report
 from kerasmetricloss.cli.run_arguments import add_run_arguments
 
 DEMO_CASES = 60
+FOLDS = 5
+# With these TensorFlow and JAX take of a GPU's memory what they need, not most of it at once.
+GPU_MEMORY = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 PHANTOMS = {2: 40, 3: 20}  # by dimension: what a recipe at small scale gets through in its minutes
 
 
@@ -50,6 +54,11 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    _refuse_idle(options)
+    if options.engine == "ray":
+        # This process looks at the GPUs too, and must leave their memory to those that train.
+        for name, value in GPU_MEMORY.items():
+            os.environ.setdefault(name, value)
     load_keras()
     from kerasmetricloss import studies
     from kerasmetricloss.cli.watch import watching
@@ -58,6 +67,8 @@ def _run(options: argparse.Namespace) -> None:
     sys.path.insert(0, str(Path.cwd()))
 
     recipe = studies.recipe(options.recipe)
+    if recipe.kind == "theory" and options.root is not None:
+        raise UsageError(f"{options.recipe} is drawn from formulas, not from images: leave out --root.")
     names = [name.strip() for name in (options.dataset or recipe.dataset).split(",")]
     if len(names) > 1 and options.root is not None:
         raise UsageError(
@@ -79,7 +90,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _run_each(requests: Sequence[Any], observer: Any, engine: Any) -> list[Exception]:
     """Run one data set after the other; what went wrong with one does not stop the next, unless nothing could go on."""
-    from kerasmetricloss import studies
+    from kerasmetricloss import datasets, studies
 
     failed = []
     for request in requests:
@@ -87,9 +98,25 @@ def _run_each(requests: Sequence[Any], observer: Any, engine: Any) -> list[Excep
             studies.run(request, observer=observer, engine=engine)
         except studies.StudyStopped:
             raise
-        except studies.StudyError as error:
+        except (studies.StudyError, datasets.DataError) as error:
             failed.append(error)
     return failed
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    """Refuse options that would change nothing."""
+    ray = {name: getattr(options, name) for name in ("address", "cpus_per_cell", "gpus_per_cell")}
+    for these, where in (
+        (ray if options.engine != "ray" else {}, "for --engine ray"),
+        ({"cases": options.cases} if options.root is not None else {}, "for phantoms, and --root names a folder"),
+        (
+            {"folds": options.folds, "folds_by": options.folds_by} if options.splits is not None else {},
+            "for folds that are made, and --splits names a file of folds",
+        ),
+    ):
+        for name, value in these.items():
+            if value is not None:
+                raise UsageError(f"--{name.replace('_', '-')} is {where}: leave one of them out.")
 
 
 def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
@@ -102,7 +129,7 @@ def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
         root=options.root or options.out / "phantoms" / setup.reader,
         out=options.out,
         losses=tuple(dict.fromkeys([*(options.losses or recipe.losses), *options.loss])),
-        folds=options.folds,
+        folds=FOLDS if options.folds is None else options.folds,
         only_folds=options.only_folds,
         inner_validation=options.inner_validation,
         splits=options.splits,
@@ -116,13 +143,13 @@ def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
 
 
 def _setup(recipe: Any, dataset: str, options: argparse.Namespace) -> Any:
-    from kerasmetricloss import studies
+    from kerasmetricloss import datasets, studies
 
     if dataset != "folder":
         return studies.setup(dataset, options.scale, recipe)
     if options.root is None or not options.images:
         raise UsageError("--dataset folder reads a folder of your own: give --root, --images and --truth.")
-    volumes = options.images[0].lower().endswith((".nii", ".nii.gz"))
+    volumes = datasets.holds_scans(options.root, options.images[0])
     return studies.folder_setup(3 if volumes else 2, options.scale, recipe)
 
 
@@ -134,8 +161,8 @@ def _engine(options: argparse.Namespace) -> Any:
     return functools.partial(
         studies.run_ray,
         address=options.address,
-        cpus_per_cell=options.cpus_per_cell,
-        gpus_per_cell=options.gpus_per_cell,
+        cpus_per_cell=1 if options.cpus_per_cell is None else options.cpus_per_cell,
+        gpus_per_cell=options.gpus_per_cell or 0,
     )
 
 
@@ -149,6 +176,7 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
         changes["folds_by"] = options.folds_by
+    changes["authors_constants"] = options.normalisation == "authors"
     network = _network(setup, options)
     reading = reader_settings(options)
     for name in ("channels", "labels"):
@@ -183,5 +211,11 @@ def _network(setup: Any, options: argparse.Namespace) -> dict[str, Any]:
     if options.weights is not None:
         if "weights" not in network:
             raise UsageError(f"--weights is for DeepLab on VGG16; this study trains {network['name']}.")
-        network = network | {"weights": None if options.weights == "none" else options.weights}
+        network = network | {"weights": _weights(options.weights)}
     return network
+
+
+def _weights(given: str) -> str | None:
+    if given in ("imagenet", "none"):
+        return given if given == "imagenet" else None
+    return str(Path(given).resolve())  # workers of Ray may stand in another folder

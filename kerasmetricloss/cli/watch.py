@@ -13,7 +13,7 @@ from kerasmetricloss.studies import Observer
 @contextmanager
 def watching() -> Iterator[Observer]:
     """An observer for the standard error stream."""
-    console = Console(stderr=True, highlight=False)
+    console = _Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _Lines(console)
         return
@@ -26,6 +26,13 @@ def watching() -> Iterator[Observer]:
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield _Bar(progress)
+
+
+class _Console(Console):
+    """A console that leaves it to the command what becomes of an output that nobody reads."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class _Lines(Observer):

@@ -12,6 +12,7 @@ from kerasmetricloss.datasets.opening import names as names
 from kerasmetricloss.datasets.opening import open_dataset as open_dataset
 from kerasmetricloss.datasets.opening import settings_of as settings_of
 from kerasmetricloss.datasets.opening import verify as verify
+from kerasmetricloss.datasets.patterns import holds_scans as holds_scans
 from kerasmetricloss.datasets.phantom import ensure_phantom as ensure_phantom
 from kerasmetricloss.datasets.phantom import load_posterior as load_posterior
 from kerasmetricloss.datasets.phantom import phantom_names as phantom_names

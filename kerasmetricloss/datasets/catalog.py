@@ -50,6 +50,20 @@ class DataSet:
     foreground_ratio: float | None
     source: str
 
+    @property
+    def constants(self) -> dict[str, tuple[float, float]]:
+        """Shift and scale of each channel, as the authors normalised the full data set; empty for pictures.
+
+        Example:
+            >>> CATALOG["wm17"].constants
+            {'FLAIR': (130.0, 226.0), 'T1': (262.0, 490.0)}
+            >>> CATALOG["po18"].constants
+            {}
+        """
+        if self.shift is None or self.scale is None or self.spacing_mm is None:
+            return {}
+        return dict(zip(self.channels, zip(self.shift, self.scale, strict=True), strict=True))
+
 
 _BOX = (136, 136, 82)
 

@@ -66,6 +66,16 @@ def match_files(root: Path, pattern: str, *, problems: list[DataError] | None = 
     return Matches(files=found, faults=faults)
 
 
+def holds_scans(root: Path, pattern: str) -> bool:
+    """Return whether a pattern matches NIfTI scans, and not pictures alone.
+
+    Raises:
+        DataError: As of `match_files`.
+    """
+    found = match_files(root, pattern).files.values()
+    return any(path.name.casefold().endswith(SCAN_SUFFIXES) for paths in found for path in paths)
+
+
 def _faults(root: Path, pattern: str, paths: Sequence[Path], ids: Set[str]) -> list[DataError]:
     """Return a complaint for each file of a scan or a picture whose ``{id}`` or ``{group}`` stands for two texts."""
     loose = re.compile(_regex(pattern, named=True, agree=False), re.IGNORECASE)

@@ -24,6 +24,7 @@ from kerasmetricloss.datasets import Case, DataError
 from kerasmetricloss.pipelines.preparation import Preparation, Prepared, prepare
 
 ARRAYS = ("image", "truth", "mask")
+NUMBERS = "numbers.json"
 DAY_S = 24 * 60 * 60
 ENTRY = re.compile("[0-9a-f]{32}")
 UNFINISHED = re.compile(r"\.[0-9a-f]{32}-")
@@ -191,7 +192,8 @@ def _store(prepared: Prepared, entry: Path, case: Case, preparation: Preparation
         for name in ARRAYS:
             np.save(unfinished / f"{name}.npy", getattr(prepared, name), allow_pickle=False)
         voxel_mm = None if prepared.voxel_mm is None else [float(mm) for mm in prepared.voxel_mm]
-        (unfinished / "voxel_mm.json").write_text(json.dumps(voxel_mm), encoding="utf-8")
+        numbers = {"voxel_mm": voxel_mm, "unknown": prepared.unknown}
+        (unfinished / NUMBERS).write_text(json.dumps(numbers), encoding="utf-8")
         if _open(entry, case, preparation) is None:
             shutil.rmtree(entry, ignore_errors=True)
             unfinished.rename(entry)
@@ -214,10 +216,11 @@ def _open(entry: Path, case: Case, preparation: Preparation) -> Prepared | None:
     """Map an entry; None where it is absent, cut short, of another shape or another kind."""
     try:
         arrays = {name: np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
-        voxel_mm = json.loads((entry / "voxel_mm.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, EOFError):
+        numbers = json.loads((entry / NUMBERS).read_text(encoding="utf-8"))
+        voxel_mm, unknown = numbers["voxel_mm"], numbers["unknown"]
+    except (OSError, ValueError, EOFError, LookupError, TypeError):
         return None
-    if not _is_size(voxel_mm, len(preparation.output_size)):
+    if not _is_size(voxel_mm, len(preparation.output_size)) or type(unknown) is not int:
         return None
     expected = {
         "image": ((*preparation.input_size, len(case.channels)), np.float32),
@@ -226,7 +229,7 @@ def _open(entry: Path, case: Case, preparation: Preparation) -> Prepared | None:
     }
     if any((arrays[name].shape, arrays[name].dtype) != kind for name, kind in expected.items()):
         return None
-    return Prepared(case.id, **arrays, voxel_mm=None if voxel_mm is None else tuple(voxel_mm))
+    return Prepared(case.id, **arrays, voxel_mm=None if voxel_mm is None else tuple(voxel_mm), unknown=unknown)
 
 
 def _is_size(voxel_mm: object, axes: int) -> bool:

@@ -70,6 +70,7 @@ class Prepared:
         truth: uint8 (*output, labels), 0 or 1; 0 where it is unknown.
         mask: uint8 (*output, 1), 1 where an output counts.
         voxel_mm: Size of a voxel along each axis in mm; None for pictures without a scale.
+        unknown: Voxels of the output box whose truth is unknown, which no score counts.
     """
 
     case_id: str
@@ -77,6 +78,7 @@ class Prepared:
     truth: np.ndarray
     mask: np.ndarray
     voxel_mm: tuple[float, ...] | None
+    unknown: int = 0
 
 
 def prepare(case: Case, preparation: Preparation) -> Prepared:
@@ -84,8 +86,8 @@ def prepare(case: Case, preparation: Preparation) -> Prepared:
 
     Volumes are resampled linearly, image and truth to the same grid; pictures are resized with an antialiased image and
     an area-averaged truth. Truth and mask are then 1 where they are above one half. Voxels whose truth is unknown, in
-    whole or in part, leave the mask and are no foreground in the truth: they are right for any network, which gives
-    0 outside the mask. Last comes the centred crop, or fill with zeros.
+    whole or in part, leave the mask and are no foreground in the truth; they are counted, for scores to leave them out.
+    Last comes the centred crop, or fill with zeros.
 
     Args:
         case: What to read.
@@ -99,7 +101,7 @@ def prepare(case: Case, preparation: Preparation) -> Prepared:
     """
     try:
         volume = case.read()
-        image, truth, mask, voxel_mm = _on_new_grid(volume, preparation)
+        image, truth, mask, unknown, voxel_mm = _on_new_grid(volume, preparation)
     except DataError as error:
         raise error.named(case.id) from error
     return Prepared(
@@ -108,6 +110,7 @@ def prepare(case: Case, preparation: Preparation) -> Prepared:
         truth=geometry.crop_or_fill(truth, preparation.output_size),
         mask=geometry.crop_or_fill(mask, preparation.output_size),
         voxel_mm=voxel_mm,
+        unknown=int(np.count_nonzero(geometry.crop_or_fill(unknown, preparation.output_size))),
     )
 
 
@@ -134,8 +137,8 @@ def resampled_size(size: tuple[int, ...], voxel_mm: tuple[float, ...], spacing_m
 
 def _on_new_grid(
     volume: Volume, preparation: Preparation
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, ...] | None]:
-    """Return image, truth, mask and voxel size on the grid of the preparation."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[float, ...] | None]:
+    """Return image, truth, mask, where the truth is unknown, and voxel size on the grid of the preparation."""
     axes = volume.image.ndim - 1
     if axes != len(preparation.output_size):
         raise DataError(
@@ -162,8 +165,9 @@ def _on_new_grid(
         binary = _binary(geometry.average_area(binary, preparation.picture_size), labels)
         image = geometry.resize_picture(image, preparation.picture_size)
     # What is unknown is neither foreground, where no prediction could meet it, nor in the mask of the predictions.
-    known = 1 - binary[..., labels + 1 :].max(axis=-1, keepdims=True, initial=0)
-    return image, binary[..., :labels] * known, binary[..., labels : labels + 1] * known, voxel_mm
+    unknown = binary[..., labels + 1 :].max(axis=-1, keepdims=True, initial=0)
+    truth, mask = binary[..., :labels] * (1 - unknown), binary[..., labels : labels + 1] * (1 - unknown)
+    return image, truth, mask, unknown, voxel_mm
 
 
 def _stacked(volume: Volume) -> np.ndarray:

@@ -186,15 +186,22 @@ def _md_cell(cell: Cell) -> str:
     return f"{sign}{_md(cell.text)}{sign}{detail}"
 
 
-_TEX = {"\\": r"\textbackslash ", "−": "$-$", "–": "--", "<": "$<$", ">": "$>$", "α": r"$\alpha$", "β": r"$\beta$"}
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "−": "$-$",
+    "–": "--",
+    "<": "$<$",
+    ">": "$>$",
+    "α": r"$\alpha$",
+    "β": r"$\beta$",
+} | {sign: "\\" + sign for sign in "&%_#$\x7b\x7d"}
+_TEX_SIGNS = str.maketrans(_TEX)
 
 
 def _tex(text: str) -> str:
-    for sign, written in _TEX.items():
-        text = text.replace(sign, written)
-    for sign in "&%_#":
-        text = text.replace(sign, "\\" + sign)
-    return text
+    return text.translate(_TEX_SIGNS)
 
 
 def _tex_cell(cell: Cell) -> str:

@@ -7,8 +7,8 @@ renamed when it is whole, so that it is there completely or not at all, whenever
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-import filelock
-
 from kerasmetricloss.studies.errors import StudyError
 
 _ARCHIVES = (".keras", ".npz")
-_ASKED_S = 1.0  # whoever asks for the status holds the lock for a moment
 _PARTIAL, _RUNNING, _FAILED = ".partial-", ".running-", ".failed-"
 
 
@@ -99,14 +96,14 @@ class CellStore:
     def write(self, cell: Cell, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write the cell's files into a temporary directory, then put it in place in one step."""
         self.root.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self.root))
+        partial = self.root / f"{_PARTIAL}{secrets.token_hex(8)}"
+        partial.mkdir()  # not mkdtemp: the directory's own rules say who may read it
         try:
             text = json.dumps(cell.configuration, indent=1, sort_keys=True, ensure_ascii=False)
             (partial / "configuration.json").write_text(text + "\n", encoding="utf-8")
             fill(partial)
             for path in partial.iterdir():
                 _flush(path)
-            partial.chmod(0o755)
             self._put_in_place(partial, cell)
             self._note(_FAILED, cell).unlink(missing_ok=True)
             _flush(self.root)
@@ -140,7 +137,8 @@ class CellStore:
 
         def epoch(number: int) -> None:
             epochs = cell.configuration["training"]["epochs"]
-            note.write_text(json.dumps({"title": cell.title, "epoch": number, "epochs": epochs}), encoding="utf-8")
+            with suppress(OSError):  # hours of training must not end with a note
+                note.write_text(json.dumps({"title": cell.title, "epoch": number, "epochs": epochs}), encoding="utf-8")
 
         epoch(0)
         try:
@@ -160,29 +158,6 @@ class CellStore:
 
     def _note(self, kind: str, cell: Cell) -> Path:
         return self.root / f"{kind}{cell.directory_name}"
-
-
-@contextmanager
-def lock(directory: Path) -> Iterator[None]:
-    """Hold the lock of a study directory; the operating system lets go of it when its holder dies.
-
-    Raises:
-        StudyError: Another process that is alive works in the directory.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    held, holder = filelock.FileLock(directory / ".lock"), directory / ".lock-holder"
-    try:
-        held.acquire(timeout=_ASKED_S)
-    except filelock.Timeout:
-        who = holder.read_text(encoding="utf-8").strip() if holder.is_file() else "unknown"
-        raise StudyError(
-            f"{directory}: another run works here (process {who}). Wait for it, stop it, or choose another --out."
-        ) from None
-    try:
-        holder.write_text(f"{os.getpid()}\n", encoding="utf-8")
-        yield
-    finally:
-        held.release()
 
 
 def digest(configuration: Any) -> str:

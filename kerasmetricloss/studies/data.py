@@ -40,6 +40,7 @@ class StudyData:
         virtual: The rectangles that mask the outputs, where the data set is a virtual one.
         reading: Settings of the reader that change the arrays, from `reading_settings`.
         images: Case id -> digest of the contents of its first file, which is of the image.
+        constants: Shift and scale of each channel from `Setup.constants`; None takes them from the training cases.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class StudyData:
     virtual: VirtualSet | None = None
     reading: dict[str, Any] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
+    constants: tuple[tuple[float, float], ...] | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -72,6 +74,8 @@ class StudyData:
             "labels": list(self.labels),
             "prior": [round(p, 6) for p in self.prior],
         }
+        if self.constants is not None:
+            described["constants"] = [list(pair) for pair in self.constants]
         if self.notes:
             described["notes"] = list(self.notes)
         if self.virtual is not None:
@@ -105,10 +109,12 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
 
     Raises:
         DataError: A file is missing or broken, or no case has any foreground; the message names the mend.
+        StudyError: The authors' constants are wanted, and there are none for a channel.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         cases = datasets.open_dataset(setup.reader, root, channels=setup.channels, labels=setup.labels, **setup.reading)
+    setup.constants(cases[0].channels)
     notes = tuple(dict.fromkeys(str(one.message) for one in said))
     if setup.channels is None:
         notes += datasets.left_out(cases)
@@ -117,6 +123,7 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
     sizes, present, strange = [], [], Counter[float]()
     for position, case in enumerate(cases):
         observer.stage("checking files", position, len(cases))
+        _check_name(case)
         volume = case.read()
         sizes.append(_size_on_grid(volume, setup))
         counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
@@ -177,6 +184,7 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
         notes,
         reading=reading,
         images=images,
+        constants=setup.constants(checked.cases[0].channels),
     )
 
 
@@ -208,12 +216,15 @@ def virtual_data(data: StudyData, ratio: float) -> StudyData:
 
 
 def normalisation(data: StudyData, fold: Fold, network: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Shift and scale of each channel, from the training cases of the fold alone.
+    """Shift and scale of each channel: from the training cases of the fold alone, or the authors' constants.
 
     A network that normalises colours itself takes them as they are.
     """
     if networks.normalises(network):
         return np.zeros(len(data.channels), np.float32), np.ones(len(data.channels), np.float32)
+    if data.constants is not None:
+        shift, scale = zip(*data.constants, strict=True)
+        return np.array(shift, np.float32), np.array(scale, np.float32)
     return pipelines.channel_statistics([data.prepared[i] for i in fold.train])
 
 
@@ -226,6 +237,8 @@ def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
     special = {} if data.virtual is None else {"virtual": data.virtual.wanted}
     if data.reading:
         special["reading"] = data.reading
+    if data.constants is not None:
+        special["constants"] = data.constants
     return special | {
         "dataset": data.dataset,
         "channels": list(data.channels),
@@ -257,6 +270,15 @@ def _lost(
                 f"{label} is lost {place} in {len(lost)} of {len(prepared)} cases, too small or outside the box: "
                 f"their truths are empty there ({', '.join(lost)})"
             )
+
+
+def _check_name(case: datasets.Case) -> None:
+    """Refuse a name that no table can hold: bytes of another encoding, as some archives leave behind."""
+    try:
+        f"{case.id}{case.group}".encode()
+    except UnicodeEncodeError as error:
+        name = case.id.encode(errors="backslashreplace").decode()
+        raise datasets.DataError("its name is not UTF-8", case=name, mend="rename its files and folders") from error
 
 
 def _size_on_grid(volume: datasets.Volume, setup: Setup) -> tuple[int, ...]:

@@ -25,7 +25,8 @@ from kerasmetricloss.studies.provenance import COMMIT
 from kerasmetricloss.studies.work import Worker
 
 CRASHES = 3  # of the process that trains a cell, before it counts as failed
-_PASSED_ON = ("KERAS_BACKEND", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", COMMIT)
+_GPU_MEMORY = ("TF_FORCE_GPU_ALLOW_GROWTH", "XLA_PYTHON_CLIENT_PREALLOCATE")
+_PASSED_ON = ("KERAS_BACKEND", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", *_GPU_MEMORY, COMMIT)
 
 
 def run_ray(
@@ -108,13 +109,14 @@ def _wait(ray: Any, pending: dict[Any, Job], observer: Observer, slots: int) -> 
                     problem, seconds = _reason(task, error, failed), 0.0
                     if problem != without_pretraining(task):
                         worker.store.note_failure(task.cell, problem)
+                if seconds:
+                    clock.add(task.cell.phase, seconds)
                 if problem is not None:
                     failed[task.cell.identity] = problem
                     observer.cell_failed(task.cell, problem, TRIES)
-                if seconds:
-                    clock.add(task.cell.phase, seconds)
-                left = clock.left([later.cell for later, _ in pending.values()])
-                observer.cell_finished(task.cell, seconds, left / slots)
+                else:
+                    left = clock.left([later.cell for later, _ in pending.values()])
+                    observer.cell_finished(task.cell, seconds, left / slots)
     except BaseException:
         for reference in pending:
             ray.cancel(reference, force=True)

@@ -154,7 +154,7 @@ def check_folds(folds: int, by: str, inner_validation: float) -> None:
         raise StudyError(f"{folds} fold cannot be cross-validated; ask for two or more with --folds.")
     if not 0 <= inner_validation < 1:
         raise StudyError(
-            f"--inner-validation is {inner_validation}; it is a fraction of the training cases, 0 to below 1."
+            f"--inner-validation is {inner_validation}; it is a fraction of the training groups, 0 to below 1."
         )
 
 

@@ -110,7 +110,10 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
     configuration = {"name": name, "class": type(loss).__name__, "settings": settings}
     if is_own(name):
         source = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
-        configuration["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else None
+        try:
+            configuration["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else None
+        except OSError as error:
+            raise LossError(f"--losses {name}: {source} cannot be read ({error.strerror or error}).") from error
     return configuration
 
 

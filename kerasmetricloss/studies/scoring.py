@@ -13,18 +13,24 @@ BETAS = (0.5, 1.0, 1.5, 2.0)  # of Table B.1
 
 
 def case_scores(
-    truth: np.ndarray, probability: np.ndarray, labels: Sequence[str], *, voxel_mm: Sequence[float] | None = None
+    truth: np.ndarray,
+    probability: np.ndarray,
+    labels: Sequence[str],
+    *,
+    voxel_mm: Sequence[float] | None = None,
+    unknown: int = 0,
 ) -> Iterator[tuple[str, str, float]]:
     """Label, metric and value of every score of one case.
 
     A voxel is foreground where its probability is above 0.5 (strictly). Counts are exact integers. The d of Eq. 4 is
-    the whole output box, what lies outside the mask included.
+    the whole output box, what lies outside the mask included, but for voxels whose truth is unknown.
 
     Args:
         truth: (*space, labels), 0 or 1.
         probability: (*space, labels), in [0, 1].
         labels: Name of each label.
         voxel_mm: Size of a voxel along each axis in mm; None for pictures, which have no distances in mm.
+        unknown: How many voxels have no known truth; truth and probability are 0 there.
 
     Yields:
         (label, metric, value) with the metrics `dice` (Eq. 2), `jaccard` (Eq. 3), `accuracy` (Eq. 4), `F0.5` to `F2.0`
@@ -38,7 +44,7 @@ def case_scores(
         sizes = int(np.count_nonzero(predicted)), int(np.count_nonzero(true))
         yield label, "dice", float(ratios.dice(both, *sizes))
         yield label, "jaccard", float(ratios.jaccard(both, *sizes))
-        yield label, "accuracy", float(ratios.hamming(both, *sizes, true.size))
+        yield label, "accuracy", float(ratios.hamming(both, *sizes, true.size - unknown))
         for beta in BETAS:
             yield label, f"F{beta}", float(ratios.f_beta(both, *sizes, beta=beta))
         if voxel_mm is not None and true.ndim == 3:

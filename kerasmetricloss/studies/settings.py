@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.errors import StudyError
 
@@ -65,6 +66,8 @@ class Setup:
         picture_size: (width, height) that pictures are resized to; None leaves them.
         output_size: Box that the network outputs, in voxels; None covers the largest case.
         folds_by: `"group"` or `"case"`.
+        authors_constants: Normalise with the authors' constants for their full data set, not with mean and deviation of
+            the training cases.
         training: The two phases.
     """
 
@@ -80,6 +83,7 @@ class Setup:
     picture_size: tuple[int, int] | None = None
     output_size: tuple[int, ...] | None = None
     folds_by: str = "group"
+    authors_constants: bool = False
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
@@ -92,6 +96,25 @@ class Setup:
             raise StudyError(f"{self.dataset} has volumes: use --spacing-mm.")
         if self.spacing_mm is not None and not 0.1 <= self.spacing_mm <= 50:
             raise StudyError(f"--spacing-mm is {self.spacing_mm:g}; it is a voxel size in mm, 0.1 to 50.")
+
+    def constants(self, channels: Sequence[str]) -> tuple[tuple[float, float], ...] | None:
+        """The authors' shift and scale of each channel; None where those of the training cases are wanted.
+
+        Raises:
+            StudyError: The authors gave none for a channel.
+        """
+        if not self.authors_constants:
+            return None
+        entry = CATALOG.get(self.reader)
+        known = {} if entry is None else entry.constants
+        for channel in channels:
+            if channel not in known:
+                having = known or (name for name, other in CATALOG.items() if other.constants)
+                raise StudyError(
+                    f"The authors gave no constants for channel {channel} of {self.reader}, but for "
+                    f"{', '.join(having)}. Leave out --normalisation authors."
+                )
+        return tuple(known[channel] for channel in channels)
 
     def with_patches(
         self, output_size: Sequence[int] | None = None, *, repeats: int | None = None, foreground: float | None = None

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
+from kerasmetricloss.files import is_locked
 from kerasmetricloss.studies.cells import CellStore
 from kerasmetricloss.studies.directory import FINISHED, RUNNING, read_description
 from kerasmetricloss.studies.errors import StudyError
@@ -54,7 +53,7 @@ def status(out: Path) -> Status:
     done = [cell for cell in planned if (store.root / cell["directory"]).is_dir()]
     left = [cell["phase"] for cell in planned if cell not in done]
     running, failed = store.notes([cell["directory"] for cell in planned])
-    alive = _alive(out)
+    alive = is_locked(out)
     return Status(
         recipes=tuple((finished or {}).get("recipes", {})),
         folds={
@@ -86,14 +85,3 @@ def _seconds_left(store: CellStore, names: list[str], left: list[str]) -> float 
         return None
     means = {phase: sum(of := seconds or everything) / len(of) for phase, seconds in spent.items()}
     return sum(means[phase] for phase in left)
-
-
-def _alive(out: Path) -> bool:
-    lock = out / ".lock"
-    if not lock.is_file():
-        return False
-    try:
-        with filelock.FileLock(lock, timeout=0):
-            return False
-    except filelock.Timeout:
-        return True

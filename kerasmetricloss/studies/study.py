@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kerasmetricloss import datasets, files
 from kerasmetricloss.studies import devices, directory, engines, plan, tables
-from kerasmetricloss.studies.cells import CellStore, lock
+from kerasmetricloss.studies.cells import CellStore
 from kerasmetricloss.studies.data import StudyData, check, prepare, virtual_data
 from kerasmetricloss.studies.errors import LossError, StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold, make_folds, only_folds, published_folds
@@ -56,21 +56,22 @@ def run(request: Request, *, observer: Observer | None = None, engine: Engine = 
     if engine is engines.run_local:
         devices.check_present(request.devices)
     if request.recipe.kind == THEORY:
-        with lock(request.out):
+        with files.lock(request.out, StudyError):
             directory.stand(request.out, _describe(request, {}, {}))
         return request.out
     if request.phantoms:
         _make_phantoms(request, observer)
     splits = None if request.splits is None else datasets.read_splits(request.splits)
     checked = check(request.setup, request.root, observer=observer)
-    cut = _cut(request, checked.cases, splits)
-    with lock(request.out):
+    drawn = request.recipe.kind == RECTANGLES  # no network, so no folds
+    cut = [] if drawn else _cut(request, checked.cases, splits)
+    with files.lock(request.out, StudyError):
         store = CellStore(request.out, expected=FILES)
         store.sweep()
         files.sweep(request.out, older_s=_LEFT_BEHIND_S)
         data = prepare(checked, request.setup, cache=request.out / "prepared", observer=observer)
         sets, left_out = _sets(request, data)
-        if request.recipe.kind == RECTANGLES:
+        if drawn:
             pictures = {data.dataset: directory.describe_pictures(request, data)}
             description = _describe(request, pictures, left_out)
             tables.write_rectangles(request.out, data.dataset, sets)
@@ -209,7 +210,7 @@ def _sets(request: Request, data: StudyData) -> tuple[list[StudyData], dict[str,
 
 
 def _make_phantoms(request: Request, observer: Observer) -> None:
-    with lock(request.out):
+    with files.lock(request.out, StudyError):
         directory.sweep(request.root)
         datasets.ensure_phantom(
             request.setup.reader,

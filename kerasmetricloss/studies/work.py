@@ -135,7 +135,7 @@ class Worker:
         weights = self.trainer.initial_weights(seed) if pretrained is None else self._weights_of(pretrained)
         trained = self.trainer.train(
             digest(cell.configuration["loss"]),
-            self._sharing(cell.loss),
+            self._sharing(cell),
             weights=weights,
             settings=settings,
             batches=self._batches(fold, shift, scale, settings, seed),
@@ -145,12 +145,16 @@ class Worker:
         )
         return trained, self._predict(trained.weights, fold, shift, scale)
 
-    def _sharing(self, loss: str) -> dict[str, keras.losses.Loss]:
-        """The losses that may share a step with this one, this one too, by the digests of their settings."""
+    def _sharing(self, cell: Cell) -> dict[str, keras.losses.Loss]:
+        """The losses that may share a step with that of a cell, this one too, by the digests of their settings."""
+        loss = cell.loss
         # A loss of the user's own that fails must not fail the others.
         names = [loss] if is_own(loss) else [loss, *(name for name in self.losses if not is_own(name))]
         prior = list(self.data.prior)
-        return {digest(loss_configuration(name, prior=prior)): build_loss(name, prior) for name in names}
+        found = {digest(loss_configuration(name, prior=prior)): build_loss(name, prior) for name in names}
+        if digest(cell.configuration["loss"]) not in found:
+            raise StudyError(f"the module of {loss} changed since this run began. Run the same command again.")
+        return found
 
     def _predict(self, weights: Weights, fold: Fold, shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -203,7 +207,11 @@ class Worker:
                 "group": case.group,
             }
             found = scoring.case_scores(
-                prepared.truth, probabilities[case.id], self.data.labels, voxel_mm=prepared.voxel_mm
+                prepared.truth,
+                probabilities[case.id],
+                self.data.labels,
+                voxel_mm=prepared.voxel_mm,
+                unknown=prepared.unknown,
             )
             for label, metric, value in found:
                 rows.append(key | {"label": label, "metric": metric, "value": value})

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasmetricloss import studies
 from kerasmetricloss.cli import main
+from kerasmetricloss.datasets.nifti import write_nifti
 
 
 @pytest.fixture
@@ -264,3 +266,28 @@ def test_every_loss_is_listed_by_its_paper_name(capsys):
     assert "relative error of no bound" in blocks["CE"]
     assert "absolute error at most 0.172, relative error at most 1." in blocks["sJaccard"]  # 3 - 2 sqrt 2, Prop. II.1
     assert "sTversky-0.3/0.7 against Dice" in blocks["sTversky-A/B"]
+
+
+@pytest.mark.parametrize("pattern", ["*/a.nii.gz", "*/a.nii*", "*/a*", "{id}/A.NII.[gG][zZ]"])
+def test_a_folder_has_volumes_where_the_pattern_finds_scans(tmp_path, monkeypatch, pattern):
+    for case in "123":
+        for name in ("a", "seg"):
+            write_nifti(tmp_path / "in" / case / f"{name}.nii.gz", np.ones((4, 5, 6), np.uint8), np.eye(4))
+    asked = []
+
+    def run(request, **_):
+        asked.append(request.setup)
+        raise studies.StudyError("enough")
+
+    monkeypatch.setattr(studies, "run", run)
+    patterns = ("--images", pattern, "--truth", "*/seg.nii.gz")
+    command = ("run", "table2", "--dataset", "folder", "--root", tmp_path / "in", *patterns, "--spacing-mm", "6")
+    assert refused(*command, "--out", tmp_path / "out") == 2
+    assert [(setup.network["dimension"], setup.spacing_mm) for setup in asked] == [(3, 6.0)]
+
+
+def test_a_pattern_that_finds_nothing_is_refused_before_anything_is_written(tmp_path, capsys):
+    command = ("run", "table2", "--dataset", "folder", "--root", tmp_path, "--images", "*.png", "--truth", "*.gif")
+    assert refused(*command, "--out", tmp_path / "out") == 2
+    assert "no file matches '*.png'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -92,14 +93,34 @@ def test_the_key_of_a_case_knows_its_files_and_reader_and_no_preparation(make_ca
     assert case_key(case) != key
 
 
-@pytest.mark.parametrize("size", ["3", "[1.0]", '["1", "1", "2"]', "{", ""])
-def test_an_entry_whose_voxels_have_no_size_is_made_anew(make_case, volume, tmp_path, size):
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "3",
+        "[1.0, 1.0, 2.0]",
+        '{"voxel_mm": [1.0], "unknown": 0}',
+        '{"voxel_mm": ["1", "1", "2"], "unknown": 0}',
+        '{"voxel_mm": [1.0, 1.0, 2.0]}',
+        '{"voxel_mm": [1.0, 1.0, 2.0], "unknown": "0"}',
+        "{",
+        "",
+    ],
+)
+def test_an_entry_whose_voxels_have_no_size_or_count_is_made_anew(make_case, volume, tmp_path, numbers):
     case = make_case(volume)
     prepare_all([case], BOX, cache_dir=tmp_path / "cache")
-    path = tmp_path / "cache" / cache_key(case, BOX) / "voxel_mm.json"
-    path.write_text(size)
+    path = tmp_path / "cache" / cache_key(case, BOX) / "numbers.json"
+    path.write_text(numbers)
     assert_equal(prepare_all([case], BOX, cache_dir=tmp_path / "cache")[0], prepare(case, BOX))
-    assert path.read_text() == "[1.0, 1.0, 2.0]"
+    assert json.loads(path.read_text()) == {"voxel_mm": [1.0, 1.0, 2.0], "unknown": 0}
+
+
+def test_the_count_of_unknown_voxels_is_found_again(make_case, volume, tmp_path):
+    ignore = np.zeros(volume.space, bool)
+    ignore[:2] = True
+    case = make_case(replace(volume, ignore=ignore))
+    made, found = (prepare_all([case], BOX, cache_dir=tmp_path)[0] for _ in range(2))
+    assert made.unknown == found.unknown == prepare(case, BOX).unknown > 0
 
 
 @pytest.mark.parametrize(
@@ -186,9 +207,10 @@ def test_pruning_leaves_what_is_in_use_and_what_is_no_entry(make_case, volume, t
         path.mkdir()
     os.utime(stale, (0, 0))
     # image 8x8x8x2 of 4 bytes, truth and mask 4x4x4 of 1; each with a header of 128.
+    numbers = '{"voxel_mm": [1.0, 1.0, 2.0], "unknown": 0}'
     entries, size = prune(cache, kept)
     assert entries == 1
-    assert size == 8**3 * 2 * 4 + 2 * 4**3 + 3 * 128 + len("[1.0, 1.0, 2.0]")
+    assert size == 8**3 * 2 * 4 + 2 * 4**3 + 3 * 128 + len(numbers)
     names = {path.name for path in cache.iterdir()}
     assert names == {cache_key(case, BOX), "notes.txt", "mine", fresh.name}
     assert_equal(prepare_all([case], BOX, cache_dir=cache)[0], prepare(case, BOX))

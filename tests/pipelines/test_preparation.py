@@ -49,6 +49,9 @@ def test_voxels_of_unknown_truth_leave_the_mask(make_case):
     ignore[:, :5] = True
     prepared = prepare(make_case(picture(ignore=ignore)), Preparation(output_size=(8, 12)))
     assert np.array_equal(prepared.mask[..., 0], ~ignore)
+    assert prepared.unknown == 8 * 5
+    # Only those of the box count: it is four columns narrower and two rows higher.
+    assert prepare(make_case(picture(ignore=ignore)), Preparation(output_size=(10, 8))).unknown == 8 * 3
 
 
 @pytest.mark.parametrize(

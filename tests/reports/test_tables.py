@@ -38,6 +38,15 @@ def test_latex_marks_and_escapes():
     assert text.count("{") == text.count("}")
 
 
+def test_latex_keeps_every_sign_of_a_name():
+    name = r"{a} 5^2 $x$ ~b\c_d #1"
+    text = to_latex(Table(caption=name, columns=("a{b",), rows=(Row("s", name, (Cell("1 − 2"),)),)))
+    written = r"\{a\} 5\textasciicircum{}2 \$x\$ \textasciitilde{}b\textbackslash{}c\_d \#1"
+    assert rf"\caption{{{written}." in text
+    assert rf"& {written} & 1 $-$ 2 \\" in text
+    assert r"a\{b" in text
+
+
 def test_html_says_marks_in_words_and_scopes_heads():
     text = to_html(TABLE)
     assert '<td class="italic">0.1<span class="said"> (worse than all others)</span></td>' in text

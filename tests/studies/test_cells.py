@@ -1,15 +1,8 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 
-import filelock
 import pytest
 
-from kerasmetricloss.studies.cells import Cell, CellStore, digest, lock
-from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.cells import Cell, CellStore, digest
 
 
 def _cell(**configuration):
@@ -65,29 +58,3 @@ def test_what_a_killed_run_left_is_swept_and_finished_cells_are_kept(tmp_path):
     (store.root / ".partial-abc" / "x").write_text("half")
     store.sweep()
     assert [path.name for path in store.root.iterdir()] == [cell.directory_name]
-
-
-def test_a_run_waits_for_whoever_asks_for_the_status(tmp_path):
-    asking = filelock.FileLock(tmp_path / ".lock", thread_local=False)
-    asking.acquire()
-    threading.Timer(0.2, asking.release).start()
-    with lock(tmp_path):
-        assert not asking.is_locked
-
-
-def test_a_second_run_is_refused_while_the_first_lives_and_takes_over_when_it_was_killed(tmp_path):
-    code = (
-        "import sys, time; from pathlib import Path; from kerasmetricloss.studies.cells import lock\n"
-        "with lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(600)"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StudyError, match=f"another run works here \\(process {holder.pid}\\)"), lock(tmp_path):
-            pass
-    finally:
-        os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
-        holder.stdout.close()
-    with lock(tmp_path):
-        assert (tmp_path / ".lock-holder").read_text() == f"{os.getpid()}\n"

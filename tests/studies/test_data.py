@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
 
 from kerasmetricloss import studies
 from kerasmetricloss.datasets.nifti import write_nifti
-from kerasmetricloss.studies import data
+from kerasmetricloss.studies import data, scoring
+from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.progress import Observer
 
 
@@ -67,3 +69,46 @@ def test_numbers_of_no_label_are_a_note_of_the_study(sites):
     checked = data.check(setup, sites, observer=listener)
     assert checked.notes[-1] == "1 of 3 truths hold 3, which no label has: background there (--values)"
     assert listener.notes[-1] == checked.notes[-1]
+
+
+def test_voxels_of_another_pathology_are_no_part_of_the_accuracy(sites):
+    affine = np.diag([2.0, 2, 4, 1])
+    wmh = np.zeros((24, 20, 8), np.uint8)
+    wmh[4:16, 4:16, 2:6], wmh[18:, :, :] = 1, 2
+    write_nifti(sites / "1" / "wmh.nii.gz", wmh, affine)
+    setup, observer = dataclasses.replace(studies.setup("wm17", "small"), spacing_mm=2.0), Observer()
+    case = data.prepare(data.check(setup, sites, observer=observer), setup, cache=None, observer=observer).prepared[0]
+    assert case.unknown >= 6 * 20 * 15  # slices of 4 mm become two of 2 mm, but for the half ones at the ends
+    guess = np.random.default_rng(0).random(case.truth.shape) * case.mask
+    found = {
+        metric: value for _, metric, value in scoring.case_scores(case.truth, guess, ["WMH"], unknown=case.unknown)
+    }
+    # The box is larger than the head. What is no part of the head is known; the unknown part of the head is not.
+    known = np.delete(np.arange(case.mask.size), np.flatnonzero(case.mask == 0)[: case.unknown])
+    expected = accuracy_score(case.truth.ravel()[known], guess.ravel()[known] > 0.5)
+    assert found["accuracy"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_authors_constants_in_place_of_the_training_cases(sites):
+    observer, fold = Observer(), Fold(0, (0, 1), (2,), (2,))
+
+    def prepared(setup):
+        found = data.prepare(data.check(setup, sites, observer=observer), setup, cache=None, observer=observer)
+        return found, data.normalisation(found, fold, setup.network), data.fold_configuration(found, fold)
+
+    plain = dataclasses.replace(studies.setup("wm17", "small"), spacing_mm=4.0)
+    ours, (shift, _), configuration = prepared(plain)
+    assert 90 <= shift[0] < 91
+    theirs, (shift, scale), other = prepared(dataclasses.replace(plain, authors_constants=True))
+    assert (shift.tolist(), scale.tolist()) == ([130, 262], [226, 490])  # facts of the authors' own networks
+    assert other == configuration | {"constants": ((130.0, 226.0), (262.0, 490.0))}
+    assert "constants" not in ours.describe()
+    assert theirs.describe()["constants"] == [[130.0, 226.0], [262.0, 490.0]]
+    _, (shift, _), _ = prepared(dataclasses.replace(plain, authors_constants=True, channels=("T1",)))
+    assert shift.tolist() == [262]
+
+
+def test_constants_that_the_authors_did_not_give_are_refused(pictures):
+    setup = dataclasses.replace(studies.setup("po18", "small"), authors_constants=True)
+    with pytest.raises(studies.StudyError, match=r"channel red of po18, but for br18, is17, is18, wm17\. Leave out"):
+        data.check(setup, pictures, observer=Observer())

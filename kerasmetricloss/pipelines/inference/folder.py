@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kerasmetricloss.datasets import Case, DataError
-from kerasmetricloss.files import replace_file, sweep
+from kerasmetricloss.files import lock, replace_file, sweep
 from kerasmetricloss.pipelines.cache import case_key
 from kerasmetricloss.pipelines.inference.cases import case_scores, predict_case
 from kerasmetricloss.pipelines.inference.errors import CasesFailed, PredictionError
@@ -72,25 +72,40 @@ def predict_folder(
     _refuse_another_order(trained_on.labels, labels)
     _refuse_one_file(cases)
     about = {key: value for key, value in asdict(trained_on).items() if key != "seen"}
-    _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": asdict(tiling)})
-    rows, failed = _read(out / SCORES), list[DataError]()
-    for done, case in enumerate(cases):
-        if progress is not None:
-            progress(case.id, done, len(cases))
-        made_from = case_key(case)[:_DIGITS]
-        same = [row for row in rows.get(case.id, ()) if row["made_from"] == made_from]
-        if {row["label"] for row in same if (out / row["file"]).is_file()} != set(labels):
+    with lock(out, PredictionError):
+        _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": asdict(tiling)})
+        rows, failed = _read(out / SCORES), list[DataError]()
+        for done, case in enumerate(cases):
+            if progress is not None:
+                progress(case.id, done, len(cases))
             try:
-                rows[case.id] = _predict(case, network, trained_on, out, tiling, made_from)
+                changed = _update(rows, case, network, trained_on, out, tiling)
             except DataError as error:
                 failed.append(error.named(case.id))
+                changed = True
                 rows.pop(case.id, None)
-            replace_file(out / SCORES, _table(rows, cases))
+            if changed:
+                replace_file(out / SCORES, _table(rows, cases))
     if progress is not None:
         progress("", len(cases), len(cases))
     if failed:
         raise CasesFailed(failed, len(cases)) from failed[0]
     return out / SCORES
+
+
+def _update(
+    rows: dict[str, list[dict]], case: Case, network: Network, trained_on: TrainedOn, out: Path, tiling: Tiling
+) -> bool:
+    """Bring the lines of a case up to date, and say whether any changed."""
+    made_from = case_key(case)[:_DIGITS]
+    same = [row for row in rows.get(case.id, ()) if row["made_from"] == made_from]
+    if {row["label"] for row in same if (out / row["file"]).is_file()} != set(case.labels):
+        rows[case.id] = _predict(case, network, trained_on, out, tiling, made_from)
+        return True
+    moved = [row for row in same if row["group"] != case.group]
+    for row in moved:
+        row["group"] = case.group
+    return bool(moved)
 
 
 def _predict(

@@ -73,8 +73,8 @@ class TrainedOn:
             PredictionError: The data set is none for which the authors gave their constants.
         """
         entry = CATALOG.get(dataset)
-        if entry is None or entry.shift is None or entry.scale is None or entry.spacing_mm is None:
-            known = ", ".join(name for name, e in CATALOG.items() if e.shift and e.spacing_mm)
+        if entry is None or not entry.constants:
+            known = ", ".join(name for name, other in CATALOG.items() if other.constants)
             raise PredictionError(f"there are no constants of the authors for {dataset!r}; there are for {known}.")
         preparation = Preparation(spacing_mm=entry.spacing_mm, output_size=entry.output_size, margin=13)
         return cls(
@@ -82,8 +82,8 @@ class TrainedOn:
             channels=entry.channels,
             labels=(),
             preparation=preparation,
-            shift=entry.shift,
-            scale=entry.scale,
+            shift=tuple(shift for shift, _ in entry.constants.values()),
+            scale=tuple(scale for _, scale in entry.constants.values()),
         )
 
 
