@@ -43,6 +43,7 @@ class _Lines(Observer):
         self._stage = ""
         self._cells = self._done = 0
         self._epochs = ""
+        self._given_up = None
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -64,6 +65,8 @@ class _Lines(Observer):
 
     def cell_finished(self, cell, seconds: float, left: float) -> None:
         self._done += 1
+        if cell is self._given_up:
+            return
         self._print(
             f"[{self._done}/{self._cells}] {cell.dataset}, fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: "
             f"{self._epochs}{seconds:.0f} s; {_left(left)}"
@@ -71,6 +74,7 @@ class _Lines(Observer):
         self._epochs = ""
 
     def cell_failed(self, cell, problem: str, attempt: int) -> None:
+        self._given_up = None if attempt == 1 else cell
         self._print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})")
 
 

@@ -109,14 +109,13 @@ def _wait(ray: Any, pending: dict[Any, Job], observer: Observer, slots: int) -> 
                     problem, seconds = _reason(task, error, failed), 0.0
                     if problem != without_pretraining(task):
                         worker.store.note_failure(task.cell, problem)
-                if seconds:
-                    clock.add(task.cell.phase, seconds)
                 if problem is not None:
                     failed[task.cell.identity] = problem
                     observer.cell_failed(task.cell, problem, TRIES)
-                else:
-                    left = clock.left([later.cell for later, _ in pending.values()])
-                    observer.cell_finished(task.cell, seconds, left / slots)
+                if seconds:
+                    clock.add(task.cell.phase, seconds)
+                left = clock.left([later.cell for later, _ in pending.values()])
+                observer.cell_finished(task.cell, seconds, left / slots)
     except BaseException:
         for reference in pending:
             ray.cancel(reference, force=True)

@@ -39,9 +39,7 @@ def run_local(jobs: Sequence[Job], observer: Observer) -> None:
             seconds = clock.stop(task.cell.phase)
         if problem is not None:
             failed[task.cell.identity] = problem
-        else:
-            left = clock.left([later.cell for later, _ in waiting[position + 1 :]])
-            observer.cell_finished(task.cell, seconds, left)
+        observer.cell_finished(task.cell, seconds, clock.left([later.cell for later, _ in waiting[position + 1 :]]))
     refuse_failures(list(failed.values()), len(waiting))
 
 

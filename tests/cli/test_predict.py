@@ -61,9 +61,9 @@ def test_a_folder_becomes_labels_on_the_grid_of_its_scans_and_scores(scans, mode
 def test_the_same_command_again_computes_nothing_and_tiles_change_the_folder(scans, model, tmp_path, capsys):
     command = ["predict", "--model", str(model), "--root", str(scans), "--out", str(tmp_path / "out")]
     main(command)
-    files = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    files = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("[!.]*")}
     main(command)
-    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == files
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("[!.]*")} == files
     assert refused(*command, "--tile", "6x6x6", "--batch", "3") == 2
     assert "holds predictions made otherwise: tiling was" in capsys.readouterr().err
     # A voxel-wise network says the same in tiles, but for voxels that lie at exactly one half between two others.
@@ -156,7 +156,7 @@ def test_pictures_become_pictures(tmp_path):
     box = {"dimension": 2, "channels": 3, "box": (20, 24), "dataset": "po18", "names": names, "picture_size": (24, 20)}
     path = threshold_model(tmp_path / "m.keras", shift=128.0, **box)
     main(["predict", "--model", str(path), "--root", str(root), "--out", str(tmp_path / "out")])
-    assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".csv", ".json", ".png", ".png"]
+    assert sorted(p.suffix for p in (tmp_path / "out").glob("[!.]*")) == [".csv", ".json", ".png", ".png"]
 
 
 def test_images_without_a_truth_are_segmented_and_not_scored(scans, model, tmp_path, capsys):
@@ -201,6 +201,9 @@ def test_the_means_are_of_cases_that_the_model_never_saw(scans, model, tmp_path,
     shutil.rmtree(second.parent)
     main(["predict", "--model", str(model), "--root", str(scans), "--out", str(out)])
     assert capsys.readouterr().out.splitlines()[1].split() == ["WT", "0", "–", "–"]
+    # A model of a study gives probabilities.
+    assert refused("predict", "--model", model, "--root", scans, "--out", tmp_path / "other", "--from-logits") == 2
+    assert "gives probabilities: leave out --from-logits" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["br18", "is17", "wm17"])

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasmetricloss.datasets import DataError, Volume
+from kerasmetricloss.files import lock
 from kerasmetricloss.pipelines import Preparation
 from kerasmetricloss.pipelines.inference import (
     CasesFailed,
@@ -61,13 +62,25 @@ def test_finished_cases_are_skipped_and_a_lost_file_is_made_again(tmp_path):
     predict_folder(cases, network, flat(), out, model="m")
     assert len(calls) == 4
     assert table.read_bytes() == before
-    assert sorted(path.name for path in out.iterdir()) == [
-        "1_l0.png",
-        "2_l0.png",
-        "3_l0.png",
-        "predictions.json",
-        "scores.csv",
-    ]
+    names = ["1_l0.png", "2_l0.png", "3_l0.png", "predictions.json", "scores.csv"]
+    assert sorted(path.name for path in out.glob("[!.]*")) == names
+
+
+def test_another_group_is_written_without_predicting_again(tmp_path):
+    cases, calls = [picture_case(tmp_path, name) for name in "12"], []
+    network, out = bright(Reach.same(2), calls), tmp_path / "out"
+    table = predict_folder(cases, network, flat(), out, model="m")
+    moved = [replace(cases[0], group="patient"), cases[1]]
+    predict_folder(moved, network, flat(), out, model="m")
+    assert len(calls) == 2
+    assert [row["group"] for row in csv.DictReader(table.read_text().splitlines())] == ["patient", cases[1].group]
+
+
+def test_two_runs_do_not_write_one_folder(tmp_path):
+    case, out = picture_case(tmp_path, "1"), tmp_path / "out"
+    with lock(out, ValueError), pytest.raises(PredictionError, match="another run works here"):
+        predict_folder([case], bright(Reach.same(2)), flat(), out, model="m")
+    predict_folder([case], bright(Reach.same(2)), flat(), out, model="m")
 
 
 def test_cases_that_cannot_be_read_are_told_at_the_end_and_tried_again(tmp_path):

@@ -1,4 +1,6 @@
 import json
+import os
+import stat
 
 import pytest
 
@@ -58,3 +60,12 @@ def test_what_a_killed_run_left_is_swept_and_finished_cells_are_kept(tmp_path):
     (store.root / ".partial-abc" / "x").write_text("half")
     store.sweep()
     assert [path.name for path in store.root.iterdir()] == [cell.directory_name]
+
+
+def test_the_rules_of_the_directory_say_who_may_read_a_cell(tmp_path):
+    before = os.umask(0o027)
+    try:
+        path = CellStore(tmp_path).write(_cell(a=1), lambda folder: None)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750

@@ -1,6 +1,7 @@
 """What goes wrong in a study: damaged files, broken pictures, trainings that fail."""
 
 import dataclasses
+import os
 import shutil
 import sys
 
@@ -47,6 +48,16 @@ def test_a_broken_file_is_named_before_anything_is_written(pictures, tmp_path, r
     picture = tmp_path / "data" / "Original" / "5.png"
     picture.write_bytes(picture.read_bytes()[:200])
     with pytest.raises(DataError, match=r"case 5.*5\.png"):
+        studies.run(request_for(tmp_path / "data", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_written(pictures, tmp_path, request_for):
+    shutil.copytree(pictures, tmp_path / "data")
+    for folder in ("Original", "Ground Truth"):
+        path = tmp_path / "data" / folder / "5.png"
+        path.rename(path.with_name(os.fsdecode(b"caf\xe9.png")))
+    with pytest.raises(DataError, match=r"case caf.udce9: its name is not UTF-8; rename"):
         studies.run(request_for(tmp_path / "data", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
