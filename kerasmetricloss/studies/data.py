@@ -74,8 +74,6 @@ class StudyData:
             "labels": list(self.labels),
             "prior": [round(p, 6) for p in self.prior],
         }
-        if self.constants is not None:
-            described["constants"] = [list(pair) for pair in self.constants]
         if self.notes:
             described["notes"] = list(self.notes)
         if self.virtual is not None:

@@ -89,7 +89,7 @@ def _describe_files(request: Request, data: StudyData) -> Description:
         "data": {"root": str(request.root.resolve()), "phantom": bool(request.phantoms), **described},
         "files": data.fingerprints,
         "reading": {key: described[key] for key in ("channels", "labels")} | data.reading,
-        "preparation": asdict(data.preparation),
+        "preparation": asdict(data.preparation) | ({} if data.constants is None else {"constants": data.constants}),
     }
 
 

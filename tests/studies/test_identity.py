@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasmetricloss import studies
+from kerasmetricloss.datasets import write_phantom
 from kerasmetricloss.pipelines import inference
 from kerasmetricloss.studies import data
 from kerasmetricloss.studies.folds import Fold, cut_digest
@@ -67,6 +68,18 @@ def test_another_label_of_the_same_charts_is_refused_and_has_cells_of_its_own(ra
     other = begin(radiograph_study("other", label=37))
     assert first["datasets"]["mo17"]["files"] == other["datasets"]["mo17"]["files"]
     assert not {cell["directory"] for cell in first["cells"]} & {cell["directory"] for cell in other["cells"]}
+
+
+def test_other_constants_of_normalisation_are_refused(tmp_path, request_for):
+    root = write_phantom("wm17", tmp_path / "scans", cases=3, seed=1, size=(36, 32, 33))
+    plain = studies.setup("wm17", "small")
+    authors = dataclasses.replace(plain, authors_constants=True)
+    for first, second in ((plain, authors), (authors, plain)):
+        out = tmp_path / f"out{first.authors_constants}"
+        for _ in range(2):
+            begin(request_for(root, out, setup=first))
+        with pytest.raises(studies.StudyError, match=r'preparation was .*"constants": \[\[130.0, 226.0\], \[262'):
+            studies.run(request_for(root, out, setup=second))
 
 
 def test_a_model_tells_how_its_images_were_read(radiograph_study):
