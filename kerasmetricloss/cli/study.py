@@ -107,16 +107,19 @@ def _refuse_idle(options: argparse.Namespace) -> None:
     """Refuse options that would change nothing."""
     ray = {name: getattr(options, name) for name in ("address", "cpus_per_cell", "gpus_per_cell")}
     for these, where in (
-        (ray if options.engine != "ray" else {}, "for --engine ray"),
-        ({"cases": options.cases} if options.root is not None else {}, "for phantoms, and --root names a folder"),
+        (ray if options.engine != "ray" else {}, "for --engine ray: add that, or leave it out"),
+        (
+            {"cases": options.cases} if options.root is not None else {},
+            "for phantoms, and --root names a folder: leave one out",
+        ),
         (
             {"folds": options.folds, "folds_by": options.folds_by} if options.splits is not None else {},
-            "for folds that are made, and --splits names a file of folds",
+            "for folds that are made, and --splits names a file of folds: leave one out",
         ),
     ):
         for name, value in these.items():
             if value is not None:
-                raise UsageError(f"--{name.replace('_', '-')} is {where}: leave one of them out.")
+                raise UsageError(f"--{name.replace('_', '-')} is {where}.")
 
 
 def _request(recipe: Any, setup: Any, options: argparse.Namespace) -> Any:
