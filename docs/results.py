@@ -32,10 +32,9 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT, README = ROOT / "data", ROOT / "docs" / "results", ROOT / "README.md"
 BEGIN, END = "<!-- results: made by `make results` -->\n", "<!-- end of results -->\n"
 RECIPE = "table2"
-ORDER = ("mo17", "mo17-small", "po18-unet", "po18-deeplab", "br18", "wm17", "wm17dm")
+ORDER = ("mo17", "po18-unet", "po18-deeplab", "br18", "wm17", "wm17dm")
 ABOUT = {
     "mo17": "the lower-left third molar on panoramic radiographs, a picture around each",
-    "mo17-small": "the same pictures at a third of their resolution, the U-Net with half its filters",
     "po18-unet": "polyps on colonoscopy frames (CVC-ClinicDB), a small U-Net",
     "po18-deeplab": "the same frames, DeepLab on VGG16 with ImageNet weights",
     "br18": "whole tumour on FLAIR and T1 (BRATS 2018)",

@@ -71,6 +71,10 @@ class LovaszSigmoid(LovaszLoss):
     On hard predictions it is the Jaccard loss. With an empty truth it is the largest p: only that voxel learns; but
     if all p are 0 too, it is ``1 - empty``. There is no smoothing, no norm and no intersection to choose.
 
+    Train with cross-entropy first, as the paper does, until the network tells the classes apart. Before it does, 0.5
+    everywhere holds it: where a share s < 1/2 is foreground, a constant p has loss 1 - p up to p = 1/2 and
+    s + (1 - 2s) p beyond. A training whose loss stays at 0.5 is there.
+
     Args:
         bins: None for the exact value by sorting. A number (1000, say) rounds the errors to that many levels: the value
             differs by at most 1 / bins, and takes a fraction of the time under XLA.

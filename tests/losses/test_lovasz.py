@@ -185,3 +185,15 @@ def test_a_million_weighted_voxels_keep_their_digits(bins):
     weight = np.full(truth.shape[:-1], 0.1, "float32")
     found = float(LovaszSigmoid(bins=bins)(truth, prediction, weight))
     assert found == pytest.approx(0.9 * 10 / 13 + 0.5 * 3 / 13, abs=1e-5 if bins is None else 2e-4)
+
+
+@pytest.mark.parametrize("bins", [None, 1001])
+def test_a_constant_prediction_is_drawn_to_one_half_and_held_there(bins):
+    y = np.zeros((1, 20, 1), "float32")
+    y[0, :5] = 1  # a quarter is foreground
+    constants = {0.0: 1.0, 0.3: 0.7, 0.5: 0.5, 0.6: 0.55, 1.0: 0.75}  # 1 - p, then 1/4 + p / 2
+    loss = LovaszSigmoid(bins=bins)
+    found = [float(loss(y, np.full_like(y, p))) for p in constants]
+    assert found == pytest.approx(list(constants.values()), abs=1e-3)
+    # With cross-entropy first, any p on the foreground above that on the background is below this.
+    assert float(loss(y, np.where(y > 0, 0.55, 0.45).astype("float32"))) == pytest.approx(0.45, abs=1e-3)
