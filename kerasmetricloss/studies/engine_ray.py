@@ -26,7 +26,8 @@ from kerasmetricloss.studies.work import Worker
 
 CRASHES = 3  # of the process that trains a cell, before it counts as failed
 _GPU_MEMORY = ("TF_FORCE_GPU_ALLOW_GROWTH", "XLA_PYTHON_CLIENT_PREALLOCATE")
-_PASSED_ON = ("KERAS_BACKEND", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", *_GPU_MEMORY, COMMIT)
+_COMPILED = "JAX_COMPILATION_CACHE_DIR"  # where processes find what another of them has compiled
+_PASSED_ON = ("KERAS_BACKEND", "PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", _COMPILED, *_GPU_MEMORY, COMMIT)
 
 
 def run_ray(
