@@ -173,8 +173,8 @@ def _changed(setup: Any, options: argparse.Namespace) -> Any:
     import dataclasses
 
     changes: dict[str, Any] = {}
-    if options.picture_size:
-        changes["picture_size"] = options.picture_size
+    if options.picture_size or isinstance(options.roi, tuple):
+        changes["picture_size"] = options.picture_size  # None: the box around the object, in its own pixels
     if options.spacing_mm is not None:
         changes["spacing_mm"] = options.spacing_mm
     if options.folds_by:
