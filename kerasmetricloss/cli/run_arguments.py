@@ -94,7 +94,9 @@ def _add_fold_arguments(run: argparse.ArgumentParser) -> None:
 
 def _add_size_arguments(run: argparse.ArgumentParser) -> None:
     sizes = run.add_argument_group("network and sizes (default: those of the scale)")
-    sizes.add_argument("--picture-size", type=picture_size, metavar="WxH", help="resize pictures, or what --roi cuts from them")
+    sizes.add_argument(
+        "--picture-size", type=picture_size, metavar="WxH", help="resize pictures, or what --roi cuts from them"
+    )
     sizes.add_argument("--spacing-mm", type=float, metavar="MM", help="resample volumes to this isotropic voxel size")
     sizes.add_argument(
         "--network",
