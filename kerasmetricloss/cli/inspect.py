@@ -1,6 +1,7 @@
 """`inspect`: what a folder holds, before anything is trained on it."""
 
 import argparse
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -64,7 +65,7 @@ def _lines(found: Any) -> Iterator[str]:
     yield f"labels: {', '.join(first.labels)}"
     yield f"shapes: {_kinds([_shape(one.shape) for one in found.summaries])}"
     yield f"spacings: {_kinds([_spacing(one.spacing_mm) for one in found.summaries])}"
-    shares = [one.inside / _product(one.shape) for one in found.summaries]
+    shares = [one.inside / math.prod(one.shape) for one in found.summaries]
     yield f"mask: {min(shares):.1%} to {max(shares):.1%} of the grid"
     ignored = [one.id for one in found.summaries if one.ignored]
     if ignored:
@@ -118,13 +119,6 @@ def _spacing(spacing_mm: tuple[float, ...] | None) -> str:
 
 def _size(size: float) -> str:
     return f"{size:.0f}" if size >= 1000 else f"{size:.4g}"
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for length in shape:
-        total *= length
-    return total
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from kerasmetricloss.studies import Observer
+from kerasmetricloss.studies import Lines, Observer
+from kerasmetricloss.studies.progress import failure
 
 
 @contextmanager
@@ -35,47 +36,34 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-class _Lines(Observer):
-    """One line a stage and one a training."""
+class _Lines(Lines):
+    """One line a stage and one a training, numbered."""
 
     def __init__(self, console: Console):
+        super().__init__()
         self._console = console
         self._stage = ""
         self._cells = self._done = 0
-        self._epochs = ""
-        self._given_up = None
 
-    def _print(self, line: str) -> None:
+    def say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
+
+    def ended(self, cell, took: str, left: float) -> str:
+        place = f"[{self._done}/{self._cells}] {cell.dataset}, fold {cell.fold + 1}"
+        return f"{place}, {cell.phase}-training, {cell.loss}: {took}; {_left(left)}"
 
     def stage(self, text: str, done: int = 0, total: int = 0) -> None:
         if text != self._stage:
-            self._print(text + (f" ({total})" if total else ""))
+            self.say(text + (f" ({total})" if total else ""))
             self._stage = text
-
-    def note(self, text: str) -> None:
-        self._print(text)
 
     def planned(self, cells: int, finished: int) -> None:
         self._cells, self._done = cells, finished
-        self._print(f"{cells} trainings, {finished} of them found finished")
-
-    def epoch(self, cell, epoch: int, value: float) -> None:
-        self._epochs = f"{epoch} epochs, validation loss {value:.4f} in the last, "
+        super().planned(cells, finished)
 
     def cell_finished(self, cell, seconds: float, left: float) -> None:
         self._done += 1
-        if cell is self._given_up:
-            return
-        self._print(
-            f"[{self._done}/{self._cells}] {cell.dataset}, fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: "
-            f"{self._epochs}{seconds:.0f} s; {_left(left)}"
-        )
-        self._epochs = ""
-
-    def cell_failed(self, cell, problem: str, attempt: int) -> None:
-        self._given_up = None if attempt == 1 else cell
-        self._print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})")
+        super().cell_finished(cell, seconds, left)
 
 
 class _Bar(Observer):
@@ -110,7 +98,7 @@ class _Bar(Observer):
         self._progress.update(self._task, completed=self._done)
 
     def cell_failed(self, cell, problem: str, attempt: int) -> None:
-        self._progress.console.print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})", markup=False)
+        self._progress.console.print(failure(problem, attempt), markup=False)
 
     def _show(self, cell, epoch: str) -> None:
         left, since = self._left_at

@@ -19,13 +19,13 @@ from kerasmetricloss.similarities import (
     read,
 )
 
-_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+_REDUCTION = "sum_over_batch_size"
 
 
 class ArgumentsKept(keras.losses.Loss):
     """A Keras loss that keeps its dtype in its config, shows its arguments, pickles, adds, multiplies and divides."""
 
-    def __init__(self, *, name: str | None = None, reduction: str | None = _MEANS[0], dtype: Any = None):
+    def __init__(self, *, name: str | None = None, reduction: str | None = _REDUCTION, dtype: Any = None):
         self._policy = keras.dtype_policies.get(dtype or keras.config.floatx())
         super().__init__(name=name, reduction=reduction, dtype=self._policy)
 
@@ -38,7 +38,7 @@ class ArgumentsKept(keras.losses.Loss):
 
     def __repr__(self) -> str:
         defaults = {field.name: field.default for field in (*fields(Layout), *fields(Overlap))}
-        defaults |= {"reduction": _MEANS[0], "dtype": "float32", "data_format": keras.config.image_data_format()}
+        defaults |= {"reduction": _REDUCTION, "dtype": "float32", "data_format": keras.config.image_data_format()}
         config = self.get_config()
         if self.name.rstrip("_0123456789").replace("_", "") == type(self).__name__.lower():
             del config["name"]
@@ -82,7 +82,7 @@ class SegmentationLoss(ArgumentsKept):
         self,
         *,
         name: str | None = None,
-        reduction: str | None = _MEANS[0],
+        reduction: str | None = _REDUCTION,
         dtype: Any = None,
         **layout: Unpack[LayoutSettings],
     ):

@@ -158,9 +158,14 @@ class CentreCrop(keras.layers.Layer):
         return {**super().get_config(), "margin": self.margin}
 
 
+def wide_dtype() -> str:
+    """The type of what must not be computed in half precision: float32, or float64 under that policy."""
+    return "float64" if keras.config.dtype_policy().compute_dtype == "float64" else "float32"
+
+
 def with_probability(image, logit, *, mask_size: tuple[int | None, ...] | None, name: str) -> keras.Model:
     """Close a network: sigmoid in at least float32, times a mask input where `mask_size` is given."""
-    dtype = "float64" if keras.config.dtype_policy().compute_dtype == "float64" else "float32"
+    dtype = wide_dtype()
     if mask_size is None:
         return keras.Model(image, keras.layers.Activation("sigmoid", dtype=dtype, name="probability")(logit), name=name)
     mask = keras.Input((*mask_size, 1), name="mask")

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasmetricloss.models.blocks import with_probability
+from kerasmetricloss.models.blocks import wide_dtype, with_probability
 from kerasmetricloss.models.dilated import BilinearUpsampling, DilatedConv2D, ImageNetColours
 from kerasmetricloss.models.sizes import check_counts, input_box
 
@@ -84,7 +84,7 @@ def deeplab_vgg16(
     x = _features(ImageNetColours(white=white, name="colours")(image), width)
     branches = [_branch(x, outputs, d, round(1024 * width) or 1, dropout) for d in DILATIONS[head]]
     logit = keras.layers.Add(name="sum")(branches) if len(branches) > 1 else branches[0]
-    logit = BilinearUpsampling(factor=STRIDE, dtype=_wide(), name="enlarge")([logit, image])
+    logit = BilinearUpsampling(factor=STRIDE, dtype=wide_dtype(), name="enlarge")([logit, image])
     model = with_probability(image, logit, mask_size=size if mask else None, name=name)
     if weights is not None:
         _load_features(model, weights)
@@ -183,7 +183,3 @@ def _check_choices(head: str, white: float | None, width: float, dropout: float)
         raise ValueError(f"width is {width}; it multiplies the filters, so it must be above 0.")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; it is a rate of at least 0 and below 1.")
-
-
-def _wide() -> str:
-    return "float64" if keras.config.dtype_policy().compute_dtype == "float64" else "float32"

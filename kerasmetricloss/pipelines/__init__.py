@@ -11,4 +11,5 @@ from kerasmetricloss.pipelines.intensity import foreground_prior as foreground_p
 from kerasmetricloss.pipelines.patches import Patches as Patches
 from kerasmetricloss.pipelines.preparation import Preparation as Preparation
 from kerasmetricloss.pipelines.preparation import Prepared as Prepared
+from kerasmetricloss.pipelines.preparation import grid_size as grid_size
 from kerasmetricloss.pipelines.preparation import prepare as prepare

@@ -56,11 +56,6 @@ class Stream:
         return ()
 
     @property
-    def shape(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of image and truth of each case."""
-        return self.prepared[0].image.shape, self.prepared[0].truth.shape
-
-    @property
     def steps(self) -> int:
         """Batches an epoch."""
         return -(-len(self.prepared) // self.batch)

@@ -28,7 +28,7 @@ class TrainingBatches(keras.utils.PyDataset):
     def __init__(self, stream: Stream | PatchStream, *, first_epoch: int = 0):
         super().__init__()
         self._stream, self._first = stream, first_epoch * stream.steps
-        self._augment = _compiled(stream.augmentation, stream.slack, stream.shape)
+        self._augment = _compiled(stream.augmentation, stream.slack)
 
     @property
     def num_batches(self) -> None:
@@ -49,7 +49,7 @@ class FullImages(keras.utils.PyDataset):
 
     def __init__(self, stream: Stream):
         super().__init__()
-        self._stream, self._augment = stream, _compiled(None, (), stream.shape)
+        self._stream, self._augment = stream, _compiled(None, ())
 
     @property
     def sizes(self) -> list[int]:
@@ -153,8 +153,8 @@ def full_images(prepared: Sequence[Prepared], *, shift: np.ndarray, scale: np.nd
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(augmentation: Augmentation | None, slack: tuple[int, ...], shape: tuple) -> Callable[[dict], tuple]:
-    """Return one function for all data sets of one setting and shape: compiling it costs a second."""
+def _compiled(augmentation: Augmentation | None, slack: tuple[int, ...]) -> Callable[[dict], tuple]:
+    """Return one function for all data sets of one setting: compiling it costs a second."""
     augment = Augment(augmentation, slack=slack)
     begin, finish = _compile(augment.begin), _compile(augment.finish)
     return lambda inputs: finish({**inputs, **begin(inputs)})
@@ -170,8 +170,7 @@ def _compile(function: Callable) -> Callable:
 
 
 def _apply(augment: Callable[[dict], tuple], stream: Stream | PatchStream, raw: dict[str, np.ndarray]) -> Batch:
-    cases = len(raw["image"])
-    statistics = {"shift": np.tile(stream.shift, (cases, 1)), "scale": np.tile(stream.scale, (cases, 1))}
+    statistics = {"shift": stream.shift, "scale": stream.scale}
     binary = np.concatenate([raw.pop("truth"), raw.pop("mask")], axis=-1)
     inputs = {name: ops.convert_to_tensor(value) for name, value in {**raw, **statistics, "binary": binary}.items()}
     return keras.tree.map_structure(ops.convert_to_numpy, augment(inputs))

@@ -79,16 +79,7 @@ class PatchStream:
     @property
     def steps(self) -> int:
         """Batches an epoch."""
-        return -(-len(self.prepared) // self.patches.volumes) * self.patches.repeats
-
-    @property
-    def shape(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of image and truth of each patch."""
-        first = self.prepared[0]
-        return (
-            (*self.patches.input_size, first.image.shape[-1]),
-            (*self.patches.output_size, first.truth.shape[-1]),
-        )
+        return self.patches.steps(len(self.prepared))
 
     @property
     def slack(self) -> tuple[int, ...]:
@@ -125,7 +116,7 @@ class PatchStream:
         axes = centres.shape[1]
         if self.augmentation is not None:
             indices = step % self.steps * self.batch + np.arange(self.batch)
-            common = {"dimension": axes, "channels": self.shape[0][-1], "seed": self.seed, "epoch": epoch}
+            common = {"dimension": axes, "channels": len(self.shift), "seed": self.seed, "epoch": epoch}
             sizes = [self.prepared[position].voxel_mm for position in positions]
             drawn = draw_batch(self.augmentation, **common, indices=indices, voxel_mm=sizes)
             # A random centre is a shift by whole voxels already, and stays where it was drawn.

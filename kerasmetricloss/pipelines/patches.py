@@ -1,6 +1,5 @@
-"""Patches of volumes and pictures: where they lie, how they are cut, and how their outputs go back to their places."""
+"""Patches of volumes and pictures: how they are cut, and how far a motion reaches."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,34 +50,9 @@ class Patches:
         """Box of the image: the output box and the margin on both sides."""
         return tuple(n + 2 * self.margin for n in self.output_size)
 
-
-def grid(size: Sequence[int], patch: Sequence[int], *, step: Sequence[int] | None = None) -> np.ndarray:
-    """Return where patches start that cover a volume, in the order of its axes.
-
-    Patches lie `step` apart. The last along an axis is moved back to end where the volume does; along an axis that is
-    shorter than a patch there is one, centred as `crop_or_fill` centres it, which starts below 0.
-
-    Args:
-        size: Voxels an axis of the volume.
-        patch: Voxels an axis of a patch.
-        step: Voxels from patch to patch; None is a patch's size, without overlap.
-
-    Returns:
-        int64, shape (patches, axes).
-
-    Raises:
-        ValueError: A step is below 1, or longer than the patch, so that voxels would be left out.
-
-    Example:
-        >>> grid((7, 2), (3, 4)).tolist()
-        [[0, -1], [3, -1], [4, -1]]
-    """
-    starts = []
-    for n, m, s in zip(size, patch, patch if step is None else step, strict=True):
-        if not 1 <= s <= m:
-            raise ValueError(f"step is {s} for a patch of {m} voxels; it must be 1 to {m}.")
-        starts.append([(n - m) // 2] if n < m else sorted({*range(0, n - m, s), n - m}))
-    return np.array(list(itertools.product(*starts)))
+    def steps(self, cases: int) -> int:
+        """Batches of an epoch over so many cases."""
+        return -(-cases // self.volumes) * self.repeats
 
 
 def cut(array: np.ndarray, starts: np.ndarray, size: Sequence[int], *, out: np.ndarray | None = None) -> np.ndarray:
@@ -139,37 +113,6 @@ def cut_on_device(arrays, which, starts, size: Sequence[int]):
         inside = ops.logical_and(inside, ops.logical_and(voxel >= 0, voxel < n))
     boxes = ops.take(ops.reshape(arrays, (-1, arrays.shape[-1])), row, axis=0)
     return ops.where(ops.expand_dims(inside, -1), boxes, ops.zeros_like(boxes))
-
-
-def put_back(boxes: np.ndarray, starts: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Put boxes where they were cut; where they overlap, their mean; what lies outside the volume is dropped.
-
-    Args:
-        boxes: Shape (boxes, *box, channels).
-        starts: First voxel of each box, as `grid` gives them.
-        size: Voxels an axis of the volume.
-
-    Returns:
-        float32, shape (*size, channels); 0 where no box lies.
-
-    Raises:
-        ValueError: For another number of boxes than of starts.
-
-    Example:
-        >>> put_back(np.array([[[1.0], [3.0]], [[5.0], [7.0]]]), np.array([[0], [1]]), (3,))[:, 0].tolist()
-        [1.0, 4.0, 7.0]
-    """
-    if len(boxes) != len(starts):
-        raise ValueError(f"{len(boxes)} boxes came, but {len(starts)} starts.")
-    total, count = np.zeros((*size, boxes.shape[-1]), np.float32), np.zeros((*size, 1), np.float32)
-    for box, start in zip(boxes, np.asarray(starts).tolist(), strict=True):
-        inside = [(max(a, 0), min(a + m, n)) for a, m, n in zip(start, box.shape[:-1], size, strict=True)]
-        if all(first < last for first, last in inside):
-            source = tuple(slice(first - a, last - a) for (first, last), a in zip(inside, start, strict=True))
-            target = tuple(slice(first, last) for first, last in inside)
-            total[target] += box[source]
-            count[target] += 1
-    return total / np.maximum(count, 1)
 
 
 def slack_of(

@@ -114,17 +114,29 @@ def prepare(case: Case, preparation: Preparation) -> Prepared:
     )
 
 
-def resampled_size(size: tuple[int, ...], voxel_mm: tuple[float, ...], spacing_mm: float) -> tuple[int, ...]:
-    """Return the voxels an axis that `geometry.resample` gives.
+def grid_size(
+    volume: Volume, *, spacing_mm: float | None, picture_size: tuple[int, int] | None = None
+) -> tuple[int, ...]:
+    """Return the voxels an axis of the grid that a preparation brings a volume to, before its box is cut.
 
     Args:
-        size: Voxels an axis.
-        voxel_mm: Their size in mm.
-        spacing_mm: The isotropic size wanted.
+        volume: A scan or a picture.
+        spacing_mm: As for `Preparation`; a volume of unknown voxel size keeps its grid.
+        picture_size: As for `Preparation`.
 
     Raises:
         DataError: They are more than 2**31, as where a header's unit is wrong.
     """
+    if picture_size is not None:
+        return picture_size[::-1]
+    if spacing_mm is None or volume.spacing_mm is None:
+        return volume.space
+    _check_resampled(volume.space, volume.spacing_mm, spacing_mm)
+    return geometry.resampled_size(volume.space, volume.spacing_mm, spacing_mm)
+
+
+def _check_resampled(size: tuple[int, ...], voxel_mm: tuple[float, ...], spacing_mm: float) -> None:
+    """Raise where voxels of so many mm are too many at the spacing."""
     with np.errstate(over="ignore"):
         lengths = np.multiply(size, voxel_mm) / spacing_mm
         voxels = np.prod(lengths)
@@ -132,7 +144,6 @@ def resampled_size(size: tuple[int, ...], voxel_mm: tuple[float, ...], spacing_m
         old, mm, new = (" x ".join(f"{number:.6g}" for number in numbers) for numbers in (size, voxel_mm, lengths))
         problem = f"{old} voxels of {mm} mm would be {new} voxels of {spacing_mm:g} mm, more than 2**31"
         raise DataError(problem, mend="look at the voxel size in the header, or choose larger voxels (spacing_mm)")
-    return geometry.resampled_size(size, voxel_mm, spacing_mm)
 
 
 def _on_new_grid(
@@ -152,7 +163,7 @@ def _on_new_grid(
     if preparation.spacing_mm is not None:
         if voxel_mm is None:
             raise DataError("the voxel size is unknown, so the image cannot be resampled", mend="set spacing_mm=None")
-        resampled_size(volume.space, voxel_mm, preparation.spacing_mm)
+        _check_resampled(volume.space, voxel_mm, preparation.spacing_mm)
         binary = _binary(geometry.resample(binary, voxel_mm, preparation.spacing_mm), labels)
         image = geometry.resample(image, voxel_mm, preparation.spacing_mm)
         voxel_mm = (float(preparation.spacing_mm),) * axes

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from kerasmetricloss.reports.document import Picture
 from kerasmetricloss.reports.style import FAINT, INK
 
 DPI = 192
@@ -58,6 +59,11 @@ def to_png(figure: Figure, *, photograph: bool = False) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="png")
     return buffer.getvalue()
+
+
+def picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:
+    """A drawn figure as a block of the report."""
+    return Picture(name, png, alt=alt, caption=caption, width=page_width(png))
 
 
 def page_width(png: bytes) -> int:

@@ -16,7 +16,7 @@ def evidence_table(comparison: Comparison, place: Place, *, reference: str | Non
     for loss in comparison.losses:
         low, high = comparison.interval.loc[loss, ["low", "high"]]
         cells = [Cell(number(comparison.means[loss]), comparison.marks[loss], interval(low, high))]
-        cells.append(Cell(str(comparison.n[loss]), detail=_left_out(comparison.dropped[loss])))
+        cells.append(Cell(str(comparison.n[loss]), detail=left_out(comparison.dropped[loss])))
         if compared:
             cells += _against(comparison, loss, reference)
         rows.append(Row("", loss_title(loss), tuple(cells)))
@@ -146,5 +146,6 @@ def _ends(comparison: Comparison, loss: str, reference: str) -> tuple[float, flo
     return comparison.difference_low.loc[loss, reference], comparison.difference_high.loc[loss, reference]
 
 
-def _left_out(dropped: int) -> str:
+def left_out(dropped: int) -> str:
+    """What a cell says below the number of its cases."""
     return f"{dropped} left out" if dropped else ""

@@ -6,6 +6,7 @@ import numpy as np
 
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.document import Answer, Block, Items, Section, TableBlock, Text
+from kerasmetricloss.reports.evidence import left_out
 from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, case_values, sensitive, slug
 from kerasmetricloss.reports.results import marks_legend, paper_table
 from kerasmetricloss.reports.sections import boxes, curve_of, examples, sized_places, sizes, volumes
@@ -40,7 +41,7 @@ def _quartiles(findings: Findings) -> list[Block]:
             scores = values[loss].dropna()
             cuts = np.quantile(scores, [0.25, 0.5, 0.75]) if len(scores) else [np.nan] * 3
             cells = [Cell(number(comparison.means[loss]), comparison.marks[loss]), *(Cell(number(cut)) for cut in cuts)]
-            cells.append(Cell(f"{comparison.n[loss]}", detail=_left_out(comparison.dropped[loss])))
+            cells.append(Cell(f"{comparison.n[loss]}", detail=left_out(comparison.dropped[loss])))
             rows.append(Row(f"{place.title} {metric_short(metric)}", loss_title(loss), tuple(cells)))
     table = Table(
         caption="Mean and quartiles of every loss",
@@ -50,10 +51,6 @@ def _quartiles(findings: Findings) -> list[Block]:
         legend=f"The marks are those of the table with the same losses. {marks_legend(findings, findings.main)}",
     )
     return [TableBlock(table)]
-
-
-def _left_out(dropped: int) -> str:
-    return f"{dropped} left out" if dropped else ""
 
 
 def _by_size(findings: Findings) -> list[Answer]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasmetricloss.reports.canvas import page_width
+from kerasmetricloss.reports.canvas import picture
 from kerasmetricloss.reports.directory import Chapter, Rectangles
 from kerasmetricloss.reports.document import Items, Picture, Section, TableBlock, Text
 from kerasmetricloss.reports.findings import slug
@@ -44,7 +44,7 @@ def plain_lead(shows: str) -> str:
 
 
 def _bounds(name: str) -> tuple[Section, ...]:
-    picture = _picture(
+    drawn = picture(
         name,
         error_curves(),
         alt="Two curves over the weight of Tversky from 0 to 1. Both errors are 0 at one half and grow to both sides. "
@@ -59,7 +59,7 @@ def _bounds(name: str) -> tuple[Section, ...]:
     )
     return (
         Section("What it shows", (Text(said),)),
-        Section("The figure", (picture,)),
+        Section("The figure", (drawn,)),
         Section("The same in numbers", (TableBlock(_bounds_table()),)),
     )
 
@@ -103,7 +103,7 @@ def _surfaces(name: str) -> tuple[Section, ...]:
         corner="truth",
         legend="A slope of 0: near the truth the loss hardly asks for outputs of exactly 0 and 1.",
     )
-    picture = _picture(
+    drawn = picture(
         name,
         loss_surfaces(),
         alt="Six surfaces over the square of two outputs, a row for each truth, a column for each of soft Dice L1, "
@@ -118,7 +118,7 @@ def _surfaces(name: str) -> tuple[Section, ...]:
     )
     return (
         Section("What it shows", (Text(said),)),
-        Section("The figure", (picture,)),
+        Section("The figure", (drawn,)),
         Section("The same in numbers", (TableBlock(table),)),
     )
 
@@ -144,7 +144,7 @@ def _rectangles(study: Chapter, name: str) -> tuple[Section, ...]:
 def _rectangle(one: Rectangles, name: str) -> Picture:
     what = f"{dataset_title(str(one.meta.get('dataset', '')))}, case {one.meta.get('case', '')}"
     ratios_drawn = ", ".join(one.rectangles)
-    return _picture(
+    return picture(
         name,
         rectangles(one.image, one.truth, one.rectangles),
         alt=f"{what}: the image, its object outlined in green, and a red rectangle for each of the ratios "
@@ -173,7 +173,3 @@ def _rectangle_table(study: Chapter) -> Table:
         corner="image",
         legend="In small print: width and height of the rectangle in pixels.",
     )
-
-
-def _picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:
-    return Picture(name, png, alt=alt, caption=caption, width=page_width(png))

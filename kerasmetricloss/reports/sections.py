@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kerasmetricloss.reports.answers import answers
-from kerasmetricloss.reports.canvas import page_width
+from kerasmetricloss.reports.canvas import picture
 from kerasmetricloss.reports.directory import Chapter, Example
 from kerasmetricloss.reports.document import Block, Fold, Items, Picture, Section, TableBlock, Text
 from kerasmetricloss.reports.evidence import evidence_table, groups_table, loss_name, pairs_table, volume_table
@@ -66,7 +66,7 @@ def curves_section(curves: pd.DataFrame | None, name: str) -> Section:
     """Learning curves, a picture a data set."""
     parts = [] if curves is None else list(curves.groupby("dataset"))
     pictures = tuple(
-        _picture(
+        picture(
             name if len(parts) == 1 else f"{name}-{slug(str(dataset))}",
             learning_curves(part),
             alt=f"Learning curves on {dataset_title(str(dataset))}: loss against epoch, by phase, loss and fold.",
@@ -129,7 +129,7 @@ def _boxes(findings: Findings, places: list[Place], name: str) -> Picture:
     )
     named = ", ".join(scores)
     left_out = f" {LEFT_OUT}" if COUNT.search(means) else ""
-    return _picture(
+    return picture(
         name,
         box_plots(scores, counted=counted),
         alt=f"Box plots of the scores of every loss on {named}. Means: {means}.{left_out}",
@@ -174,7 +174,7 @@ def _size(findings: Findings, metric: str, place: Place, name: str) -> Picture:
     title, means = metric_title(metric), curve.means
     tenths = "" if len(curve.counts) == DECILES else ", which has ten"
     ends = "; ".join(f"{loss_title(loss)} {number(m.iloc[0])} and {number(m.iloc[-1])}" for loss, m in means.items())
-    return _picture(
+    return picture(
         name,
         size_curves(curve, metric=title, size="object size (foreground voxels)"),
         alt=f"{title} against object size on {place.title}. In the smallest and the largest part: {ends}.",
@@ -209,7 +209,7 @@ def _example(name: str, example: Example) -> Picture:
     what = ", ".join(f"{key}{value}" for key, value in facts.items() if value not in (None, ""))
     rule = f" Chosen by: {meta['rule']}." if meta.get("rule") else ""
     said = ", ".join(f"{loss_title(loss)} {value:.2f}" for loss, value in dice.items())
-    return _picture(
+    return picture(
         name,
         example_slices(example.image, example.truth, example.predictions, dice=dice),
         alt=f"{what}: the image with the true outline; the output of each loss with the true and the predicted outline."
@@ -265,7 +265,3 @@ def _pretraining(findings: Findings) -> tuple[Block, ...]:
     )
     brackets = [Text(LEFT_OUT)] if any(map(COUNT.search, sentences)) else []
     return (why, Items(tuple(sentences)), *brackets) if sentences else ()
-
-
-def _picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:
-    return Picture(name, png, alt=alt, caption=caption, width=page_width(png))

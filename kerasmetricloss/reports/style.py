@@ -19,7 +19,7 @@ CROSS_ENTROPY = ("CE", "wCE")
 TVERSKY = "sTversky α/β"
 SENSITIVE = re.compile(r"sDice(-L\d+)?|sJaccard|Lovasz(-bins\d+)?|sTversky-[\d.]+/[\d.]+")
 
-INK, FAINT, RULE, PAPER, GREY = "#1b1f24", "#57606a", "#d0d7de", "#ffffff", "#d9dde2"
+INK, FAINT, RULE, GREY = "#1b1f24", "#57606a", "#d0d7de", "#d9dde2"
 TRUTH, PREDICTION = "#4aa3ff", "#ff4d3d"  # Fig. 3's blue and red, light enough to show on black
 FOUND = "#3ddc84"  # Fig. 5's green
 

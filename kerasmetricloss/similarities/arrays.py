@@ -173,9 +173,7 @@ def _select(x: Any, include: tuple[int, ...], axis: int) -> Any:
 
 
 def _fits(shape: tuple, expected: tuple) -> bool:
-    return len(shape) == len(expected) and all(
-        have == want or have is None or want is None for have, want in zip(shape, expected, strict=True)
-    )
+    return len(shape) == len(expected) and all(a == b or None in (a, b) for a, b in zip(shape, expected, strict=True))
 
 
 def _voxels(shape: tuple, without: tuple) -> bool:
@@ -199,8 +197,7 @@ def _check_classes(y_pred: Any, axis: int, layout: Layout) -> None:
 def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, Any]:
     """Return the truth as float and None, or 1 where it is known and 0 where it is to be ignored."""
     shape, expected = _known_rank(y_true, "y_true"), tuple(y_pred.shape)
-    without = expected[:axis] + expected[axis + 1 :]
-    single = (*expected[:axis], 1, *expected[axis + 1 :])
+    without, single = _of_labels(expected, axis)
     dense = _fits(shape, expected)
     if not dense and not _fits(shape, without) and not _fits(shape, single):
         raise ValueError(
@@ -236,14 +233,19 @@ def _truth(y_true: Any, y_pred: Any, axis: int, layout: Layout) -> tuple[Any, An
 def _refuse_to_ignore(shape: tuple, expected: tuple, axis: int, layout: Layout) -> None:
     """Raise for masks of which one side is to be ignored: all that is left has one truth."""
     came = f"ignore_label={layout.ignore_label}, but y_true of shape {shape} holds masks of 0 and 1"
-    without = expected[:axis] + expected[axis + 1 :]
     if expected[axis] == 1:
         mend = "Mark the voxels to ignore by another number, such as 255, or leave them out by sample_weight."
     else:
-        mend = f"To ignore a class give a label map, of shape {without}; to ignore voxels another number, such as 255."
+        maps, _ = _of_labels(expected, axis)
+        mend = f"To ignore a class give a label map, of shape {maps}; to ignore voxels another number, such as 255."
     if layout.classes == "exclusive":
         raise ValueError(f"{came}, and every voxel has both: all would be ignored. {mend}")
     raise ValueError(f"{came}: without one of them any prediction of the other is perfect. {mend}")
+
+
+def _of_labels(expected: tuple, axis: int) -> tuple[tuple, tuple]:
+    """Return the shapes that a label map may have: without a class axis, and with one of length 1."""
+    return expected[:axis] + expected[axis + 1 :], (*expected[:axis], 1, *expected[axis + 1 :])
 
 
 def _known_rank(array: Any, name: str) -> tuple:
@@ -259,8 +261,7 @@ def _known_rank(array: Any, name: str) -> tuple:
 def _mask_weight(mask: Any, y_pred: Any, axis: int) -> Any:
     """Return an implicit mask as a weight a voxel that broadcasts to y_pred."""
     shape, expected = tuple(mask.shape), tuple(y_pred.shape)
-    without = expected[:axis] + expected[axis + 1 :]
-    single = (*expected[:axis], 1, *expected[axis + 1 :])
+    without, single = _of_labels(expected, axis)
     mask = ops.cast(mask, y_pred.dtype)
     if _fits(shape, expected) or _fits(shape, single):
         return mask
@@ -286,8 +287,7 @@ def _weights(sample_weight: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
         return None, None
     weight = ops.cast(ops.convert_to_tensor(sample_weight), y_pred.dtype)
     shape, expected = _known_rank(weight, "sample_weight"), tuple(y_pred.shape)
-    without = expected[:axis] + expected[axis + 1 :]
-    single = (*expected[:axis], 1, *expected[axis + 1 :])
+    without, single = _of_labels(expected, axis)
     if _fits(shape, expected[:1]) or (_fits(shape, (expected[0], 1)) and not _voxels(shape, without)):
         return None, ops.reshape(weight, (-1,))
     if _fits(shape, without) and len(expected) > 2:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from kerasmetricloss import datasets, pipelines
-from kerasmetricloss.pipelines import geometry
 from kerasmetricloss.pipelines.inference import file_digest
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.folds import Fold
@@ -123,7 +122,11 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
         observer.stage("checking files", position, len(cases))
         _check_name(case)
         volume = case.read()
-        sizes.append(_size_on_grid(volume, setup))
+        try:
+            size = pipelines.grid_size(volume, spacing_mm=setup.spacing_mm, picture_size=setup.picture_size)
+        except datasets.DataError as error:
+            raise error.named(case.id) from error
+        sizes.append(size)
         counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
         strange.update(number for number, _ in volume.unnamed)
         present.append(tuple(bool(there) for there in volume.truth[counted].any(axis=0)))
@@ -277,11 +280,3 @@ def _check_name(case: datasets.Case) -> None:
     except UnicodeEncodeError as error:
         name = case.id.encode(errors="backslashreplace").decode()
         raise datasets.DataError("its name is not UTF-8", case=name, mend="rename its files and folders") from error
-
-
-def _size_on_grid(volume: datasets.Volume, setup: Setup) -> tuple[int, ...]:
-    if setup.picture_size is not None:
-        return setup.picture_size[::-1]
-    if setup.spacing_mm is not None and volume.spacing_mm is not None:
-        return geometry.resampled_size(volume.mask.shape, volume.spacing_mm, setup.spacing_mm)
-    return volume.mask.shape

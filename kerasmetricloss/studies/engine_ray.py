@@ -5,7 +5,6 @@ written where they are trained. Ray places the tasks, holds back what waits for 
 whose process or node died.
 """
 
-import functools
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -115,7 +114,7 @@ def _wait(ray: Any, pending: dict[Any, Job], observer: Observer, slots: int) -> 
                     observer.cell_failed(task.cell, problem, TRIES)
                 if seconds:
                     clock.add(task.cell.phase, seconds)
-                left = clock.left([later.cell for later, _ in pending.values()])
+                left = clock.left(later.cell.phase for later, _ in pending.values())
                 observer.cell_finished(task.cell, seconds, left / slots)
     except BaseException:
         for reference in pending:
@@ -152,17 +151,12 @@ def _cell(worker: Worker, task: Task, pretrained: tuple[str | None, float] | Non
     """Run one cell in a process of Ray; returns what went wrong, and the seconds."""
     if pretrained is not None and pretrained[0] is not None:
         return without_pretraining(task), 0.0
-    _prepare_process()
+    make_deterministic()
     clock = Clock()
     clock.start()
     # The process that had the cell before may have died after it wrote it.
     problem = None if worker.store.has(task.cell) else run_cell(task, worker, Observer())
     return problem, clock.stop(task.cell.phase)
-
-
-@functools.cache
-def _prepare_process() -> None:
-    make_deterministic()
 
 
 def _connect(ray: Any, address: str | None) -> None:

@@ -39,7 +39,8 @@ def run_local(jobs: Sequence[Job], observer: Observer) -> None:
             seconds = clock.stop(task.cell.phase)
         if problem is not None:
             failed[task.cell.identity] = problem
-        observer.cell_finished(task.cell, seconds, clock.left([later.cell for later, _ in waiting[position + 1 :]]))
+        left = clock.left(later.cell.phase for later, _ in waiting[position + 1 :])
+        observer.cell_finished(task.cell, seconds, left)
     refuse_failures(list(failed.values()), len(waiting))
 
 

@@ -3,18 +3,18 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 
-from kerasmetricloss import losses
+from kerasmetricloss import losses, pipelines
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.recipes import TRAINS, Recipe
 from kerasmetricloss.studies.request import loss_configuration, trained_name
 from kerasmetricloss.studies.settings import Setup
+from kerasmetricloss.studies.training import jit_settings
 
 STEPS = 3  # timed, after one that compiles
 MOST_VOXELS = 400_000  # of an input that is timed here; larger ones are scaled up by their voxels
@@ -25,7 +25,6 @@ class Forecast:
     """What a recipe takes.
 
     Attributes:
-        data_sets: Data sets, virtual ones counted.
         cells: Trainings in all.
         steps: Steps of all of them, at the epochs assumed.
         step_seconds: Seconds of one step.
@@ -33,7 +32,6 @@ class Forecast:
         gigabytes: Disk at most: weights and predictions of every cell, prepared cases.
     """
 
-    data_sets: int
     cells: int
     steps: int
     step_seconds: float
@@ -44,10 +42,6 @@ class Forecast:
     def hours(self) -> float:
         """Hours on one device."""
         return self.steps * self.step_seconds / 3600
-
-    def days(self, devices: int) -> float:
-        """Days on so many devices at once."""
-        return self.hours / devices / 24
 
 
 def forecast(
@@ -102,14 +96,14 @@ def forecast(
         * networks.build(networks.without_weights(setup.network), channels=channels, labels=labels).count_params()
     )
     prepared = cases * (4 * voxels * channels + (labels + 1) * math.prod(whole))
-    return Forecast(sets, cells, steps, step_seconds, measured, (predictions + weights + prepared) / 1e9)
+    return Forecast(cells, steps, step_seconds, measured, (predictions + weights + prepared) / 1e9)
 
 
 def _steps(setup: Setup, cases: int) -> int:
     """Steps of an epoch."""
     if setup.patch is None:
         return math.ceil(cases / setup.training.batch)
-    return math.ceil(cases / setup.patch["volumes"]) * setup.patch["repeats"]
+    return pipelines.Patches(**setup.patch).steps(cases)
 
 
 def _box(setup: Setup) -> tuple[int, ...]:
@@ -140,8 +134,7 @@ def _measure(setup: Setup, box: tuple[int, ...], margin: int, channels: int, lab
         box = smaller
     timed = batch * math.prod(n + 2 * margin for n in box)
     model = networks.build(networks.without_weights(setup.network), channels=channels, labels=labels)
-    jit: dict[str, Any] = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
-    model.compile("sgd", losses.CrossEntropy(), **jit)
+    model.compile("sgd", losses.CrossEntropy(), **jit_settings())
     rng = np.random.default_rng(0)
     image = rng.normal(size=(batch, *(n + 2 * margin for n in box), channels)).astype("float32")
     mask = np.ones((batch, *box, 1), "float32")

@@ -1,7 +1,7 @@
 """What a study tells whoever watches it, and how long it will still take."""
 
-import math
 import time
+from collections.abc import Iterable
 
 from kerasmetricloss.studies.cells import Cell
 
@@ -45,35 +45,44 @@ class Lines(Observer):
     """
 
     def __init__(self) -> None:
-        self._epochs, self._loss = 0, math.nan
+        self._epochs = ""
+        self._given_up: Cell | None = None
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        print(line, flush=True)
+
+    def ended(self, cell: Cell, took: str, left: float) -> str:
+        """The line of a training that ended, the rest taking `left` seconds."""
+        return f"fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {took}; about {left:.0f} s left"
 
     def note(self, text: str) -> None:
         """Print it."""
-        print(text, flush=True)
+        self.say(text)
 
     def planned(self, cells: int, finished: int) -> None:
         """Print how many trainings there are."""
-        print(f"{cells} trainings, {finished} of them found finished", flush=True)
-
-    def cell_started(self, cell: Cell, epochs: int) -> None:
-        """Forget the epochs of the last training."""
-        self._epochs, self._loss = 0, math.nan
+        self.say(f"{cells} trainings, {finished} of them found finished")
 
     def epoch(self, cell: Cell, epoch: int, value: float) -> None:
-        """Keep the number of the epoch and its validation loss."""
-        self._epochs, self._loss = epoch, value
+        """Keep the number of the epoch and its validation loss. Trainings of other processes tell none."""
+        self._epochs = f"{epoch} epochs, validation loss {value:.4f} in the last, "
 
     def cell_finished(self, cell: Cell, seconds: float, left: float) -> None:
-        """Print how long it took and how much is left."""
-        print(
-            f"fold {cell.fold + 1}, {cell.phase}-training, {cell.loss}: {self._epochs} epochs, validation loss "
-            f"{self._loss:.4f} in the last, {seconds:.0f} s; about {left:.0f} s left",
-            flush=True,
-        )
+        """Print how long it took and how much is left, unless it was given up."""
+        if cell is not self._given_up:
+            self.say(self.ended(cell, f"{self._epochs}{seconds:.0f} s", left))
+        self._epochs = ""
 
     def cell_failed(self, cell: Cell, problem: str, attempt: int) -> None:
         """Print what went wrong."""
-        print(f"{problem} ({'tried once more' if attempt == 1 else 'given up'})", flush=True)
+        self._epochs, self._given_up = "", None if attempt == 1 else cell
+        self.say(failure(problem, attempt))
+
+
+def failure(problem: str, attempt: int) -> str:
+    """What a training failed with, and whether it is tried again."""
+    return f"{problem} ({'tried once more' if attempt == 1 else 'given up'})"
 
 
 class Clock:
@@ -97,10 +106,10 @@ class Clock:
         """A training of that phase took so many seconds."""
         self._seconds.setdefault(phase, []).append(seconds)
 
-    def left(self, remaining: list[Cell]) -> float:
-        """Seconds that the remaining cells will take, by the mean of their phase (of all, before one of it ended)."""
+    def left(self, phases: Iterable[str]) -> float:
+        """Seconds of the trainings that remain, by the mean of their phase (of all, before one of it ended)."""
         everything = [s for seconds in self._seconds.values() for s in seconds]
-        return sum(_mean(self._seconds.get(cell.phase) or everything) for cell in remaining)
+        return sum(_mean(self._seconds.get(phase) or everything) for phase in phases)
 
 
 def _mean(values: list[float]) -> float:

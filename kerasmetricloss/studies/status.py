@@ -9,6 +9,7 @@ from kerasmetricloss.files import is_locked
 from kerasmetricloss.studies.cells import CellStore
 from kerasmetricloss.studies.directory import FINISHED, RUNNING, read_description
 from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.progress import Clock
 from kerasmetricloss.studies.work import RESULT
 
 
@@ -51,7 +52,6 @@ def status(out: Path) -> Status:
     store = CellStore(out)
     planned = (begun or {}).get("cells", [])
     done = [cell for cell in planned if (store.root / cell["directory"]).is_dir()]
-    left = [cell["phase"] for cell in planned if cell not in done]
     running, failed = store.notes([cell["directory"] for cell in planned])
     alive = is_locked(out)
     return Status(
@@ -66,22 +66,17 @@ def status(out: Path) -> Status:
         finished=sum((path / RESULT).is_file() for path in store.root.glob("*/")) if store.root.is_dir() else 0,
         running=tuple(running) if alive else (),
         failed=tuple(failed),
-        seconds_left=_seconds_left(store, [cell["directory"] for cell in planned], left),
+        seconds_left=_seconds_left(store, planned, [cell["phase"] for cell in planned if cell not in done]),
         alive=alive,
     )
 
 
-def _seconds_left(store: CellStore, names: list[str], left: list[str]) -> float | None:
-    if not left:
-        return 0.0
-    spent: dict[str, list[float]] = {"pre": [], "post": []}
-    for name in names:
-        path = store.root / name / RESULT
+def _seconds_left(store: CellStore, planned: list[dict[str, str]], left: list[str]) -> float | None:
+    """What the phases that are left take, by those that ended; None before one of them did."""
+    clock, found = Clock(), not left
+    for cell in planned:
+        path = store.root / cell["directory"] / RESULT
         if path.is_file():
-            phase = "pre" if "-pre-" in name else "post"
-            spent[phase].append(float(json.loads(path.read_text(encoding="utf-8"))["seconds"]))
-    everything = spent["pre"] + spent["post"]
-    if not everything:
-        return None
-    means = {phase: sum(of := seconds or everything) / len(of) for phase, seconds in spent.items()}
-    return sum(means[phase] for phase in left)
+            clock.add(cell["phase"], float(json.loads(path.read_text(encoding="utf-8"))["seconds"]))
+            found = True
+    return clock.left(left) if found else None

@@ -165,14 +165,12 @@ class Trainer:
         return step.model
 
     def _compile(self, optimizer: str, losses: Mapping[str, keras.losses.Loss]) -> "_Step":
-        # XLA on the CPU compiles far longer than a small study trains; JAX knows no other way.
-        jit = {} if keras.backend.backend() == "jax" else {"jit_compile": False}
         with spread(self._devices):
             made, choice = _OPTIMIZERS[optimizer](), Choice()
             model = keras.Model(self.network.inputs, choice(self.network.outputs[0]))
             made.build(model.trainable_variables)
             chosen = ChosenLoss(losses, choice)
-            model.compile(optimizer=made, loss=chosen, **jit)
+            model.compile(optimizer=made, loss=chosen, **jit_settings())
         return _Step(optimizer, model, chosen, [keras.ops.convert_to_numpy(v.value) for v in made.variables])
 
 
@@ -184,6 +182,11 @@ class _Step:
     model: keras.Model
     loss: ChosenLoss
     built: list[np.ndarray]
+
+
+def jit_settings() -> dict[str, bool]:
+    """How `compile` is told not to use XLA: on the CPU it compiles far longer than a small study trains."""
+    return {} if keras.backend.backend() == "jax" else {"jit_compile": False}  # JAX knows no other way
 
 
 def _tensorboard(log_dir: Path | None) -> list[keras.callbacks.Callback]:

@@ -189,7 +189,7 @@ class Worker:
         _, margin = networks.boxes(self.network, self.patch["output_size"])
         patches = pipelines.Patches(margin=margin, **self.patch)
         training = source.patch_batches(train, patches, **common)
-        steps = -(-len(train) // patches.volumes) * patches.repeats
+        steps = patches.steps(len(train))
         # A batch of patches says nothing of how many whole images fit.
         return Batches(training, steps, source.full_images(validation, batch=1, **statistics))
 

@@ -1,53 +1,24 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import ops
 
 from kerasmetricloss.pipelines import Patches
 from kerasmetricloss.pipelines.geometry import crop_or_fill
-from kerasmetricloss.pipelines.patches import cut, cut_on_device, grid, put_back, slack_of
-
-sizes = st.lists(st.integers(1, 9), min_size=2, max_size=2)
+from kerasmetricloss.pipelines.patches import cut, cut_on_device, slack_of
 
 
 def test_deepmedic_takes_63_voxels_for_15():
     assert Patches(output_size=(15, 15, 15), margin=24).input_size == (63, 63, 63)
 
 
-@given(sizes, sizes)
-@settings(max_examples=40, deadline=None)
-def test_a_grid_covers_every_voxel_and_its_patches_go_back_to_their_places(size, patch):
-    volume = np.arange(1.0, 1 + np.prod(size)).reshape(*size, 1)
-    starts = grid(size, patch)
-    boxes = cut(volume, starts, patch)
-    assert boxes.shape == (len(starts), *patch, 1)
-    np.testing.assert_array_equal(put_back(boxes, starts, size), volume)
-
-
-def test_a_step_of_half_a_patch_overlaps_and_overlaps_are_averaged():
-    # Patches 0:4, 2:6 and 3:7 of 7 voxels: voxel 2 lies in the first two, 3 in all three, 4 and 5 in the last two.
-    starts = grid((7,), (4,), step=(2,))
-    assert starts[:, 0].tolist() == [0, 2, 3]
-    boxes = np.broadcast_to(np.array([0.0, 3.0, 6.0])[:, None, None], (3, 4, 1))
-    assert put_back(boxes, starts, (7,))[:, 0].tolist() == [0, 0, 1.5, 3, 4.5, 4.5, 6]
-
-
 def test_a_volume_smaller_than_a_patch_is_filled_as_a_box_is():
     volume = np.arange(1, 7).reshape(2, 3, 1)
-    starts = grid((2, 3), (5, 6))
-    np.testing.assert_array_equal(cut(volume, starts, (5, 6))[0], crop_or_fill(volume, (5, 6)))
+    np.testing.assert_array_equal(cut(volume, np.array([[-2, -2]]), (5, 6))[0], crop_or_fill(volume, (5, 6)))
 
 
-@pytest.mark.parametrize("step", [(0,), (5,)])
-def test_a_step_that_repeats_or_leaves_out_voxels_is_an_error(step):
-    with pytest.raises(ValueError, match="must be 1 to 4"):
-        grid((9,), (4,), step=step)
-
-
-def test_boxes_without_a_place_are_an_error():
-    with pytest.raises(ValueError, match="2 boxes came, but 1 starts"):
-        put_back(np.zeros((2, 3, 1)), np.array([[0]]), (5,))
+def test_an_epoch_opens_every_case_in_groups():
+    patches = Patches(output_size=(4, 4), volumes=4, repeats=3)
+    assert [patches.steps(cases) for cases in (1, 4, 5, 8, 9)] == [3, 3, 6, 6, 9]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from kerasmetricloss import studies
+from kerasmetricloss.datasets import DataError
 from kerasmetricloss.datasets.nifti import write_nifti
 from kerasmetricloss.studies import data, scoring
 from kerasmetricloss.studies.folds import Fold
@@ -47,6 +48,13 @@ def test_an_object_that_the_coarse_grid_loses_is_told_with_its_case(sites):
     assert found.describe()["notes"] == [note]
     fine = dataclasses.replace(setup, spacing_mm=2.0)
     assert data.prepare(data.check(fine, sites, observer=listener), fine, cache=None, observer=listener).notes == ()
+
+
+def test_a_header_in_the_wrong_unit_is_named_before_anything_is_prepared(sites):
+    for name in ("pre/FLAIR", "pre/T1", "wmh"):
+        write_nifti(sites / "2" / f"{name}.nii.gz", np.ones((24, 20, 8), np.uint8), np.diag([2000.0, 2000, 4000, 1]))
+    with pytest.raises(DataError, match=r"(?s)case 2.* voxels of 2000 x 2000 x 4000 mm would be .*more than 2\*\*31"):
+        data.check(studies.setup("wm17", "small"), sites, observer=Listener())
 
 
 def test_a_channel_that_one_case_lacks_is_a_note_of_the_study(sites):

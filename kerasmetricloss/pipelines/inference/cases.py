@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kerasmetricloss.datasets import Case, DataError, Volume
+from kerasmetricloss.pipelines.geometry import binarise
 from kerasmetricloss.pipelines.inference.errors import PredictionError
 from kerasmetricloss.pipelines.inference.images import predict_image
 from kerasmetricloss.pipelines.inference.native import to_native_grid
@@ -13,10 +14,9 @@ from kerasmetricloss.pipelines.inference.reach import Network
 from kerasmetricloss.pipelines.inference.tiles import Tiling
 from kerasmetricloss.pipelines.inference.trained_on import TrainedOn
 from kerasmetricloss.pipelines.intensity import channel_statistics
-from kerasmetricloss.pipelines.preparation import Prepared, prepare, resampled_size
+from kerasmetricloss.pipelines.preparation import Prepared, grid_size, prepare
 from kerasmetricloss.similarities import ratios
 
-THRESHOLD = 0.5
 _ROUNDING = 1e-2  # of bfloat16, with room
 
 
@@ -35,7 +35,7 @@ class Prediction:
     @property
     def labels(self) -> np.ndarray:
         """uint8, (*space, labels): 1 where the probability is above 0.5, strictly."""
-        return (self.probability > THRESHOLD).astype(np.uint8)
+        return binarise(self.probability)
 
 
 def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling: Tiling | None = None) -> Prediction:
@@ -130,8 +130,9 @@ def case_scores(prediction: Prediction, labels: Sequence[str]) -> list[dict[str,
 def _prepared(case: Case, volume: Volume, trained_on: TrainedOn) -> tuple[np.ndarray, np.ndarray]:
     """Return image and mask on the training's grid, not cropped. Unknown truth does not hide the image there."""
     read = replace(volume, ignore=None)
-    size = _grid(volume, trained_on)
-    whole = replace(trained_on.preparation, output_size=size, margin=0)
+    preparation = trained_on.preparation
+    size = grid_size(volume, spacing_mm=preparation.spacing_mm, picture_size=preparation.picture_size)
+    whole = replace(preparation, output_size=size, margin=0)
     prepared = prepare(replace(case, reader=lambda _: read), whole)
     return prepared.image, prepared.mask[..., 0] > 0
 
@@ -144,15 +145,6 @@ def _normalisation(
         return np.array(trained_on.shift, np.float32), np.array(trained_on.scale, np.float32)
     inside = mask[..., None].astype(np.uint8)
     return channel_statistics([Prepared(case.id, image, inside, inside, None)])
-
-
-def _grid(volume: Volume, trained_on: TrainedOn) -> tuple[int, ...]:
-    preparation = trained_on.preparation
-    if preparation.picture_size is not None:
-        return preparation.picture_size[::-1]
-    if preparation.spacing_mm is not None and volume.spacing_mm is not None:
-        return resampled_size(volume.space, volume.spacing_mm, preparation.spacing_mm)
-    return volume.space
 
 
 def _steps(volume: Volume, size: Sequence[int], trained_on: TrainedOn) -> tuple[float, ...]:
