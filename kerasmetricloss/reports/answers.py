@@ -21,6 +21,7 @@ from kerasmetricloss.statistics import Comparison
 
 MOST_ANSWERS = 2
 EVEN_WEIGHTS = "sTversky-0.5/0.5"
+TOO_FEW, UNDECIDED = "Too few to tell.", ": undecided."
 CASES_ONLY = ", case by case only. "
 AGAINST_CE = "CE and at least one metric-sensitive loss"
 
@@ -116,9 +117,9 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
         return _absent(place, AGAINST_CE)
     better, worse = verdict(comparison)
     if comparison.superior.loc[rivals, CROSS_ENTROPY].isna().all():
-        return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.")
+        return Answer(f"{place.title}{UNDECIDED}", "There are too few cases or groups for any test.")
     if _undecidable(comparison, rivals, CROSS_ENTROPY):
-        head, worse, second, tone = "Too few to tell.", [], None, "open"
+        head, worse, second, tone = TOO_FEW, [], None, "open"
     elif len(better) == len(rivals):
         every = {1: f"{loss_title(rivals[0])} beats", 2: "both metric-sensitive losses beat"}
         head = every.get(len(rivals), f"all {len(rivals)} metric-sensitive losses beat")
@@ -214,7 +215,7 @@ def _weights(findings: Findings) -> list[Answer]:
             found.append(_absent(place, "soft Tversky of 0.5/0.5 and of another weighting"))
             continue
         if _undecidable(comparison, others, EVEN_WEIGHTS):
-            found.append(Answer(f"{place.title}. Too few to tell.", _even(comparison), "open"))
+            found.append(Answer(f"{place.title}. {TOO_FEW}", _even(comparison), "open"))
             continue
         better, worse = _verdict(comparison, others, EVEN_WEIGHTS)
         if better:
@@ -273,13 +274,20 @@ def _absent(place: Place, needed: str) -> Answer:
 
 def _summed(found: list[Answer], head: Callable[[int, str], str]) -> list[Answer]:
     """The answers, before many of them one over all that are one."""
-    tones = [one.tone for one in found if one.tone != "plain"]
+    told = [one for one in found if one.tone != "plain" and not _open_for_want_of_cases(one)]
+    tones = [one.tone for one in told]
     if len(found) <= MOST_ANSWERS or not tones:
         return found
     yes = tones.count("yes")
     tone = "yes" if yes == len(tones) else "no" if "no" in tones else "open"
-    first = Answer(head(yes, count(len(tones), "data set")), "Each data set by itself:", tone)
+    few = sum(map(_open_for_want_of_cases, found))
+    more = f" {count(few, 'more has', 'more have')} too few cases to tell." if few else ""
+    first = Answer(head(yes, count(len(tones), "data set")) + more, "Each data set by itself:", tone)
     return [first, *(Answer(one.head, one.text, "plain") for one in found)]
+
+
+def _open_for_want_of_cases(one: Answer) -> bool:
+    return one.head.endswith((TOO_FEW, UNDECIDED))
 
 
 def _short(metric: str) -> str:

@@ -13,12 +13,17 @@ def p_of(comparison: Comparison, loss: str, reference: str, *, two_sided: bool =
     """The p of "loss is better than reference", or of "they differ".
 
     A dash where there is none, and where so few cases could never be significant: there the bootstrap's says nothing.
+    Nor is a p of the bootstrap less than an exact test of as many cases that differ could say, as for the marks.
     """
-    bootstrap = comparison.settings["method"] == "bootstrap"
-    if bootstrap and pd.isna(comparison.supported.loc[loss, reference]):
-        return NO_NUMBER
-    table = comparison.two_sided if two_sided else comparison.superior
-    return p_value(table.loc[loss, reference], resolution=comparison.resolution(two_sided=two_sided))
+    p = (comparison.two_sided if two_sided else comparison.superior).loc[loss, reference]
+    resolution = comparison.resolution(two_sided=two_sided)
+    if comparison.settings["method"] == "bootstrap":
+        supported = comparison.supported.loc[loss, reference]
+        if pd.isna(supported):
+            return NO_NUMBER
+        least = min(1.0, 2 * 0.5 ** comparison.signs.loc[loss, reference]) if two_sided else supported
+        p = max(p, least) if p > 0 or least >= resolution else 0.0
+    return p_value(p, resolution=resolution, alpha=comparison.settings["alpha"])
 
 
 def difference(comparison: Comparison, loss: str, reference: str) -> str:
@@ -33,11 +38,12 @@ def difference(comparison: Comparison, loss: str, reference: str) -> str:
 def evidence(comparison: Comparison, rivals: list[str]) -> str:
     """The differences in numbers: all of a few losses, the best and the worst of many."""
     shown = rivals
+    order = comparison.means[rivals].dropna().sort_values(ascending=comparison.lower)
+    several = len(order) > MOST_NAMED
     if len(rivals) > MOST_NAMED:
-        order = comparison.means[rivals].dropna().sort_values(ascending=comparison.lower)
-        shown = [order.index[0], order.index[-1]]
+        shown = [order.index[0], order.index[-1]] if several else list(order.index)
     parts = [f"{loss_title(loss)} {difference(comparison, loss, CROSS_ENTROPY)}" for loss in shown]
-    which = " (the best and the worst of them)" if len(rivals) > MOST_NAMED else ""
+    which = " (the best and the worst of them)" if several else ""
     level = percent(1 - comparison.settings["alpha"])
     dropped = int(comparison.dropped[CROSS_ENTROPY])
     tested = any(p_of(comparison, loss, CROSS_ENTROPY) != NO_NUMBER for loss in shown)

@@ -22,10 +22,13 @@ def evidence_table(comparison: Comparison, place: Place, *, reference: str | Non
         rows.append(Row("", loss_title(loss), tuple(cells)))
     level, title = percent(1 - comparison.settings["alpha"]), loss_title(reference or "")
     direction = "Lower is better" if comparison.lower else "Higher is better"
-    heads = (f"minus {title}", f"p better than {title}", f"p worse than {title}", "p two‑sided") if compared else ()
+    heads: tuple[str, ...] = ()
+    if compared:
+        heads = ("pairs", f"minus {title}", f"p better than {title}", f"p worse than {title}", "p two‑sided")
     legend = f"{direction}. In small print: {level} bootstrap intervals."
     if compared:
-        legend += f" “Minus {title}”: mean paired difference, over cases that both have. p better, p worse: one-sided."
+        legend += f" Pairs: cases that both have. “Minus {title}”: mean difference over them."
+        legend += " p better, p worse: one-sided."
     where = f"{place.title}, {metric_title(comparison.metric)}"
     return Table(
         caption=f"{where}: every loss against {loss_name(reference)}" if compared else where,
@@ -133,9 +136,10 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
 
 def _against(comparison: Comparison, loss: str, reference: str) -> list[Cell]:
     if loss == reference:
-        return [Cell("")] * 4
+        return [Cell("")] * 5
     difference = comparison.difference.loc[loss, reference]
     return [
+        Cell(f"{comparison.pairs.loc[loss, reference]:.0f}"),
         Cell(number(difference, signed=True), detail=interval(*_ends(comparison, loss, reference), signed=True)),
         *(Cell(p_of(comparison, *pair)) for pair in ((loss, reference), (reference, loss))),
         Cell(p_of(comparison, loss, reference, two_sided=True)),
@@ -148,4 +152,4 @@ def _ends(comparison: Comparison, loss: str, reference: str) -> tuple[float, flo
 
 def left_out(dropped: int) -> str:
     """What a cell says below the number of its cases."""
-    return f"{dropped} left out" if dropped else ""
+    return f"({dropped} left out)" if dropped else ""

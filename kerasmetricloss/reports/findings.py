@@ -8,6 +8,7 @@ import pandas as pd
 from kerasmetricloss.reports.directory import Chapter
 from kerasmetricloss.reports.layouts import DISTANCE_METRICS, F_MEASURES, USUAL_METRICS, Layout, layout_of
 from kerasmetricloss.reports.style import dataset_title, is_sensitive, metric_title
+from kerasmetricloss.scores import ScoreTableError
 from kerasmetricloss.statistics import Comparison, compare
 
 COUNTS = ("foreground_voxels", "predicted_voxels")
@@ -72,6 +73,11 @@ class Findings:
         return next((loss for loss in (*REFERENCES, *losses) if loss in losses), None) if len(losses) > 1 else None
 
     @property
+    def tested(self) -> bool:
+        """Whether any two losses are compared."""
+        return any(len(found.losses) > 1 for found in self.comparisons.values())
+
+    @property
     def settings(self) -> dict[str, object]:
         """How the tests were made."""
         return next(iter(self.comparisons.values())).settings
@@ -91,6 +97,9 @@ def find(study: Chapter, **settings: object) -> Findings:
     Args:
         study: what is compared; it has scores.
         settings: passed on to `statistics.compare`.
+
+    Raises:
+        ScoreTableError: There are sizes only, and no measure.
     """
     layout = layout_of(study.recipe)
     present = [metric for metric in study.scores.metrics if metric not in COUNTS]
@@ -116,6 +125,11 @@ def find(study: Chapter, **settings: object) -> Findings:
                 asked = bool(found.settings["by_group"])
                 other = compare(scores, **where, **(settings | {"by_group": not asked}))
                 single[place, metric], grouped[place, metric] = (other, found) if asked else (found, other)
+    if not comparisons:
+        raise ScoreTableError(
+            f"the scores hold only {', '.join(study.scores.metrics)}, which no loss is compared by; expected a measure "
+            "such as dice or jaccard."
+        )
     return Findings(study, layout, places, main, tuple(further), comparisons, single, grouped)
 
 

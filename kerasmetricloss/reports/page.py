@@ -159,5 +159,7 @@ def _main_table(findings: Findings) -> Table:
 
 def _key(findings: Findings) -> str:
     """What the marks mean, in a line."""
+    if not findings.tested:
+        return ""
     marks = marks_legend(findings, findings.main, words=KEY)
     return f"{marks} One-sided p < {findings.settings['alpha']:g}."

@@ -24,7 +24,7 @@ LEGEND = {
     False: "Grey: top-ranked, that is, not significantly worse than the loss with the best mean. "
     "Italic: significantly worse than every other loss.",
 }
-LEFT_OUT = "In brackets: cases left out of the mean, since the score is not defined."
+LEFT_OUT = "In brackets: cases without a score (not scored, or not defined), left out of the mean."
 KEY = {
     True: "Grey: better than the other. Italic: worse.",
     False: "Grey: top-ranked. Italic: worse than all others.",
@@ -40,7 +40,7 @@ def means_table(findings: Findings, metrics: tuple[str, ...], *, caption: str) -
         return _mean_cell(comparison, loss) if comparison and loss in comparison.losses else Cell("–")
 
     level = f"one-sided p < {findings.settings['alpha']:g}"
-    legend = [marks_legend(findings, metrics), f"Paired tests on the same cases, {level}."]
+    legend = [marks_legend(findings, metrics), f"Paired tests on the same cases, {level}."] if findings.tested else []
     low = [METRIC_SHORT.get(metric, metric) for metric in metrics if lower_is_better(metric)]
     if low:
         legend.append(f"{' and '.join(low)}: lower is better.")

@@ -58,6 +58,7 @@ def table_sections(findings: Findings, table: Table) -> tuple[Section, ...]:
 
 def tests_section(several: list[Findings]) -> Section:
     """How the tests work, and how often they are wrong, told once for all chapters."""
+    several = [findings for findings in several if findings.tested]
     blocks = (*map(Text, method(several)), TableBlock(rates_table(several))) if several else ()
     return Section("How the tests work", blocks)
 
@@ -113,13 +114,14 @@ def boxes(findings: Findings, name: str) -> tuple[Picture, ...]:
 
 
 def _boxes(findings: Findings, places: list[Place], name: str) -> Picture:
+    titles = [place.title for place in places]
     scores = {
-        place.title: {
+        title if titles.count(title) == 1 else place.slug: {
             metric_title(metric): case_values(findings.study, place, metric)
             for metric, where, _ in findings.of(findings.main)
             if where == place
         }
-        for place in places
+        for title, place in zip(titles, places, strict=True)
     }
     counted = [metric_title(metric) for metric in COUNTED]
     means = "; ".join(
@@ -231,7 +233,7 @@ def _groups(findings: Findings) -> tuple[Block, ...]:
     few = sorted({note for c in findings.grouped.values() for note in c.notes if note.startswith("Only")})
     why = (
         "Some cases share a group: frames of one sequence, slabs of one patient. They are alike, so they tell less "
-        "than as many independent cases, and p-values over single cases are too small."
+        "than as many independent cases, and p-values over single cases are usually too small."
     )
     return (Text(why), TableBlock(table), *map(Text, few))
 

@@ -79,11 +79,11 @@ def loss_title(loss: str) -> str:
 
     Example:
         >>> loss_title("Lovasz"), loss_title("Lovasz-bins1000"), loss_title("sTversky-0.3/0.7")
-        ('Lovász', 'Lovász, 1000 bins', 'sTversky 0.3/0.7')
+        ('Lovász', 'Lovász (1000 bins)', 'sTversky 0.3/0.7')
     """
     binned = re.fullmatch(r"Lovasz-bins(\d+)", loss)
     if binned:
-        return f"Lovász, {binned[1]} bins"
+        return f"Lovász ({binned[1]} bins)"
     return "Lovász" if loss == "Lovasz" else loss.replace("sTversky-", "sTversky ")
 
 
@@ -122,14 +122,14 @@ NETWORKS = {"deeplab": "DeepLab", "unet": "U-Net"}
 
 
 def dataset_title(dataset: str) -> str:
-    """A data set as the paper prints it.
+    """A data set as the paper prints it. Upper case is left as it is: Kvasir and kvasir are two names.
 
     Example:
-        >>> [dataset_title(name) for name in ("po18", "br18-multi", "po18-0.05", "po18-deeplab")]
-        ['PO18', 'BR18', 'PO18-0.05', 'PO18-DeepLab']
+        >>> [dataset_title(name) for name in ("po18", "br18-multi", "po18-0.05", "po18-deeplab", "Kvasir")]
+        ['PO18', 'BR18', 'PO18-0.05', 'PO18-DeepLab', 'Kvasir']
     """
-    name, dash, variant = dataset.removesuffix("-multi").partition("-")
-    return name.upper() + dash + NETWORKS.get(variant, variant)
+    name, dash, variant = dataset.partition("-") if dataset != "br18-multi" else ("br18", "", "")
+    return (name.upper() if name.islower() else name) + dash + NETWORKS.get(variant, variant)
 
 
 def number(value: float, *, signed: bool = False) -> str:
@@ -167,12 +167,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.4g}%"
 
 
-def p_value(p: float, *, resolution: float) -> str:
+def p_value(p: float, *, resolution: float, alpha: float = 0.05) -> str:
     """A p-value with the digits it deserves; one of zero is below its resolution, rounded up to two digits.
 
     Args:
         p: the p-value.
         resolution: `Comparison.resolution`, of the same number of sides.
+        alpha: level that the print must tell the side of.
 
     Example:
         >>> p_value(0.0312, resolution=1e-4), p_value(0.0004, resolution=1e-4), p_value(0.0, resolution=1e-4)
@@ -186,7 +187,7 @@ def p_value(p: float, *, resolution: float) -> str:
         return NO_NUMBER
     if p == 0:
         return f"<{_rounded_up(resolution)}" if resolution < 1 else "≤1"
-    if 0.045 <= p < 0.055:  # three digits would not tell on which side of 0.05
+    if 0.9 * alpha <= p < 1.1 * alpha and p >= 0.001:  # three digits would not tell on which side of alpha
         return f"{p:.4f}"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}" if p >= 1e-4 else f"{p:.0e}"
 

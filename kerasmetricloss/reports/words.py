@@ -33,6 +33,8 @@ def lead(findings: Findings) -> str:
     seeds = trainings(study)
     network = "one network" if seeds == {1} else "networks"
     how = f"Every case is scored by the {network} that never saw it in training."
+    if not all(dataset in study.made for dataset in study.datasets):
+        how = "How these scores were made is not recorded."
     return f"{what}{named}. Data: {', '.join(parts)}. {how}"
 
 
@@ -259,12 +261,15 @@ def _about_selection(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
 def _about_tests(findings: Findings) -> Iterator[str]:
     seeds = sorted(trainings(findings.study))
     often = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-    yield (
-        f"Each network was trained {often} times with other seeds, and a case's score is the mean of them. Curves and "
-        "examples are those of the first seed."
-        if seeds[-1] > 1
-        else "Each network was trained once. The p-values speak of other cases, not of other trainings."
-    )
+    if seeds[-1] > 1:
+        yield (
+            f"Each network was trained {often} times with other seeds, and a case's score is the mean of them. Curves "
+            "and examples are those of the first seed."
+        )
+    elif findings.study.made:
+        yield "Each network was trained once. The p-values speak of other cases, not of other trainings."
+    if not findings.tested:
+        return
     if findings.settings["correction"]:
         yield (
             "P-values are corrected for multiple comparisons within each data set and measure (Holm): the one-sided "

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kerasmetricloss.statistics.permutation import EXACT_UNITS
+from kerasmetricloss.statistics.simulation import expected_false_positive_rate
 
 FEW_UNITS = 40  # the bootstrap's one-sided rate is .056 at 43 cases and grows quickly below; see `simulation`
 
@@ -25,7 +26,7 @@ def describe(values: pd.DataFrame, groups: int, tables: dict[str, pd.DataFrame],
     elif groups < cases:
         notes.append(
             f"The {cases} cases come from {groups} groups and were resampled one by one. Cases of a group are alike, "
-            "so these p-values are too small; resample whole groups to see by how much."
+            "so these p-values are usually too small; resample whole groups to see by how much."
         )
     left_out = [f"{loss} {count}" for loss, count in values.isna().sum().items() if count]
     if left_out:
@@ -70,8 +71,9 @@ def _few(total: int, name: str, tables: dict[str, pd.DataFrame], settings: dict)
     if settings["method"] == "bootstrap":
         return [
             f"{only}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "
-            "finds one in about 10 of 100 studies of 6 cases and in 7 of 100 studies of 12, where 5 are promised. "
-            f"Read p-values near {settings['alpha']:g} with care, or use the permutation test."
+            f"finds one in {_rate(6, settings)} of studies of 6 cases and in {_rate(12, settings)} of studies of 12, "
+            f"where {settings['alpha']:.1%} are promised. Read p-values near {settings['alpha']:g} with care, or use "
+            "the permutation test."
         ]
     exact = number <= EXACT_UNITS
     least = 0.5**number if exact else 1 / (settings["resamples"] + 1)
@@ -79,9 +81,14 @@ def _few(total: int, name: str, tables: dict[str, pd.DataFrame], settings: dict)
     return [f"{only}: {whose} be below {least:.2g}, and the intervals are too short."]
 
 
+def _rate(cases: int, settings: dict) -> str:
+    return f"{expected_false_positive_rate(cases, alpha=settings['alpha']):.1%}"
+
+
 def _tied(name: str, tables: dict[str, pd.DataFrame], alpha: float) -> list[str]:
     """Pairs of which the resampling says more than the few units that differ can bear."""
-    bold = (tables["superior"] < alpha) & (tables["supported"] >= alpha)
+    few = 0.5 ** tables["signs"] > tables["superior"]  # with Holm's correction others raise a p-value too
+    bold = (tables["superior"] < alpha) & (tables["supported"] >= alpha) & few
     pairs = []
     for row, column in np.argwhere(bold.to_numpy()):
         one, other = bold.index[row], bold.columns[column]

@@ -122,7 +122,7 @@ def test_every_table_prints_a_p_value_of_zero_with_its_own_resolution(tmp_path, 
     found = find(chapter(write(tmp_path, scores)), resamples=400, correction=correction)
     place, comparison = found.headline[0]
     against = next(row for row in evidence_table(comparison, place, reference="CE").rows if row.name == "sDice")
-    assert [cell.text for cell in against.cells[3:]] == [one_sided, "1.000", two_sided]
+    assert [cell.text for cell in against.cells[4:]] == [one_sided, "1.000", two_sided]
     better = next(row for row in pairs_table(comparison, place).rows if row.name == "sDice")
     assert [cell.text for cell in better.cells] == [one_sided, one_sided, ""]
     assert "(significant)" in to_html(pairs_table(comparison, place))
@@ -148,7 +148,9 @@ def test_every_hausdorff_mean_has_the_count_of_cases_it_leaves_out(tmp_path, rec
     picture = boxes(find(chapter(study), resamples=50), "boxes")[0]
     # case 3 has no distance under CE; volume differences are always defined
     assert re.search(r"Hausdorff distance \(mm\): CE [\d.]+ \(1\), sDice [\d.]+ \(0\);", picture.alt)
-    assert re.search(r"volume difference \(ml\): CE [\d.]+, sDice [\d.]+\. In brackets: cases left out", picture.alt)
+    assert re.search(
+        r"volume difference \(ml\): CE [\d.]+, sDice [\d.]+\. In brackets: cases without a score", picture.alt
+    )
     assert picture.caption.endswith(results.LEFT_OUT)
 
 

@@ -205,3 +205,11 @@ def test_the_direction_follows_the_name_may_be_said_and_is_told_where_it_is_gues
     assert guessed.notes == ("zeal is no metric known here: a higher value was taken as the better one.",)
     said = found({"CE": CE, "sDice": BETTER}, metric="zeal", lower=True, resamples=2000)
     assert (said.marks["CE"], said.lower, said.notes) == ("grey", True, ())
+
+
+@pytest.mark.parametrize(
+    "name", ["dice_loss_wt", "loss_dice", "dice_loss_mean", "iou_error_mean", "tversky_loss_0.3", "one_minus_dice"]
+)
+def test_a_loss_or_an_error_is_better_low_wherever_its_name_says_so(name):
+    result = found({"CE": CE, "sDice": BETTER}, metric=name, resamples=500)
+    assert (result.lower, result.marks["CE"]) == (True, "grey")

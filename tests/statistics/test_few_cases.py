@@ -105,6 +105,26 @@ def test_cases_that_do_not_differ_support_no_mark(differing):
     assert (set(result.marks) == {""}, told) == ((True, True) if differing < 5 else (False, False))
 
 
+def test_with_holm_a_pair_that_differs_everywhere_is_not_called_tied():
+    # That so few cases of sJaccard differ also raises the corrected p-value of sDice, in whose 40 cases all differ.
+    random = np.random.default_rng(7)
+    base = random.uniform(0.4, 0.8, 40)
+    gained, tied = base + random.normal(0.008, 0.025, 40), base.copy()
+    tied[random.choice(40, 6, replace=False)] += random.uniform(0.02, 0.1, 6)
+    result = found({"CE": base, "sDice": gained, "sJaccard": tied}, correction="holm", resamples=10_000)
+    assert result.superior.loc["sDice", "CE"] < 0.05 < result.supported.loc["sDice", "CE"]
+    told = " ".join(result.notes)
+    assert "sJaccard over CE (6 of 40)" in told
+    assert "sDice over CE" not in told
+
+
+def test_the_rates_of_a_test_of_few_cases_are_those_of_its_level():
+    # Student's t beyond 2.326 sqrt(5 / 6) with 5 degrees of freedom, and beyond 2.326 sqrt(11 / 12) with 11.
+    (note,) = found({"CE": CE[:12], "sDice": SAME[:12]}, alpha=0.01).notes
+    assert "in 4.4% of studies of 6 cases and in 2.4% of studies of 12, where 1.0% are promised" in note
+    assert "near 0.01 " in note
+
+
 def test_groups_that_sum_to_zero_do_not_differ():
     gains = np.array([[0.1, -0.1]] * 2 + [[0.1, 0.1]] * 4).ravel()
     groups = [f"g{k // 2}" for k in range(12)]
