@@ -192,9 +192,10 @@ def read_study(path: str | Path) -> StudyDirectory:
     without_scores = bool(recipes) and not any(entry.get("losses") for entry in recipes.values())
     scores = ScoreTable.from_rows([]) if without_scores else _read_scores(path)
     if not without_scores and not len(scores):
-        raise ScoreTableError(
-            f"{path / 'scores.parquet'}: holds no scores; expected at least one. Run the study first."
-        )
+        of_study = (path / "scores.parquet").exists()
+        mend = "Run the study first." if of_study else "Add a row a case and metric."
+        file = path / ("scores.parquet" if of_study else "scores.csv")
+        raise ScoreTableError(f"{file}: holds no scores; expected at least one. {mend}")
     before = path / "pretraining.parquet"
     return StudyDirectory(
         path=path,

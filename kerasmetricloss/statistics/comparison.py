@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -171,7 +172,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
 
     Raises:
         ScoreTableError: no such scores, or a loss that the table does not have.
-        ValueError: an unknown method or correction.
+        ValueError: an unknown method or correction, a setting out of its range, or a loss named twice.
 
     Example:
         >>> row = dict(dataset="po18", model="unet", seed=0, fold=0, group="a", label="polyp", metric="dice")
@@ -215,8 +216,10 @@ def _settings(
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r}; expected a level between 0 and 1, such as 0.05.")
     resamples = RESAMPLES[method] if resamples is None else resamples
-    if resamples < 1:
-        raise ValueError(f"resamples={resamples!r}; expected a positive number, such as {RESAMPLES[method]}.")
+    if not isinstance(resamples, Integral) or resamples < 1:
+        raise ValueError(f"resamples={resamples!r}; expected a whole number from 1 on, such as {RESAMPLES[method]}.")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed={seed!r}; expected a whole number from 0 on.")
     return {
         "method": method,
         "resamples": resamples,
@@ -231,7 +234,11 @@ def _values(
     table: ScoreTable, dataset: str, metric: str, label: str | None, losses: Sequence[str] | None
 ) -> pd.DataFrame:
     values = table.values(dataset=dataset, metric=metric, label=label)
+    if isinstance(losses, str):
+        raise ValueError(f"losses={losses!r}; expected several names, such as ['CE', {losses!r}].")
     losses = list(values.columns) if losses is None else list(losses)
+    if not losses or len(set(losses)) < len(losses):
+        raise ValueError(f"losses={losses}; expected at least one name, and each once.")
     absent = [loss for loss in losses if loss not in values]
     if absent:
         raise ScoreTableError(f"{dataset} has no {metric!r} of {absent}; expected some of {list(values.columns)}.")

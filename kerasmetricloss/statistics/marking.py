@@ -8,9 +8,7 @@ import pandas as pd
 from kerasmetricloss.statistics.pairs import holm
 
 # A distance, a loss or a spread of a similarity is better low, though the name holds one that is better high.
-_COST = re.compile(
-    r"(^|_)(error|loss|one_minus|distance|difference|dissimilarity|brier|gap|std)(_|$)", re.IGNORECASE
-)
+_COST = re.compile(r"(^|_)(error|loss|one_minus|distance|difference|dissimilarity|brier|gap|std)(_|$)", re.IGNORECASE)
 _AGREEMENT = re.compile(r"(^|_)normali[sz]ed_surface_distance(_|$)", re.IGNORECASE)
 _HIGHER = re.compile(
     r"(^|_)(nsd|normali[sz]ed_surface_distance|dice|dsc|jaccard|iou|tversky|f\d+(\.\d+)?|fbeta|acc|accuracy|hamming|kappa|"

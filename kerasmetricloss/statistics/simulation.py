@@ -55,7 +55,12 @@ def false_positive_rates(
 
     Returns:
         Rates, index number of cases, columns methods.
+
+    Raises:
+        ValueError: fewer than 2 cases.
     """
+    if min(cases, default=2) < 2:
+        raise ValueError(f"cases={tuple(cases)}; expected at least 2 each, since one case cannot be resampled.")
     draw = draw or (lambda rng, shape: rng.standard_normal(shape))
     rates = pd.DataFrame(index=pd.Index(cases, name="cases"), columns=list(methods), dtype=float)
     for count in cases:
@@ -82,7 +87,7 @@ def expected_false_positive_rate(cases: int, *, alpha: float = 0.05) -> float:
         alpha: significance level that is promised.
 
     Raises:
-        ValueError: fewer than 2 cases.
+        ValueError: fewer than 2 cases, or a level that is none.
 
     Example:
         >>> [round(expected_false_positive_rate(cases), 3) for cases in (6, 12, 40, 1000)]
@@ -90,6 +95,8 @@ def expected_false_positive_rate(cases: int, *, alpha: float = 0.05) -> float:
     """
     if cases < 2:
         raise ValueError(f"cases={cases!r}; expected at least 2, since one case cannot be resampled.")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha={alpha!r}; expected a level between 0 and 1, such as 0.05.")
     from scipy import stats  # slow to import, and only this function needs it
 
     return float(stats.t.sf(stats.norm.isf(alpha) * np.sqrt((cases - 1) / cases), cases - 1))

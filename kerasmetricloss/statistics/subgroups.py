@@ -35,7 +35,7 @@ def size_curve(sizes: pd.Series, values: pd.DataFrame, *, parts: int = 10) -> Si
         parts: number of parts; 10 gives the paper's deciles.
 
     Raises:
-        ValueError: no case has both a size and scores.
+        ValueError: no case has both a size and scores, or fewer than 1 part.
 
     Example:
         >>> sizes = pd.Series([1.0, 2.0, 3.0, 40.0], index=list("abcd"))
@@ -43,6 +43,8 @@ def size_curve(sizes: pd.Series, values: pd.DataFrame, *, parts: int = 10) -> Si
         >>> curve.borders.tolist(), curve.means["CE"].tolist()
         ([1.0, 2.5, 40.0], [0.25, 0.75])
     """
+    if parts < 1:
+        raise ValueError(f"parts={parts!r}; expected at least 1, such as 10.")
     sizes = sizes.dropna()
     shared = sizes.index.intersection(values.index)
     if not len(shared):

@@ -112,8 +112,10 @@ def cross_entropy_set(posterior: np.ndarray, *, foreground: float = 1.0, backgro
         >>> cross_entropy_set(np.array([0.9, 0.45, 0.1]), foreground=2.0).tolist()
         [True, True, False]
     """
-    if foreground <= 0 or background <= 0:
-        raise ValueError(f"foreground is {foreground} and background {background}: both weights must be above 0")
+    if not (0 < foreground < np.inf and 0 < background < np.inf):
+        raise ValueError(
+            f"foreground is {foreground} and background {background}: both weights must be above 0, finite"
+        )
     posterior, _ = _checked(posterior, np.zeros(np.shape(posterior), bool))
     return posterior > background / (background + foreground)
 
@@ -217,4 +219,6 @@ def _checked(posterior: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.nd
         raise ValueError(
             f"posterior runs from {posterior.min()} to {posterior.max()}: probabilities lie in [0, 1], without NaN"
         )
+    if not np.isin(mask, (0, 1)).all():
+        raise ValueError(f"mask runs from {mask.min()} to {mask.max()}: a mask holds 0 and 1 only; cut it at 1/2 first")
     return posterior, mask.astype(bool)

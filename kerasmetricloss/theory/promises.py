@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from inspect import signature
 
 import numpy as np
 
@@ -205,13 +206,16 @@ def _read(name: str, known: dict[str, Callable[..., _Measure]], kind: str) -> _M
     if word not in by_lower_case:
         split = _NUMBERED.fullmatch(word)
         word, numbers = (split[1], [float(n) for n in split[2].split("/")]) if split else ("", [])
-    try:
-        return by_lower_case[word](*numbers)
-    except (KeyError, TypeError):
+    if word not in by_lower_case:
         listed = ", ".join(known)
         raise ValueError(
             f"{name!r} is no {kind} with known bounds; known are {listed} (numbers follow a dash: sTversky-0.3/0.7)"
-        ) from None
+        )
+    takes = list(signature(by_lower_case[word]).parameters)
+    if len(numbers) > len(takes) or (len(numbers) == 1 and "alpha" in takes):
+        given, wanted = "/".join(map("{:g}".format, numbers)), " and ".join(takes) or "none"
+        raise ValueError(f"{name!r} has {given} after its name; expected {wanted}")
+    return by_lower_case[word](*numbers)
 
 
 def _between(loss: _Measure, metric: _Measure) -> tuple[Bounds, str]:

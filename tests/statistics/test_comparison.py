@@ -158,7 +158,12 @@ def test_all_averages_labels():
         ({"method": "t-test"}, "method='t-test'; expected one of bootstrap, permutation"),
         ({"correction": "bonferroni"}, "expected None or 'holm'"),
         ({"alpha": 5}, "alpha=5; expected a level between 0 and 1"),
-        ({"resamples": 0}, "resamples=0; expected a positive number"),
+        ({"resamples": 0}, "resamples=0; expected a whole number from 1 on"),
+        ({"resamples": 100.5}, "resamples=100.5; expected a whole number"),
+        ({"seed": -1}, "seed=-1; expected a whole number from 0 on"),
+        ({"losses": "CE"}, "losses='CE'; expected several names"),
+        ({"losses": ["CE", "CE"]}, r"losses=\['CE', 'CE'\]; expected at least one name, and each once"),
+        ({"losses": []}, r"losses=\[\]; expected at least one name"),
         ({"losses": ["CE", "sDize"]}, r"no 'dice' of \['sDize'\]; expected some of \['CE'\]"),
     ],
 )

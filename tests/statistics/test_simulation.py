@@ -50,3 +50,10 @@ def test_the_tabled_rates_are_those_of_a_new_simulation(rates, cases):
 def test_one_case_has_no_rate():
     with pytest.raises(ValueError, match="at least 2"):
         expected_false_positive_rate(1)
+
+
+def test_a_level_or_a_number_of_cases_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="alpha=2; expected a level between 0 and 1"):
+        expected_false_positive_rate(10, alpha=2)
+    with pytest.raises(ValueError, match=r"cases=\(0,\); expected at least 2"):
+        false_positive_rates((0,))

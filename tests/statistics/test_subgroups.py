@@ -52,3 +52,9 @@ def test_every_case_is_in_one_part_between_its_borders(sizes):
     assert len(found.borders) == len(found.counts) + 1 == len(found.means) + 1
     assert (found.sizes >= found.borders[:-1]).all()
     assert (found.sizes <= found.borders[1:]).all()
+
+
+def test_no_part_at_all_is_refused():
+    sizes = pd.Series([1.0, 2.0], index=list("ab"))
+    with pytest.raises(ValueError, match="parts=0; expected at least 1"):
+        size_curve(sizes, pd.DataFrame({"CE": [0.0, 0.5]}, index=list("ab")), parts=0)

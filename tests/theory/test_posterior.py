@@ -124,5 +124,8 @@ def test_bad_input_is_refused_with_its_reason():
         best_ratio_set(np.array([0.5, np.nan]))
     with pytest.raises(ValueError, match=r"'dice' or 'jaccard'"):
         best_ratio_set(np.array([0.5]), metric="f2")
-    with pytest.raises(ValueError, match=r"both weights"):
-        cross_entropy_set(np.array([0.5]), background=0.0)
+    with pytest.raises(ValueError, match=r"mask runs from 0.4 to 2.0: a mask holds 0 and 1 only"):
+        expected_dice(np.array([0.5, 0.5]), np.array([0.4, 2.0]))
+    for weight in (0.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"both weights"):
+            cross_entropy_set(np.array([0.5]), background=weight)

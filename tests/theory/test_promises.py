@@ -126,8 +126,11 @@ def test_unknown_names_list_the_known():
         promise("BoundaryLoss", "dice")
     with pytest.raises(ValueError, match=r"'kappa' is no metric.*jaccard.*hausdorff_mm"):
         promise("sDice", "kappa")
-    with pytest.raises(ValueError, match=r"'sDice-0.3/0.7' is no loss"):
+    with pytest.raises(ValueError, match=r"'sDice-0.3/0.7' has 0.3/0.7 after its name; expected none"):
         promise("sDice-0.3/0.7", "dice")
+    for name, given in (("sTversky-0.3", "0.3"), ("SoftTversky-1/2/3", "1/2/3")):
+        with pytest.raises(ValueError, match=rf"has {given} after its name; expected alpha and beta"):
+            promise(name, "dice")
     with pytest.raises(ValueError, match=r"alpha is 0"):
         promise("sTversky-0/1", "dice")
 
