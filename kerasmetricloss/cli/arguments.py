@@ -56,3 +56,11 @@ def box(text: str) -> tuple[int, ...]:
     if len(lengths) not in (2, 3) or not all(length.isdecimal() and int(length) for length in lengths):
         raise argparse.ArgumentTypeError(f"{text!r} is no box; write a whole number an axis, as in 136x136x82")
     return tuple(map(int, lengths))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas, at least one."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing; write names as in CE,sDice")
+    return found

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kerasmetricloss.cli.arguments import box
+
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
@@ -18,7 +20,7 @@ def add_commands(commands: Any) -> None:
     phantom.add_argument("--cases", type=int, default=20, metavar="N", help="number of cases (default: 20)")
     phantom.add_argument("--seed", type=int, default=0, metavar="S", help="seed (default: 0)")
     phantom.add_argument(
-        "--size", type=_lengths, metavar="WxH", help="pixels, or voxels as XxYxZ (default: the layout's own)"
+        "--size", type=box, metavar="WxH", help="pixels, or voxels as XxYxZ (default: the layout's own)"
     )
     phantom.set_defaults(handler=_phantom)
 
@@ -31,10 +33,3 @@ def _phantom(options: argparse.Namespace) -> None:
         f"{options.cases} {options.dataset} phantoms are in {options.out}, "
         f"their posteriors in {options.out / 'posterior'}"
     )
-
-
-def _lengths(text: str) -> tuple[int, ...]:
-    lengths = text.lower().split("x")
-    if not all(length.isdigit() for length in lengths):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write whole numbers as in 384x288")
-    return tuple(map(int, lengths))

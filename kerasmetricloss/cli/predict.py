@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kerasmetricloss.cli.arguments import box
 from kerasmetricloss.cli.errors import UsageError
 from kerasmetricloss.cli.quiet import load_keras
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size, reader_settings
@@ -35,7 +36,7 @@ def add_commands(commands: Any) -> None:
     tiles = predict.add_argument_group("tiles")
     tiles.add_argument(
         "--tile",
-        type=_voxels,
+        type=box,
         metavar="XxYxZ",
         help="voxels that one tile predicts, on the model's grid; one as large as the image does not cut it (default: "
         "the box of its study; of any other model the whole image where the largest map of the network holds at most "
@@ -283,13 +284,6 @@ def _check_tile(tile: tuple[int, ...] | None, trained_on: Any) -> None:
     axes = len(trained_on.preparation.output_size)
     if tile is not None and len(tile) != axes:
         raise UsageError(f"--tile has {len(tile)} axes, the model {axes}: write {'x'.join(['48'] * axes)}.")
-
-
-def _voxels(text: str) -> tuple[int, ...]:
-    lengths = text.lower().split("x")
-    if not all(length.isdigit() and int(length) for length in lengths):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write whole numbers as in 64x64x48")
-    return tuple(map(int, lengths))
 
 
 def _reals(text: str) -> tuple[float, ...]:

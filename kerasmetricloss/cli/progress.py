@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kerasmetricloss.cli.arguments import positive, seconds
+from kerasmetricloss.cli.arguments import names, positive, seconds
 from kerasmetricloss.cli.quiet import load_keras
 
 USUAL_EPOCHS = 200  # a guess at how long a training lasts before it stops early; the paper gives none
@@ -30,7 +30,9 @@ def add_commands(commands: Any) -> None:
     plan.add_argument("recipe", help="a table or figure, such as table3")
     plan.add_argument("--dataset", help="data set, or several separated by commas (default: the recipe's)")
     plan.add_argument("--scale", choices=("small", "paper"), default="paper", help="(default: paper)")
-    plan.add_argument("--losses", metavar="A,B", help="losses, a module:Name of your own too (default: the recipe's)")
+    plan.add_argument(
+        "--losses", type=names, metavar="A,B", help="losses, a module:Name of your own too (default: the recipe's)"
+    )
     plan.add_argument("--folds", type=positive, default=5, help="folds (default: 5)")
     plan.add_argument("--cases", type=positive, help="cases (default: as many as the paper had)")
     plan.add_argument(
@@ -70,7 +72,7 @@ def _plan(options: argparse.Namespace) -> None:
     recipe = studies.recipe(options.recipe)
     if options.losses:
         sys.path.insert(0, str(Path.cwd()))  # a loss of the user's own is found where the command is typed
-        recipe = dataclasses.replace(recipe, losses=tuple(name.strip() for name in options.losses.split(",")))
+        recipe = dataclasses.replace(recipe, losses=options.losses)
     cells = hours = gigabytes = 0.0
     for dataset in (options.dataset or recipe.dataset).split(","):
         setup = studies.setup(dataset.strip(), options.scale, recipe)

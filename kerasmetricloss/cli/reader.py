@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kerasmetricloss.cli.arguments import names
 from kerasmetricloss.cli.errors import UsageError
 
 _WHOLE = "none"
@@ -19,8 +20,8 @@ def add_reader_arguments(
         default: how images are read where no option says it.
     """
     reader = parser.add_argument_group(f"reading (default: {default})")
-    reader.add_argument("--channels", type=_words, metavar="A,B", help="image channels (default: those all cases have)")
-    reader.add_argument("--labels", type=_words, metavar="A,B", help="labels (default: the paper's binary task)")
+    reader.add_argument("--channels", type=names, metavar="A,B", help="image channels (default: those all cases have)")
+    reader.add_argument("--labels", type=names, metavar="A,B", help="labels (default: the paper's binary task)")
     reader.add_argument("--groups", type=Path, metavar="CSV", help="table with columns case and group")
     reader.add_argument(
         "--mask", metavar="RULE", help="where a prediction counts, as in 'T1>25', or all (scans; default: the paper's)"
@@ -95,13 +96,6 @@ def picture_size(text: str) -> tuple[int, int]:
 
 def _roi(text: str) -> tuple[int, int] | str:
     return _WHOLE if text.casefold() == _WHOLE else picture_size(text)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise argparse.ArgumentTypeError("no name is there; write names with commas between them")
-    return names
 
 
 def _numbers(text: str) -> tuple[str, tuple[int, ...]]:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kerasmetricloss.cli.arguments import box, fold_numbers, natural, positive, seed_numbers
+from kerasmetricloss.cli.arguments import box, fold_numbers, names, natural, positive, seed_numbers
 from kerasmetricloss.cli.reader import add_reader_arguments, picture_size
 from kerasmetricloss.cli.report import add_statistics_arguments
 
@@ -41,7 +41,7 @@ def _add_study_arguments(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--losses",
-        type=_names,
+        type=names,
         default=(),
         metavar="A,B",
         help="losses by the paper's or the class names (default: the recipe's)",
@@ -173,10 +173,3 @@ def _add_engine_arguments(run: argparse.ArgumentParser) -> None:
     engine.add_argument("--address", help="Ray cluster (default: the one that runs here, or one for this run)")
     engine.add_argument("--cpus-per-cell", type=float, metavar="N", help="for Ray (default: 1)")
     engine.add_argument("--gpus-per-cell", type=float, metavar="N", help="for Ray, 0.5 too (default: 0)")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise argparse.ArgumentTypeError(f"{text!r} names nothing; write names as in CE,sDice")
-    return names

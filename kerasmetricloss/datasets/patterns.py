@@ -27,8 +27,8 @@ class Matches:
 
     Args:
         files: (id, group, or None without ``{group}``) -> the files that have it, in the order of the paths.
-        faults: Files that match but for a name that stands for two texts, where neither text is an id of ``files``; the
-            case of each is the first text.
+        faults: Complaints about files in which a name stands for two texts, as in ``a/b_flair.nii`` for
+            ``{id}/{id}_flair.nii``, unless one of them is an id of ``files``; the case of each is the first text.
     """
 
     files: Mapping[tuple[str, str | None], Sequence[Path]]

@@ -151,7 +151,7 @@ def _bits(picture: Image.Image, path: Path) -> int:
 
 
 def _two_bytes(picture: Image.Image, path: Path, bits: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Return colours of 16 bits: what Pillow keeps is the high byte, and the low one if it takes the order for other.
+    """Return colours of 16 bits. Pillow keeps the high byte; decoded with the byte order swapped, it keeps the low one.
 
     What holds neither that many bytes a pixel nor all channels of a pixel in one place is refused.
     """

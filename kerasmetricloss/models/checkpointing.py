@@ -116,7 +116,7 @@ def _made_by(model: keras.Model) -> dict[int, keras.layers.Layer]:
 def _kept(model: keras.Model, made_by: dict, every: int) -> list:
     """Results that stay in memory, in order: every so many convolutions, both ends of what is random, the outputs.
 
-    And what more than one of them is computed from: its layer would belong to two segments, and be stored twice.
+    Also any tensor from which two of them are computed: else its layer would be stored twice, once for each segment.
     """
     if every < 1:
         raise ValueError(f"every is {every}; it is a number of convolutions, at least 1.")

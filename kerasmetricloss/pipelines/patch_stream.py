@@ -29,10 +29,9 @@ class _Open:
 class PatchStream:
     """An endless sequence of batches of patches; batch `step` depends on its arguments alone.
 
-    An epoch shuffles the cases and opens them in groups of one size, give or take one, of at most `patches.volumes`;
-    each group gives `patches.repeats` batches, with as many patches of each of its cases as of the others, give or
-    take one; where a batch has fewer patches than the group has cases, the next one begins with the cases that had
-    none. Every batch is full.
+    Each epoch shuffles the cases and parts them into groups of nearly equal size, at most `patches.volumes`. Each group
+    gives `patches.repeats` full batches. Patches are taken from its cases in turn, and a batch goes on with the case
+    where the one before it stopped.
 
     Args:
         prepared: The cases; their shapes may differ, and they may be smaller than a patch.
@@ -40,8 +39,8 @@ class PatchStream:
         shift: Subtracted from each channel.
         scale: Divides each channel.
         batch: Patches a batch.
-        augmentation: How patches are varied; what a motion brings in comes from the volume beside the patch. Of its
-            shift the part of a voxel is left: the random centre does the rest.
+        augmentation: How patches are varied; what a motion brings in comes from the volume beside the patch. Of a
+            drawn shift only the fraction of a voxel is kept, since the random centre shifts by whole voxels already.
         seed: Seed of order, centres and augmentation.
 
     Raises:

@@ -177,7 +177,7 @@ def _fits(shape: tuple, expected: tuple) -> bool:
 
 
 def _voxels(shape: tuple, without: tuple) -> bool:
-    """Whether weights of shape (batch, 1) may be meant a voxel: not where more voxels than one are to be expected."""
+    """Whether weights of shape (batch, 1) can be one a voxel; of an unknown number of voxels they are one an image."""
     return _fits(shape, without) and without[1] is not None
 
 

@@ -67,7 +67,7 @@ class Comparison:
     notes: tuple[str, ...]
 
     def resolution(self, *, two_sided: bool = False) -> float:
-        """What a p-value of zero is below: a share of `resamples` draws tells no less than one of them.
+        """The smallest p-value that so many resamples can show; a p-value of 0 means below this.
 
         1 / resamples one-sided and 2 / resamples two-sided; with Holm's correction times the number of hypotheses. At
         most 1.

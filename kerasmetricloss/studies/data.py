@@ -192,8 +192,8 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
 def reading_settings(setup: Setup) -> dict[str, Any]:
     """The settings of the reader that change what the same files give, such as a label or a mask, as JSON holds them.
 
-    Where files lie, how they are grouped and which are skipped is left out: their content and the folds tell that. So
-    is what is typed out but is the reader's default.
+    Where files lie, how they are grouped and which are skipped is left out: their content and the folds tell that.
+    Settings that equal the reader's default are left out too.
     """
     defaults = datasets.defaults_of(setup.reader)
     changing = {

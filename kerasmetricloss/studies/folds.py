@@ -24,7 +24,7 @@ class Fold:
 
     @property
     def seen(self) -> tuple[int, ...]:
-        """Positions whose scores say nothing of new images: of training, and of validation but for what is tested."""
+        """Cases that the network has seen: those it trained on, and those of validation that are not tested."""
         return (*self.train, *(i for i in self.validation if i not in self.test))
 
 

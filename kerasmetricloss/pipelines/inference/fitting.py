@@ -48,7 +48,7 @@ def fitting_tile(space: Sequence[int], reach: Reach, *, overlap: float, voxels: 
 
 
 def _choices(size: int, smallest: int, step: int, overlap: float) -> tuple[np.ndarray, np.ndarray]:
-    """Tiles of one axis and how many of them cover it, for each number the smallest tile."""
+    """For one axis: the smallest tile for each number of tiles that can cover it, and that number."""
     if not step:
         tiles = np.array([smallest])
     else:

@@ -210,7 +210,7 @@ class _Probe:
                     break
 
     def check_rest(self, size: tuple[int, ...], output: tuple[int, ...]) -> None:
-        """Raise where a larger image loses less: pooling that is undone drops a rest at one end, and no margin."""
+        """Raise if a larger image loses fewer voxels: then pooling cut a remainder at one end, and no margin."""
         for axis, (n, out) in enumerate(zip(size, output, strict=True)):
             for more in range(1, _USUAL if out < n else 0):
                 grown = (*self._followed((*size[:axis], n + more, *size[axis + 1 :])), *(None,) * (axis + 1))[axis]
