@@ -131,7 +131,7 @@ class SegmentationLoss(ArgumentsKept):
                 (batch, *space, classes) enters the sums over voxels.
 
         Returns:
-            A scalar of the loss' dtype, or shape (batch,) with reduction=None.
+            A scalar of the loss' dtype; with reduction=None shape (batch,), or (1,) with pool="batch".
         """
         with keras.name_scope(self.name):
             values, weight = self.weighted_values(y_true, y_pred, sample_weight)
@@ -167,10 +167,11 @@ def _reduce(values: Any, weight: Any, reduction: str | None, *, pooled: bool) ->
     if reduction == "sum" and not pooled:
         return ops.sum(values)
     if reduction == "mean_with_sample_weight" and weight is not None:
-        mean = ops.divide_no_nan(ops.sum(values), ops.sum(weight))
+        divisor = ops.sum(weight)
     else:
-        # A replica that gets none of the last few images has no mean, and adds nothing.
-        mean = ops.divide_no_nan(ops.sum(values), ops.cast(ops.shape(values)[0], values.dtype))
+        divisor = ops.cast(ops.shape(values)[0], values.dtype)
+    # A replica that gets none of the last few images has no mean, and adds nothing.
+    mean = ops.where(divisor > 0, ops.sum(values) / ops.where(divisor > 0, divisor, 1), 0)
     number, _ = replicas()
     return mean / number if number > 1 else mean
 

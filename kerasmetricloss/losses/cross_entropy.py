@@ -62,7 +62,8 @@ class CrossEntropy(SegmentationLoss):
         truth, prediction = batch.truth, batch.prediction
         foreground, background = (self._along_classes(w, batch) for w in self._checked_weights(batch))
         if self.layout.classes == "exclusive":
-            entropy = -foreground * truth * prediction
+            # A class that is masked out by a logit of -inf adds nothing where it is not the truth.
+            entropy = -foreground * ops.where(truth > 0, truth * prediction, 0)
         elif self.layout.from_logits:
             # softplus(-z) = -log sigmoid(z), softplus(z) = -log(1 - sigmoid(z)); exact at any size of z.
             entropy = foreground * truth * ops.softplus(-prediction) + background * (1 - truth) * ops.softplus(

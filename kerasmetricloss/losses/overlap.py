@@ -235,10 +235,11 @@ class GeneralizedDice(OverlapLoss):
         """Return the loss of each image, shape (batch,)."""
         intersection, predicted, true = self.counts(batch)
         # Weights relative to the rarest class, (m / |y_c|)^2, cannot overflow. They scale the smoothing by m^2.
-        absent = true <= 0
-        rarest = ops.min(ops.where(absent, ops.max(true, axis=-1, keepdims=True), true), axis=-1, keepdims=True)
-        weights = ops.square(divide(rarest * ops.ones_like(true), true, 0.0))
-        weights = weights * spread_class_weights(self.layout.class_weights, true)
+        class_weights = spread_class_weights(self.layout.class_weights, true)
+        absent = ops.logical_or(true <= 0, class_weights <= 0)
+        most = ops.max(ops.where(absent, 0, true), axis=-1, keepdims=True)
+        rarest = ops.min(ops.where(absent, most, true), axis=-1, keepdims=True)
+        weights = ops.square(divide(rarest * ops.ones_like(true), true, 0.0)) * class_weights
         sums = [ops.sum(weights * x, axis=-1) for x in (intersection, predicted, true)]
         scale = ops.square(rarest[..., 0])
         settings = score_settings(self.overlap)

@@ -84,6 +84,8 @@ class CaseMetric(keras.metrics.Metric):
         self.threshold = float(number("threshold", threshold, "a number between 0 and 1", lambda x: 0 < x < 1))
         expected = "True, False or a sequence of names"
         self.per_class = per_class if isinstance(per_class, bool) else several("per_class", per_class, expected, text)
+        if self.per_class not in (True, False) and len(set(self.per_class)) < len(self.per_class):
+            raise ValueError(f"per_class={self.per_class}: give each class a name of its own.")
         self._state_dtype = "float64" if self.dtype == "float64" else "float32"
         self._built = False
 
@@ -211,18 +213,19 @@ class CaseMetric(keras.metrics.Metric):
         known = ops.logical_not(ops.isnan(values))
         values = ops.where(known, values, ops.zeros_like(values))
         known = ops.cast(known, self._state_dtype)
-        case_values = class_mean(values, self._class_weights(), present=known)
+        counts = spread_class_weights(self._class_weights(), values) > 0
+        # An infinite value times a weight of 0 is no number.
+        case_values = class_mean(ops.where(counts, values, 0), self._class_weights(), present=known)
         case_known = ops.cast(class_mean(known, self._class_weights()) > 0, self._state_dtype)
         weight = ops.ones_like(case_known) if case_weight is None else ops.cast(case_weight, self._state_dtype)
         missing = (1 - known) * ops.cast(ops.expand_dims(weight > 0, -1), self._state_dtype)
-        counts = spread_class_weights(self._class_weights(), values) > 0
         left_out = ops.max(ops.where(counts, missing, ops.zeros_like(missing)), axis=-1, initial=0)
         self._left_out.assign(self._left_out + ops.sum(left_out))
         self._class_left_out.assign(self._class_left_out + ops.sum(missing, axis=0))
-        self._total.assign(self._total + ops.sum(case_values * case_known * weight))
+        self._total.assign(self._total + ops.sum(ops.where(weight > 0, case_values, 0) * case_known * weight))
         self._weight.assign(self._weight + ops.sum(case_known * weight))
         weight = ops.expand_dims(weight, -1)
-        self._class_total.assign(self._class_total + ops.sum(values * weight, axis=0))
+        self._class_total.assign(self._class_total + ops.sum(ops.where(weight > 0, values, 0) * weight, axis=0))
         self._class_weight.assign(self._class_weight + ops.sum(known * weight, axis=0))
 
     def _mean_over_cases(self) -> Any:

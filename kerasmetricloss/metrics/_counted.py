@@ -90,7 +90,9 @@ class CountMetric(CaseMetric):
         """The number of cases (or of pooled sums) in which each class that counts has no value."""
         if self.layout.pool == "image" or not self._built:
             return super().left_out_per_class
-        return ops.convert_to_numpy(ops.isnan(self._pooled_values()[0])).astype(int).tolist()
+        missing = ops.convert_to_numpy(ops.isnan(self._pooled_values()[0])).astype(int)
+        seen = ops.convert_to_numpy(ops.convert_to_tensor(self._pooled))[3].max() > 0
+        return (missing * seen).tolist()
 
     def get_config(self) -> dict[str, Any]:
         """Return every argument."""
@@ -126,9 +128,13 @@ class CountMetric(CaseMetric):
         values = self._pooled_values()
         known = ops.logical_not(ops.isnan(values))
         values = ops.where(known, values, ops.zeros_like(values))
-        mean = class_mean(values, self._class_weights(), present=known)[0]
-        return ops.where(ops.any(known), mean, ops.full_like(mean, float("nan")))
+        mean, counted = (
+            class_mean(x, self._class_weights(), present=known)[0] for x in (values, ops.ones_like(values))
+        )
+        return ops.where(counted > 0, mean, ops.full_like(mean, float("nan")))
 
     def _pooled_values(self) -> Any:
+        """Return the value of each class; NaN before the first voxel."""
         pooled = ops.convert_to_tensor(self._pooled)
-        return self._score(*(pooled[i : i + 1] for i in range(4)))
+        values = self._score(*(pooled[i : i + 1] for i in range(4)))
+        return ops.where(ops.max(pooled[3]) > 0, values, ops.full_like(values, float("nan")))

@@ -77,6 +77,9 @@ class SurfaceMetric(CaseMetric):
             super()._update(y_true, y_pred, sample_weight, **per_case)
 
     def _values(self, batch: Batch, *, spacing_mm: Any = None) -> Any:
+        if not batch.space_axes:
+            shape = tuple(batch.prediction.shape)
+            raise ValueError(f"y_pred has shape {shape}: {type(self).__name__} needs at least one space axis.")
         arrays = [self._mask(x) for x in (batch.truth, batch.prediction)]
         if batch.weight is not None:
             counts = self._concrete(batch.weight) > 0

@@ -94,13 +94,12 @@ def read(
 
     Args:
         y_true: (batch, *space, classes) in [0, 1], or a label map of integers, (batch, *space) or (batch, *space, 1).
-            With a single class a label map is the mask of that class. The values of NumPy arrays are checked: masks
-            hold 0, 1 and ``ignore_label`` only (those of floats anything between 0 and 1), label maps of exclusive
-            classes 0 to classes - 1 and it. (Of independent classes, another number is a voxel of none of them.) The
-            values of tensors are not looked at, nor can they be inside a compiled step.
+            With a single class a label map is the mask of that class. Values of NumPy arrays and lists are checked:
+            masks hold 0, 1 and ``ignore_label`` (those of floats anything between 0 and 1), label maps of exclusive
+            classes 0 to classes - 1 and it. (Of independent classes, other numbers are of none.) Tensors are not.
         y_pred: (batch, *space, classes), probabilities, or logits with ``layout.from_logits``.
         sample_weight: None; (batch,) an image; (batch, *space) or (batch, *space, 1) a voxel; or one a voxel and class.
-            Those of NumPy arrays are checked to be at least 0.
+            Those of NumPy arrays and lists are checked to be at least 0.
         layout: how to read them. With channels first the class axis is the second everywhere.
         activation: maps (y_pred, class axis, layout) to what is compared with the truth, before ``include``.
         mask: None, or what :func:`keras_mask` gives: (batch, *space), the first axes of it, or with a class axis too.
@@ -112,7 +111,8 @@ def read(
     Raises:
         ValueError: shapes that do not fit, masks such as those of 0 and 255, or weights below 0, all of them named.
     """
-    given, y_pred, y_true = y_true, _float(y_pred), ops.convert_to_tensor(y_true)
+    given, sample_weight = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (y_true, sample_weight))
+    y_pred, y_true = _float(y_pred), ops.convert_to_tensor(y_true)
     rank = len(y_pred.shape)
     if rank < 2:
         raise ValueError(f"y_pred has shape {_text(y_pred)}, expected (batch, *space, classes).")

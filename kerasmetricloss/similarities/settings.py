@@ -88,8 +88,8 @@ class Overlap:
 
     Args:
         norm: p >= 1; |prediction| and |truth| are sums of p-th powers. 1 is the paper's experiments, 2 is Eq. 12. Above
-            2 take intersection="semimetric": the product of a fraction with a sure truth is then more than its power,
-            and a prediction of less than 1 can score above 1.
+            2, and for Tversky above 1 + beta / alpha, take intersection="semimetric": of a sure truth a prediction of
+            less than 1 can else score above 1.
         intersection: "product" is sum(y p), the paper's; "semimetric" is (|p| + |y| - |p - y|) / 2, which is right
             for fractional truths: only p = y then scores 1.
         smooth_nr: added to the numerator.

@@ -27,6 +27,8 @@ def check_truth(y_true: np.ndarray, classes: int, layout: Layout, *, label_map: 
     if not others:
         return
     came = f"y_true, shape {y_true.shape}, holds {', '.join(f'{x:g}' for x in others[:5])}"
+    if np.isnan(others[-1]):
+        raise ValueError(f"{came}: expected a truth without NaN. Look where it comes from: y_true > 0 would hide it.")
     ignored = "" if layout.ignore_label is None else f", and {layout.ignore_label} for voxels to ignore"
     largest = others[-1]
     instead = f", or give ignore_label={largest:g}" if float(largest).is_integer() else ""

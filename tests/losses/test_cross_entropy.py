@@ -159,3 +159,8 @@ def test_fractional_truths_enter_as_they_are():
     y = np.full((1, 1, 1), 0.25, dtype="float32")
     p = np.full((1, 1, 1), 0.5, dtype="float32")
     assert float(CrossEntropy()(y, p)) == pytest.approx(np.log(2))
+
+
+def test_a_class_that_a_logit_of_minus_infinity_masks_out_adds_nothing():
+    logits = np.array([[[0.0, -np.inf], [1.0, -np.inf]]], "float32")
+    assert float(CrossEntropy(classes="exclusive", from_logits=True)(np.array([[0, 0]]), logits)) == 0

@@ -197,3 +197,16 @@ def test_a_constant_prediction_is_drawn_to_one_half_and_held_there(bins):
     assert found == pytest.approx(list(constants.values()), abs=1e-3)
     # With cross-entropy first, any p on the foreground above that on the background is below this.
     assert float(loss(y, np.where(y > 0, 0.55, 0.45).astype("float32"))) == pytest.approx(0.45, abs=1e-3)
+
+
+@pytest.mark.parametrize("bins", [None, 11])
+def test_a_tiny_weight_before_a_large_one_counts_once(bins):
+    # An empty truth: the largest p alone, whatever its weight.
+    p = np.array([[[0.9], [0.8], [0.7]]], "float32")
+    weight = np.array([[1e-9, 1, 1]], "float32")
+    assert float(LovaszSigmoid(bins=bins)(np.zeros_like(p), p, weight)) == pytest.approx(0.9, abs=1e-6)
+
+
+def test_images_without_voxels_have_loss_zero():
+    nothing = np.zeros((3, 0, 4, 1), "float32")
+    assert float(LovaszSigmoid()(nothing, nothing)) == 0

@@ -1,5 +1,6 @@
 """Soft Dice, Jaccard and Tversky and their kin: hand values, identities, gradients."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -175,3 +176,19 @@ def test_logits_taken_for_probabilities_have_the_value_of_the_formula_and_a_grad
         slope = gradient(lambda p, loss=loss: loss(y_true, p), y_pred)
         assert np.isfinite(slope).all()
     assert np.abs(gradient(lambda p: SoftDice()(y_true, p), y_pred)).max() > 0
+
+
+@pytest.mark.parametrize("settings", [{"class_weights": [1, 0]}, {"include": [0]}])
+@pytest.mark.parametrize("smoothing", [0, 1e-3])
+def test_generalized_dice_of_classes_that_are_not_there_is_zero(settings, smoothing):
+    y = np.array([[[0.0, 1.0], [0, 1]]], "float32")
+    p = np.array([[[0.2, 0.9], [0.1, 0.8]]], "float32")
+    assert float(GeneralizedDice(**settings, smooth_dr=smoothing)(y, p)) == 0
+
+
+def test_a_loss_in_float64_has_the_digits_of_float64():
+    if keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless its x64 mode is on")
+    y, p = np.array([[[1.0], [0], [1]]]), np.array([[[1 / 3], [1 / 7], [1 / 11]]])
+    expected = 1 - 2 * (1 / 3 + 1 / 11) / (2 + 1 / 3 + 1 / 7 + 1 / 11)
+    assert float(SoftDice(dtype="float64")(y, p)) == pytest.approx(expected, abs=1e-14)

@@ -174,11 +174,9 @@ def test_a_mask_of_0_and_255_is_an_error_that_names_the_value_and_the_mend(shape
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_masks_of_floats_hold_shares_from_0_to_1(dtype):
-    for other, shown in [(255, "255"), (-1, "-1"), (1.5, "1.5"), (math.nan, "nan"), (math.inf, "inf")]:
+    for other, shown in [(255, "255"), (-1, "-1"), (1.5, "1.5"), (math.inf, "inf")]:
         mask = np.array([[[0.25], [1], [other]]], dtype)
-        with pytest.raises(
-            ValueError, match=rf"holds {shown}: expected masks of 0 and 1\. Give y_true > 0(?!.*(nan|inf))"
-        ):
+        with pytest.raises(ValueError, match=rf"holds {shown}: expected masks of 0 and 1\. Give y_true > 0(?!.*inf)"):
             read(mask, array(1, 3, 1), layout=Layout())
     ignored = read(np.array([[[0.25], [1], [255]]], dtype), array(1, 3, 1), layout=Layout(ignore_label=255))
     np.testing.assert_array_equal(numpy(ignored.weight)[0, :, 0], [1, 1, 0])
@@ -190,7 +188,7 @@ def test_a_label_map_of_floats_holds_classes():
     layout = Layout(classes="exclusive", ignore_label=255)
     with pytest.raises(ValueError, match=r"holds 0.5, 3: expected a label map of 0 to 2.* or give ignore_label=3\."):
         read(np.array([[0.5, 2, 3, 255]]), array(1, 4, 3), layout=layout)
-    with pytest.raises(ValueError, match=r"holds nan: expected a label map of 0 to 2.* or renumber the labels\."):
+    with pytest.raises(ValueError, match=r"holds nan: expected a truth without NaN"):
         read(np.array([[0.0, 2, math.nan, 255]]), array(1, 4, 3), layout=layout)
     batch = read(np.array([[0.0, 2, 1, 255]]), array(1, 4, 3), layout=layout)
     np.testing.assert_array_equal(numpy(batch.weight)[0, :, 0], [1, 1, 1, 0])
