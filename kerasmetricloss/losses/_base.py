@@ -171,7 +171,8 @@ def _reduce(values: Any, weight: Any, reduction: str | None, *, pooled: bool) ->
     else:
         divisor = ops.cast(ops.shape(values)[0], values.dtype)
     # A replica that gets none of the last few images has no mean, and adds nothing.
-    mean = ops.where(divisor > 0, ops.sum(values) / ops.where(divisor > 0, divisor, 1), 0)
+    nothing = ops.equal(divisor, 0)
+    mean = ops.where(nothing, 0, ops.sum(values) / ops.where(nothing, 1, divisor))
     number, _ = replicas()
     return mean / number if number > 1 else mean
 

@@ -44,7 +44,7 @@ def table_sections(findings: Findings, table: Table) -> tuple[Section, ...]:
     return (
         Section("The answer", tuple(answers(findings))),
         Section("The table", _tables(findings, table)),
-        Section("Before you believe it", (Items(notes(findings)),)),
+        Section("Before you believe it", (Items(told),) if (told := notes(findings)) else ()),
         Section(f"Against {loss_name(findings.reference)}" if findings.reference else "Means", _evidence(findings)),
         Section("Case by case", boxes(findings, f"{slug(study.recipe)}-boxes")),
         Section("Object size", sizes(findings, f"{slug(study.recipe)}-sizes")),
