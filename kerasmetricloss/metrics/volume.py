@@ -11,6 +11,7 @@ from keras import ops
 from kerasmetricloss.metrics._base import CaseMetric, CaseSettings, check_pool
 from kerasmetricloss.similarities import Batch, total
 from kerasmetricloss.similarities.checks import number
+from kerasmetricloss.similarities.values import as_array
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -79,10 +80,10 @@ class AbsoluteVolumeDifference(CaseMetric):
     def _values(self, batch: Batch, *, voxel_volume_ml: Any = None) -> Any:
         difference = total(batch.prediction - batch.truth, batch.weight, batch)
         volume = self.voxel_volume_ml if voxel_volume_ml is None else voxel_volume_ml
-        if isinstance(volume, int | float | list | tuple | np.ndarray | np.number):
-            given = np.asarray(volume, "float64")
-            if not ((given > 0) & (given < math.inf)).all():
-                raise ValueError(f"voxel_volume_ml is {volume}: expected a volume above 0 in ml, one or one a case.")
+        given = as_array(volume)
+        readable = isinstance(given, int | float | np.ndarray | np.number)
+        if readable and not np.all((given > 0) & (given < math.inf)):
+            raise ValueError(f"voxel_volume_ml is {volume}: expected a volume above 0 in ml, one or one a case.")
         volume = ops.reshape(ops.convert_to_tensor(volume, dtype=difference.dtype), (-1, 1))
         cases, volumes = difference.shape[0], volume.shape[0]
         if None not in (cases, volumes) and volumes not in (1, cases):

@@ -1,6 +1,6 @@
 """The answer of a chapter: a short sentence for each data set, and the numbers behind it."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -17,11 +17,10 @@ from kerasmetricloss.reports.style import (
     number,
     percent,
 )
+from kerasmetricloss.reports.summing import absent, summed
 from kerasmetricloss.statistics import Comparison
 
-MOST_ANSWERS = 2
 EVEN_WEIGHTS = "sTversky-0.5/0.5"
-TOO_FEW, UNDECIDED = "Too few to tell.", ": undecided."
 CASES_ONLY = ", case by case only. "
 AGAINST_CE = "CE and at least one metric-sensitive loss"
 
@@ -37,7 +36,7 @@ def answers(findings: Findings) -> list[Answer]:
     if len(losses) > 1:
         return _measures(findings)
     place = findings.headline[0][0]
-    return [_absent(place, AGAINST_CE)]
+    return [absent(place, AGAINST_CE)]
 
 
 def _sensitive(findings: Findings) -> list[Answer]:
@@ -49,7 +48,7 @@ def _sensitive(findings: Findings) -> list[Answer]:
         found.append(_grouped(one, findings, place, counted, CROSS_ENTROPY, numbers=True))
     single = sum(f"{CASES_ONLY}Yes" in one.head for one in found)
     more = f", on {single} more case by case only" if single else ""
-    return _summed(
+    return summed(
         found, lambda yes, all_of: f"On {yes} of {all_of} every metric-sensitive loss beats cross-entropy{more}."
     )
 
@@ -80,7 +79,7 @@ def _grouped(
     if all(_undecidable(found, losses[metric], reference) for metric, found in known.items() if losses[metric]):
         said = f"They come from {count(groups, 'group')}, too few to tell with whole groups resampled."
         if findings.settings["by_group"]:
-            return Answer(one.head, f"{one.text} {said}", "open")
+            return replace(one, text=f"{one.text} {said}", tone="open")
         verdicts = [_verdict(findings.single[place, metric], losses[metric], reference) for metric in known]
         return _borne_out(one, said, place, doubted=any(better or worse for better, worse in verdicts))
     if findings.settings["by_group"]:
@@ -99,9 +98,9 @@ def _grouped(
 
 def _borne_out(one: Answer, said: str, place: Place, *, doubted: bool) -> Answer:
     if not doubted:
-        return Answer(one.head, f"{one.text} {said}", one.tone)
+        return replace(one, text=f"{one.text} {said}")
     head = one.head.replace(f"{place.title}. ", f"{place.title}{CASES_ONLY}", 1)
-    return Answer(head, f"{one.text} {said}", "open")
+    return replace(one, head=head, text=f"{one.text} {said}", tone="open")
 
 
 def answer(comparison: Comparison, place: Place, *, second: Comparison | None = None) -> Answer:
@@ -114,12 +113,13 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
     """
     rivals, metric = sensitive(comparison), metric_title(comparison.metric)
     if CROSS_ENTROPY not in comparison.losses or not rivals:
-        return _absent(place, AGAINST_CE)
+        return absent(place, AGAINST_CE)
     better, worse = verdict(comparison)
     if comparison.superior.loc[rivals, CROSS_ENTROPY].isna().all():
-        return Answer(f"{place.title}{UNDECIDED}", "There are too few cases or groups for any test.")
-    if _undecidable(comparison, rivals, CROSS_ENTROPY):
-        head, worse, second, tone = TOO_FEW, [], None, "open"
+        return Answer(f"{place.title}: undecided.", "There are too few cases or groups for any test.", decidable=False)
+    decidable = not _undecidable(comparison, rivals, CROSS_ENTROPY)
+    if not decidable:
+        head, worse, second, tone = "Too few to tell.", [], None, "open"
     elif len(better) == len(rivals):
         every = {1: f"{loss_title(rivals[0])} beats", 2: "both metric-sensitive losses beat"}
         head = every.get(len(rivals), f"all {len(rivals)} metric-sensitive losses beat")
@@ -137,7 +137,7 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
     if second is not None and set(rivals) <= set(second.losses) and CROSS_ENTROPY in second.losses:
         also, against = verdict(second)
         text += f" In {metric_title(second.metric)}: {len(also)} of {len(rivals)} better than CE, {len(against)} worse."
-    return Answer(f"{place.title}. {head}", text, tone)
+    return Answer(f"{place.title}. {head}", text, tone, decidable)
 
 
 def verdict(comparison: Comparison) -> tuple[list[str], list[str]]:
@@ -156,7 +156,7 @@ def _measures(findings: Findings) -> list[Answer]:
     reference, found = str(findings.reference), []
     for place in dict.fromkeys(place for place, _ in findings.headline):
         compared = {m: c for m, p, c in findings.of(findings.main) if p == place and reference in c.losses}
-        heads, texts, tones = [], [], []
+        heads, texts, tones, decidable = [], [], [], False
         for loss in findings.study.losses:
             by_word: dict[str, list[str]] = {word: [] for word in _WORDS}
             numbers = []
@@ -170,21 +170,23 @@ def _measures(findings: Findings) -> list[Answer]:
                 heads.append(f"{loss_title(loss)} against {loss_title(reference)}: {said}.")
                 texts.append(f"{loss_title(loss)} minus {loss_title(reference)}: {'; '.join(numbers)}.")
                 tones.append(_tone(bool(by_word["better in"]), bool(by_word["worse in"])))
+                decidable |= any(by_word[word] for word in _TOLD)
         if not heads:
-            found.append(_absent(place, f"{loss_title(reference)} and another loss"))
+            found.append(absent(place, f"{loss_title(reference)} and another loss"))
             continue
         level = percent(1 - findings.settings["alpha"])
         texts.append(f"In brackets: {level} interval, one-sided p of “better”.")
         tone = tones[0] if len(set(tones)) == 1 else "open"
-        one = Answer(" ".join([f"{place.title}.", *heads]), " ".join(texts), tone)
+        one = Answer(" ".join([f"{place.title}.", *heads]), " ".join(texts), tone, decidable)
         others = {metric: [loss for loss in c.losses if loss != reference] for metric, c in compared.items()}
         found.append(_grouped(one, findings, place, others, reference))
-    return _summed(
+    return summed(
         found, lambda yes, all_of: f"On {yes} of {all_of} there is a gain in some measure and no loss in any."
     )
 
 
-_WORDS = ("better in", "worse in", "no significant difference in", "too few cases to tell in", "not comparable in")
+_TOLD = ("better in", "worse in", "no significant difference in")
+_WORDS = (*_TOLD, "too few cases to tell in", "not comparable in")
 
 
 def _word(comparison: Comparison, loss: str, reference: str) -> str:
@@ -212,10 +214,10 @@ def _weights(findings: Findings) -> list[Answer]:
         metric = metric_title(comparison.metric)
         others = [loss for loss in comparison.losses if loss != EVEN_WEIGHTS]
         if EVEN_WEIGHTS not in comparison.losses or not others:
-            found.append(_absent(place, "soft Tversky of 0.5/0.5 and of another weighting"))
+            found.append(absent(place, "soft Tversky of 0.5/0.5 and of another weighting"))
             continue
         if _undecidable(comparison, others, EVEN_WEIGHTS):
-            found.append(Answer(f"{place.title}. {TOO_FEW}", _even(comparison), "open"))
+            found.append(Answer(f"{place.title}. Too few to tell.", _even(comparison), decidable=False))
             continue
         better, worse = _verdict(comparison, others, EVEN_WEIGHTS)
         if better:
@@ -226,9 +228,7 @@ def _weights(findings: Findings) -> list[Answer]:
         text = f"{_even(comparison)} Significantly worse than 0.5/0.5: {_weightings(worse) or 'none'}."
         one = Answer(f"{place.title}. {head}", text, "open" if better else "yes")
         found.append(_grouped(one, findings, place, {comparison.metric: others}, EVEN_WEIGHTS))
-    return _summed(
-        found, lambda yes, all_of: f"On {yes} of {all_of} no weighting is significantly better than 0.5/0.5."
-    )
+    return summed(found, lambda yes, all_of: f"On {yes} of {all_of} no weighting is significantly better than 0.5/0.5.")
 
 
 def _even(comparison: Comparison) -> str:
@@ -244,14 +244,14 @@ def _f_measures(findings: Findings) -> list[Answer]:
     for place, _ in findings.headline:
         best, alphas = [], []
         for metric, where, comparison in findings.of(findings.main):
-            summed = [loss for loss in comparison.losses if _sums_to_one(loss)]
-            means = comparison.means[summed].dropna()
+            weightings = [loss for loss in comparison.losses if _sums_to_one(loss)]
+            means = comparison.means[weightings].dropna()
             if where == place and len(means):
                 top = str(means.idxmax())
                 best.append(f"{metric} at {column_title(top)} ({number(means[top])})")
                 alphas.append(float(column_title(top).partition("/")[0]))
         if not best:
-            found.append(_absent(place, "soft Tversky of weights that sum to 1"))
+            found.append(absent(place, "soft Tversky of weights that sum to 1"))
             continue
         falls = all(a >= b for a, b in pairwise(alphas)) and len(set(alphas)) > 1
         head = f"{place.title}. Best weighting of those that sum to 1: {', '.join(best)}."
@@ -259,35 +259,12 @@ def _f_measures(findings: Findings) -> list[Answer]:
         if not falls:
             text = "The α of the best weighting does not fall as the measure weighs recall more; in the paper it does."
         found.append(Answer(head, text, "yes" if falls else "open"))
-    return _summed(found, lambda yes, all_of: f"On {yes} of {all_of} the best α falls as recall counts more.")
+    return summed(found, lambda yes, all_of: f"On {yes} of {all_of} the best α falls as recall counts more.")
 
 
 def _sums_to_one(loss: str) -> bool:
     alpha, _, beta = loss.removeprefix("sTversky-").partition("/")
     return loss.startswith("sTversky-") and abs(float(alpha) + float(beta) - 1) < 1e-6
-
-
-def _absent(place: Place, needed: str) -> Answer:
-    """What stands for the answer of a data set that lacks the losses of the question; no sum counts it."""
-    return Answer(f"{place.title}: no such comparison.", f"It takes {needed}.", "plain")
-
-
-def _summed(found: list[Answer], head: Callable[[int, str], str]) -> list[Answer]:
-    """The answers, before many of them one over all that are one."""
-    told = [one for one in found if one.tone != "plain" and not _open_for_want_of_cases(one)]
-    tones = [one.tone for one in told]
-    if len(found) <= MOST_ANSWERS or not tones:
-        return found
-    yes = tones.count("yes")
-    tone = "yes" if yes == len(tones) else "no" if "no" in tones else "open"
-    few = sum(map(_open_for_want_of_cases, found))
-    more = f" {count(few, 'more has', 'more have')} too few cases to tell." if few else ""
-    first = Answer(head(yes, count(len(tones), "data set")) + more, "Each data set by itself:", tone)
-    return [first, *(Answer(one.head, one.text, "plain") for one in found)]
-
-
-def _open_for_want_of_cases(one: Answer) -> bool:
-    return one.head.endswith((TOO_FEW, UNDECIDED))
 
 
 def _short(metric: str) -> str:

@@ -18,11 +18,10 @@ def p_of(comparison: Comparison, loss: str, reference: str, *, two_sided: bool =
     p = (comparison.two_sided if two_sided else comparison.superior).loc[loss, reference]
     resolution = comparison.resolution(two_sided=two_sided)
     if comparison.settings["method"] == "bootstrap":
-        supported = comparison.supported.loc[loss, reference]
-        if pd.isna(supported):
+        if pd.isna(comparison.supported.loc[loss, reference]):
             return NO_NUMBER
-        least = min(1.0, 2 * 0.5 ** comparison.signs.loc[loss, reference]) if two_sided else supported
-        p = max(p, least) if p > 0 or least >= resolution else 0.0
+        least = (comparison.supported_two_sided if two_sided else comparison.supported).loc[loss, reference]
+        p = least if p > 0 or least >= resolution else 0.0
     return p_value(p, resolution=resolution, alpha=comparison.settings["alpha"])
 
 

@@ -43,6 +43,7 @@ class Answer:
     head: str
     text: str
     tone: str = "open"  # yes, no, open or plain: the bar beside it, never the only carrier of the answer
+    decidable: bool = True  # whether there are cases enough for any answer
 
     def html(self) -> str:
         """Write the block for the page."""

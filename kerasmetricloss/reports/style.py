@@ -187,8 +187,9 @@ def p_value(p: float, *, resolution: float, alpha: float = 0.05) -> str:
         return NO_NUMBER
     if p == 0:
         return f"<{_rounded_up(resolution)}" if resolution < 1 else "≤1"
-    if 0.9 * alpha <= p < 1.1 * alpha and p >= 0.001:  # three digits would not tell on which side of alpha
-        return f"{p:.4f}"
+    if 0.9 * alpha <= p < 1.1 * alpha and alpha >= 1e-4:  # as many digits as tell on which side of alpha it is
+        shown = (f"{p:.{digits}f}" for digits in range(4, 12))
+        return next((text for text in shown if (float(text) < alpha) == (p < alpha)), f"{p:.11f}")
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1g}" if p >= 1e-4 else f"{p:.0e}"
 
 

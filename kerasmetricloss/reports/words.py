@@ -33,9 +33,14 @@ def lead(findings: Findings) -> str:
     seeds = trainings(study)
     network = "one network" if seeds == {1} else "networks"
     how = f"Every case is scored by the {network} that never saw it in training."
-    if not all(dataset in study.made for dataset in study.datasets):
+    if not recorded(study):
         how = "How these scores were made is not recorded."
     return f"{what}{named}. Data: {', '.join(parts)}. {how}"
+
+
+def recorded(study: Chapter) -> bool:
+    """Whether it is known of every data set how its scores were made."""
+    return all(dataset in study.made for dataset in study.datasets)
 
 
 def trainings(study: Chapter) -> set[int]:
@@ -266,7 +271,7 @@ def _about_tests(findings: Findings) -> Iterator[str]:
             f"Each network was trained {often} times with other seeds, and a case's score is the mean of them. Curves "
             "and examples are those of the first seed."
         )
-    elif findings.study.made:
+    elif recorded(findings.study):
         yield "Each network was trained once. The p-values speak of other cases, not of other trainings."
     if not findings.tested:
         return

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from kerasmetricloss.similarities.settings import Layout
-from kerasmetricloss.similarities.values import check_truth, check_weight
+from kerasmetricloss.similarities.values import as_array, check_truth, check_weight
 
 
 class Batch(NamedTuple):
@@ -111,7 +111,7 @@ def read(
     Raises:
         ValueError: shapes that do not fit, masks such as those of 0 and 255, or weights below 0, all of them named.
     """
-    given, sample_weight = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (y_true, sample_weight))
+    given, sample_weight = map(as_array, (y_true, sample_weight))
     y_pred, y_true = _float(y_pred), ops.convert_to_tensor(y_true)
     rank = len(y_pred.shape)
     if rank < 2:

@@ -1,11 +1,21 @@
 """What NumPy arrays hold, checked where they are at hand: nothing else could see a mask of 0 and 255."""
 
+from typing import Any
+
+import keras
 import numpy as np
 
 from kerasmetricloss.similarities.settings import Layout
 
 # Shares of a voxel that were resampled may leave [0, 1] by a rounding error.
 _ROUNDING = 1e-3
+
+
+def as_array(x: Any) -> Any:
+    """Return a list of numbers as a NumPy array, whose values can be looked at, and all else as it is."""
+    if not isinstance(x, list | tuple) or any(map(keras.ops.is_tensor, keras.tree.flatten(x))):
+        return x
+    return np.asarray(x)
 
 
 def check_truth(y_true: np.ndarray, classes: int, layout: Layout, *, label_map: bool) -> None:

@@ -36,7 +36,9 @@ class Comparison:
         superior: one-sided p of "a is better than b", in the metric's direction (corrected where asked for).
         supported: `superior` as the marks rest on it: no p-value is smaller than that of an exact test whose signs all
             agree, 2**-signs, and pairs of so few units that this is never significant have none.
+        raised: whether that bound alone, before any correction, is above the p-value of the pair.
         two_sided: two-sided p of "a and b differ" (corrected where asked for).
+        supported_two_sided: `two_sided` likewise, no smaller than that of the exact test, 2 * 2**-signs.
         marks: "grey", "italic" or "" a loss; none rests on a pair that no exact test could decide.
         settings: method, resamples, seed, by_group, alpha, correction.
         notes: what a reader must know before believing the numbers.
@@ -61,7 +63,9 @@ class Comparison:
     signs: pd.DataFrame
     superior: pd.DataFrame
     supported: pd.DataFrame
+    raised: pd.DataFrame
     two_sided: pd.DataFrame
+    supported_two_sided: pd.DataFrame
     marks: pd.Series
     settings: dict[str, object]
     notes: tuple[str, ...]
@@ -262,8 +266,10 @@ def _tables(values: pd.DataFrame, groups: np.ndarray | None, settings: dict, low
     units, signs, two_sided = (square(name, name) for name in ("units", "signs", "two_sided"))
     correct = settings["correction"] == "holm"
     borne = supported(superior, units, signs, alpha=settings["alpha"], correct=correct)
+    raised, borne_two_sided = superior < 0.5**signs, two_sided.clip(lower=(2 * 0.5**signs).clip(upper=1))
     if correct:
-        superior, two_sided = holm(superior), holm(two_sided, symmetric=True)
+        superior = holm(superior)
+        two_sided, borne_two_sided = holm(two_sided, symmetric=True), holm(borne_two_sided, symmetric=True)
     return {
         "means": single["mean"].rename(None),
         "interval": single[["low", "high"]],
@@ -277,5 +283,7 @@ def _tables(values: pd.DataFrame, groups: np.ndarray | None, settings: dict, low
         "signs": signs,
         "superior": superior,
         "supported": borne,
+        "raised": raised,
         "two_sided": two_sided,
+        "supported_two_sided": borne_two_sided,
     }

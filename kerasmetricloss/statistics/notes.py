@@ -15,7 +15,7 @@ def describe(values: pd.DataFrame, groups: int, tables: dict[str, pd.DataFrame],
     Args:
         values: scores, index the cases, columns the losses; NaN where missing or undefined.
         groups: number of groups the cases come from.
-        tables: `units`, `signs`, `superior` and `supported`, as `Comparison` has them.
+        tables: `units`, `signs`, `superior`, `supported` and `raised`, as `Comparison` has them.
         settings: method, resamples, by_group, alpha and correction, as `compare` takes them.
     """
     by_group, cases = settings["by_group"], len(values)
@@ -87,8 +87,8 @@ def _rate(cases: int, settings: dict) -> str:
 
 def _tied(name: str, tables: dict[str, pd.DataFrame], alpha: float) -> list[str]:
     """Pairs of which the resampling says more than the few units that differ can bear."""
-    few = 0.5 ** tables["signs"] > tables["superior"]  # with Holm's correction others raise a p-value too
-    bold = (tables["superior"] < alpha) & (tables["supported"] >= alpha) & few
+    # With Holm's correction the few cases of one pair can raise the p-value of another too.
+    bold = (tables["superior"] < alpha) & (tables["supported"] >= alpha) & tables["raised"]
     pairs = []
     for row, column in np.argwhere(bold.to_numpy()):
         one, other = bold.index[row], bold.columns[column]

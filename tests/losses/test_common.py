@@ -193,3 +193,10 @@ def test_sixteen_bit_predictions_give_the_loss_of_their_values(loss, dtype):
     low = BUILD[loss](dtype=dtype)(y_true, rounded)
     assert keras.backend.standardize_dtype(low.dtype) == dtype
     assert float(low) == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_weight_that_is_no_number_is_not_hidden():
+    # The values of tensors are not looked at, so only the loss can show it.
+    y, weight = np.ones((2, 3, 1), "float32"), ops.convert_to_tensor(np.float32([np.nan, 1]))
+    for reduction in ("sum_over_batch_size", "mean_with_sample_weight"):
+        assert np.isnan(float(losses.SoftDice(reduction=reduction)(y, y / 2, weight)))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -210,3 +211,8 @@ def test_a_tiny_weight_before_a_large_one_counts_once(bins):
 def test_images_without_voxels_have_loss_zero():
     nothing = np.zeros((3, 0, 4, 1), "float32")
     assert float(LovaszSigmoid()(nothing, nothing)) == 0
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        step = tf.function(LovaszSigmoid(), input_signature=[tf.TensorSpec((None, 0, 4, 1))] * 2)
+        assert float(step(nothing, nothing)) == 0

@@ -10,6 +10,7 @@ from kerasmetricloss.reports.evidence import evidence_table
 from kerasmetricloss.reports.findings import find
 from kerasmetricloss.reports.page import build_report, terminal_table
 from kerasmetricloss.reports.sections import boxes
+from kerasmetricloss.reports.style import p_value
 from kerasmetricloss.scores import ScoreTableError
 
 from .conftest import chapter, rows, settings, write
@@ -36,10 +37,17 @@ def test_scores_of_unknown_origin_are_not_told_as_a_cross_validation(tmp_path):
     assert "never saw it in training" not in text
     assert "Each network was trained once" not in text
     assert "never saw it in training" in text_of(tmp_path / "study", rows(), settings())
+    both = [row for name in ("po18", "mo17") for row in rows(dataset=name)]
+    partly = settings(datasets=["po18", "mo17"])
+    del partly["datasets"]["mo17"]
+    text = text_of(tmp_path / "partly", both, partly)
+    assert "is not recorded" in text
+    assert "Each network was trained once" not in text
 
 
 def test_one_loss_is_shown_without_a_word_of_tests(tmp_path):
     text = text_of(tmp_path, rows(["sDice"]))
+    assert "Before you believe it" not in text  # there is nothing to say
     for word in ("top-ranked", "Paired tests", "multiple comparisons", "How the tests work"):
         assert word not in text
     assert "*: " not in terminal_table(tmp_path, resamples=100)
@@ -87,3 +95,34 @@ def test_the_best_and_the_worst_are_two_losses(tmp_path):
     said = evidence(comparison, losses[1:])
     assert said.count("sDice") == 1
     assert "the best and the worst" not in said
+
+
+def test_the_sums_over_measures_leave_out_the_same_data_sets(tmp_path):
+    sizes = {"po18": 45, "mo17": 45, "br18": 45, "wm17": 3}
+    table = [row for name, cases in sizes.items() for row in rows(["sDice-L2", "sDice"], cases=cases, dataset=name)]
+    made = settings(recipe="table1", datasets=list(sizes), losses=["sDice-L2", "sDice"], data={})
+    first, *_ = answers(find(chapter(write(tmp_path, table, made)), resamples=100))
+    assert " of 3 data sets" in first.head
+    assert first.head.endswith("1 more has too few cases to tell.")
+
+
+def test_with_holm_the_two_sided_p_is_not_below_the_one_sided(tmp_path):
+    # 0.5 ** 8 one-sided times six hypotheses; twice that two-sided, times three.
+    found = find(chapter(write(tmp_path, rows(["CE", "wCE", "sDice"], cases=8))), resamples=1000, correction="holm")
+    place, comparison = found.headline[0]
+    against = evidence_table(comparison, place, reference="CE").rows[2]
+    assert [cell.text for cell in against.cells[4:]] == ["0.023", "1.000", "0.023"]
+
+
+@pytest.mark.parametrize(
+    ("p", "alpha", "text"),
+    [
+        (0.00096, 0.001, "0.00096"),
+        (0.00999, 0.01, "0.00999"),
+        (0.0102, 0.01, "0.0102"),
+        (0.0499, 0.05, "0.0499"),
+        (0.049999, 0.05, "0.049999"),
+    ],
+)
+def test_a_p_value_tells_the_side_of_the_level_that_it_is_on(p, alpha, text):
+    assert p_value(p, resolution=1e-6, alpha=alpha) == text

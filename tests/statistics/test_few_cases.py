@@ -148,3 +148,15 @@ def test_holm_leaves_no_mark_where_so_many_comparisons_need_more_cases():
 
 def test_one_case_gives_no_mark():
     assert set(found({"CE": [0.1], "wCE": [0.2], "sDice": [0.3]}, resamples=100).marks) == {""}
+
+
+def test_with_holm_few_differing_cases_are_told_of_many_losses_too():
+    # One of 20 hypotheses: the corrected p-value is above 0.5 ** 6 before that bound has any say.
+    random = np.random.default_rng(0)
+    base = random.uniform(0.4, 0.8, 40)
+    scores = {name: base + random.normal(0, 0.03, 40) for name in ("wCE", "sJaccard", "Lovasz")}
+    few = base.copy()
+    few[:6] += 0.05
+    result = found({"CE": base, "sDice": few} | scores, correction="holm", resamples=10_000)
+    assert 0.5**6 < result.superior.loc["sDice", "CE"] < 0.05 < result.supported.loc["sDice", "CE"]
+    assert "sDice over CE (6 of 40)" in " ".join(result.notes)
