@@ -196,8 +196,7 @@ def _as_rows(x: Any, batch: Batch, pool: str) -> Any:
     else:
         # The number of voxels is static more often than that of images: TensorFlow's top_k needs it.
         voxels = math.prod(ops.shape(x)[axis] for axis in batch.space_axes)
-        images = ops.shape(x)[0] * classes if isinstance(voxels, int) and voxels == 0 else -1
-        order, rows = (0, batch.class_axis, *batch.space_axes), (images, voxels)
+        order, rows = (0, batch.class_axis, *batch.space_axes), (ops.shape(x)[0] * classes, voxels)
     return ops.reshape(x if classes == 1 else ops.transpose(x, order), rows)
 
 
