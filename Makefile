@@ -8,7 +8,7 @@ MONAI  := $(VENV)/.monai
 PEERS  := benchmarks/.venv/.installed
 JUPYTER := $(VENV)/.jupyter
 SPHINX := $(VENV)/.sphinx
-ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/studies/test_training.py tests/studies/test_devices.py tests/test_wheel.py
+ANY_BACKEND := tests/similarities tests/losses tests/metrics tests/models tests/pipelines tests/studies/test_any_backend.py tests/studies/test_training.py tests/studies/test_devices.py tests/studies/test_unfinished.py tests/test_wheel.py
 # Two processes; a file's tests stay together, since they share what is costly to make.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 RAY := tests/studies/test_engine_ray.py

@@ -61,6 +61,8 @@ def _status(options: argparse.Namespace) -> None:
             print(f"about {minutes:.0f} min left on one device" if minutes >= 1 else "less than a minute left")
     for one in found.running:
         print(f"running: {one['title']}, epoch {one['epoch']} of at most {one['epochs']}")
+    for one in found.begun:
+        print(f"stopped: {one['title']}, goes on after epoch {one['epoch']}")
     for one in found.failed:
         print(f"failed: {one['problem']}")
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
+from kerasmetricloss import files
 from kerasmetricloss.studies.errors import StudyError
 
 _ARCHIVES = (".keras", ".npz")
 _PARTIAL, _RUNNING, _FAILED = ".partial-", ".running-", ".failed-"
+UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class CellStore:
         """Where the cell lies, or will lie."""
         return self.root / cell.directory_name
 
+    def unfinished(self, cell: Cell) -> Path:
+        """Where the cell's training is kept while it lasts."""
+        return self._note(UNFINISHED, cell)
+
     def has(self, cell: Cell) -> bool:
         """Whether the cell is finished.
 
@@ -106,6 +112,7 @@ class CellStore:
                 _flush(path)
             self._put_in_place(partial, cell)
             self._note(_FAILED, cell).unlink(missing_ok=True)
+            self.unfinished(cell).unlink(missing_ok=True)
             _flush(self.root)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -128,6 +135,10 @@ class CellStore:
                 shutil.rmtree(partial, ignore_errors=True)
             for running in self.root.glob(f"{_RUNNING}*"):
                 running.unlink(missing_ok=True)
+            for unfinished in self.root.glob(f"{UNFINISHED}*"):
+                if (self.root / unfinished.name.removeprefix(UNFINISHED)).is_dir():
+                    unfinished.unlink(missing_ok=True)
+            files.sweep(self.root)
 
     @contextmanager
     def running(self, cell: Cell) -> Iterator[Callable[[int], None]]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from kerasmetricloss.files import is_locked
-from kerasmetricloss.studies.cells import CellStore
+from kerasmetricloss.studies.cells import UNFINISHED, CellStore
 from kerasmetricloss.studies.directory import FINISHED, RUNNING, read_description
 from kerasmetricloss.studies.errors import StudyError
 from kerasmetricloss.studies.progress import Clock
+from kerasmetricloss.studies.unfinished import title_and_epoch
 from kerasmetricloss.studies.work import RESULT
 
 
@@ -24,6 +25,7 @@ class Status:
         done: How many of them are finished.
         finished: Finished trainings of all runs.
         running: Title, epoch and epochs at most of each training in work.
+        begun: Title and epoch of each training that a run that was stopped left half-way.
         failed: Title and problem of each training that failed in the last run.
         seconds_left: What the rest takes on one device, from the mean of each phase; None before anything finished.
         alive: Whether a process works in the directory.
@@ -35,6 +37,7 @@ class Status:
     done: int
     finished: int
     running: tuple[dict[str, Any], ...]
+    begun: tuple[dict[str, Any], ...]
     failed: tuple[dict[str, Any], ...]
     seconds_left: float | None
     alive: bool
@@ -54,6 +57,7 @@ def status(out: Path) -> Status:
     done = [cell for cell in planned if (store.root / cell["directory"]).is_dir()]
     running, failed = store.notes([cell["directory"] for cell in planned])
     alive = is_locked(out)
+    unfinished = () if alive else (store.root / f"{UNFINISHED}{cell['directory']}" for cell in planned)
     return Status(
         recipes=tuple((finished or {}).get("recipes", {})),
         folds={
@@ -65,6 +69,7 @@ def status(out: Path) -> Status:
         done=len(done),
         finished=sum((path / RESULT).is_file() for path in store.root.glob("*/")) if store.root.is_dir() else 0,
         running=tuple(running) if alive else (),
+        begun=tuple(filter(None, map(title_and_epoch, unfinished))),
         failed=tuple(failed),
         seconds_left=_seconds_left(store, planned, [cell["phase"] for cell in planned if cell not in done]),
         alive=alive,

@@ -11,8 +11,9 @@
     OUT/tensorboard/         curves of each training, where they were asked for
 
 A run that was stopped goes on where it was: cells are found by their full configuration, and the tables are put
-together from cells alone. While it runs, `OUT/running.json` stands for `study.json`. Several recipes share a directory:
-what one has trained, the others read.
+together from cells alone. A training that lasts is kept each minute, at the end of an epoch, and goes on from there to
+the weights that it would have had, bit by bit where a device gives the same numbers twice. While the study runs,
+`OUT/running.json` stands for `study.json`. Several recipes share a directory: what one has trained, the others read.
 """
 
 from collections.abc import Callable, Sequence

@@ -17,6 +17,7 @@ import numpy as np
 from kerasmetricloss.studies.choice import Choice, ChosenLoss
 from kerasmetricloss.studies.devices import Filled, fill, spread
 from kerasmetricloss.studies.errors import StudyError
+from kerasmetricloss.studies.unfinished import Shelf, Unfinished, generator_states, generators, set_generator_states
 
 Weights = list[np.ndarray]
 
@@ -72,6 +73,7 @@ class Trainer:
         seed: int,
         on_epoch: Callable[[int, float], None],
         log_dir: Path | None = None,
+        shelf: Shelf | None = None,
     ) -> Trained:
         """Train from `weights` with a fresh optimiser and keep the weights of the lowest validation loss.
 
@@ -85,13 +87,14 @@ class Trainer:
             seed: Seed of whatever is random inside the network, such as dropout.
             on_epoch: Called after each epoch with its number, from 1, and its validation loss.
             log_dir: Where TensorBoard finds the curves; None writes none.
+            shelf: Where the training is kept while it lasts; None keeps it nowhere. What is found there is gone on
+                with; `batches` begin with its next epoch.
 
         Raises:
             StudyError: The training or validation loss became NaN or infinite.
         """
         model, batches = self._fresh(loss, among, settings), self._filled(batches)
         self.network.set_weights(weights)
-        seeded = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: self._seed_layers(seed))
         best = _KeepBest(self.network, on_epoch)
         plateau = keras.callbacks.ReduceLROnPlateau(
             monitor="val_loss", factor=0.2, patience=settings["rate_patience"], min_delta=settings["min_delta"]
@@ -99,14 +102,17 @@ class Trainer:
         stop = keras.callbacks.EarlyStopping(
             monitor="val_loss", patience=settings["stop_patience"], min_delta=settings["min_delta"]
         )
+        # Once the others have begun, and after what they do at the end of an epoch.
+        last = _GoOn(self.network, (best, plateau, stop), lambda: self._seed_layers(seed), shelf)
         try:
             with spread(self._devices):
                 model.fit(
                     batches.training,
                     steps_per_epoch=batches.steps,
                     validation_data=batches.validation,
+                    initial_epoch=len(shelf.found.history) if shelf and shelf.found else 0,
                     epochs=settings["epochs"],
-                    callbacks=[seeded, best, plateau, stop, *_tensorboard(log_dir)],
+                    callbacks=[best, plateau, stop, last, *_tensorboard(log_dir)],
                     shuffle=False,
                     verbose=0,
                 )
@@ -134,8 +140,7 @@ class Trainer:
             keras.utils.set_random_seed(seed)  # dropout draws from PyTorch's own generator
             return
         # That call would have TensorFlow forget every optimised graph, which costs more than a small network trains.
-        kept = {id(variable) for variable in self.network.weights}  # Keras leaves generators out of these
-        states = [variable for variable in self.network.variables if id(variable) not in kept]
+        states = generators(self.network)
         drawn = np.random.SeedSequence(seed).generate_state(len(states)) >> 1
         for state, value in zip(states, drawn, strict=True):
             state.assign(np.array([value, 0], dtype=state.dtype))
@@ -221,3 +226,58 @@ class _KeepBest(keras.callbacks.Callback):
         if row["val_loss"] < self._lowest:
             self._lowest, self.epoch, self.weights = row["val_loss"], epoch + 1, self._network.get_weights()
         self._on_epoch(epoch + 1, row["val_loss"])
+
+    def go_on(self, unfinished: Unfinished) -> None:
+        """Stand where it stood."""
+        self.history, self.weights = list(unfinished.history), unfinished.best
+        best = min(self.history, key=lambda row: row["val_loss"])
+        self._lowest, self.epoch = best["val_loss"], int(best["epoch"])
+        self._on_epoch(int(self.history[-1]["epoch"]), self.history[-1]["val_loss"])
+
+
+class _GoOn(keras.callbacks.Callback):
+    """Begins a training, or goes on with one that was stopped, and keeps it while it lasts."""
+
+    def __init__(
+        self,
+        network: keras.Model,
+        others: tuple["_KeepBest", keras.callbacks.Callback, keras.callbacks.Callback],
+        begin: Callable[[], None],
+        shelf: Shelf | None,
+    ):
+        super().__init__()
+        self._network, self._begin, self._shelf = network, begin, shelf
+        self._best, *self._watching = others
+        self._states: list[np.ndarray] = []
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        found = self._shelf and self._shelf.found
+        if not found:
+            self._begin()
+            return
+        self._network.set_weights(found.weights)
+        self._states = found.generators
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate.value)
+        for variable, value in zip(self.model.optimizer.variables, found.optimizer, strict=True):
+            variable.assign(value)
+        # The rate comes about again as it did.
+        self.model.optimizer.learning_rate = rate
+        for row in found.history:
+            for callback in self._watching:
+                callback.on_epoch_end(int(row["epoch"]) - 1, {"val_loss": row["val_loss"]})
+        self._best.go_on(found)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        # PyTorch's generator gives a number to each new iterator over batches, which is there by now.
+        if self._states:
+            set_generator_states(self._network, self._states)
+            self._states = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self._shelf is not None and not self.model.stop_training:
+            self._shelf.put(self._now)
+
+    def _now(self) -> Unfinished:
+        optimizer = [keras.ops.convert_to_numpy(variable.value) for variable in self.model.optimizer.variables]
+        states = generator_states(self._network)
+        return Unfinished(self._network.get_weights(), optimizer, states, self._best.weights, self._best.history)

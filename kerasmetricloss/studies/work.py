@@ -2,9 +2,9 @@
 
 import functools
 import json
+import math
 import resource
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from kerasmetricloss.studies.errors import StudyError, StudyStopped
 from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.request import build_loss, loss_configuration
 from kerasmetricloss.studies.training import Batches, Trained, Trainer, Weights
+from kerasmetricloss.studies.unfinished import Shelf
 
 MODEL = "model.keras"
 SCORES = "scores.parquet"
@@ -66,7 +67,8 @@ class Worker:
         Raises:
             StudyError: Anything failed; the message begins with the cell.
         """
-        started = time.monotonic()
+        made_with = provenance.made_with() | {"backend": keras.backend.backend(), "devices": self.devices}
+        shelf = Shelf(self.store.unfinished(cell), cell.title, made_with)
         try:
             with self.store.running(cell) as note:
 
@@ -74,7 +76,7 @@ class Worker:
                     note(epoch)
                     on_epoch(epoch, value)
 
-                trained, probabilities = self._train(cell, fold, pretrained, told)
+                trained, probabilities = self._train(cell, fold, pretrained, told, shelf)
         except OSError as error:
             raise self._unwritable(cell, error) from error
         except Exception as error:
@@ -86,7 +88,7 @@ class Worker:
             _write_json(directory / HISTORY, trained.history)
             write_predictions(directory / PREDICTIONS, probabilities)
             self._scores(cell, fold, probabilities).write(directory / SCORES)
-            _write_json(directory / RESULT, self._result(trained, time.monotonic() - started))
+            _write_json(directory / RESULT, self._result(trained, shelf.seconds))
 
         try:
             self.store.write(cell, fill)
@@ -119,29 +121,31 @@ class Worker:
             "best_epoch": trained.best_epoch,
             "devices": self.devices,
             "epochs": len(trained.history),
-            "parameters": self.trainer.network.count_params(),
+            "parameters": sum(math.prod(variable.shape) for variable in self.trainer.network.trainable_variables),
             "peak_memory_mb": _peak_memory_mb(),
             "seconds": round(seconds, 2),
             **provenance.made_with(),
         }
 
     def _train(
-        self, cell: Cell, fold: Fold, pretrained: Cell | None, on_epoch: Callable[[int, float], None]
+        self, cell: Cell, fold: Fold, pretrained: Cell | None, on_epoch: Callable[[int, float], None], shelf: Shelf
     ) -> tuple[Trained, dict[str, np.ndarray]]:
         # Losses are compared in pairs: within a fold and phase all see the same batches.
         seed = int(np.random.SeedSequence([cell.seed, cell.fold, cell.phase == "post"]).generate_state(1)[0] >> 1)
         settings = cell.configuration["training"]
         shift, scale = normalisation(self.data, fold, self.network)
         weights = self.trainer.initial_weights(seed) if pretrained is None else self._weights_of(pretrained)
+        begun = len(shelf.found.history) if shelf.found else 0
         trained = self.trainer.train(
             digest(cell.configuration["loss"]),
             self._sharing(cell),
             weights=weights,
             settings=settings,
-            batches=self._batches(fold, shift, scale, settings, seed),
+            batches=self._batches(fold, shift, scale, settings, seed, begun),
             seed=seed,
             on_epoch=on_epoch,
             log_dir=None if self.logs is None else self.logs / cell.directory_name,
+            shelf=shelf,
         )
         return trained, self._predict(trained.weights, fold, shift, scale)
 
@@ -175,13 +179,14 @@ class Worker:
             raise self.store.broken(cell, error) from error
 
     def _batches(
-        self, fold: Fold, shift: np.ndarray, scale: np.ndarray, settings: dict[str, Any], seed: int
+        self, fold: Fold, shift: np.ndarray, scale: np.ndarray, settings: dict[str, Any], seed: int, begun: int
     ) -> Batches:
         train = [self.data.prepared[i] for i in fold.train]
         validation = [self.data.prepared[i] for i in fold.validation]
         augmentation = pipelines.Augmentation(**settings["augmentation"]) if settings["augmentation"] else None
         statistics = {"shift": shift, "scale": scale}
         common = {**statistics, "batch": settings["batch"], "augmentation": augmentation, "seed": seed}
+        common["first_epoch"] = begun
         source = _batch_source()
         if self.patch is None:
             training, steps = source.training_batches(train, **common), -(-len(train) // settings["batch"])

@@ -18,6 +18,7 @@ from PIL import Image
 
 from kerasmetricloss import reports, studies
 from kerasmetricloss.scores import ScoreTable
+from kerasmetricloss.studies import unfinished
 
 
 def test_a_study_stopped_again_and_again_goes_on_to_the_same_tables(
@@ -34,6 +35,43 @@ def test_a_study_stopped_again_and_again_goes_on_to_the_same_tables(
     for before, after in itertools.pairwise(watches):
         assert before.started[-1] == after.started[0]
     assert_same_tables(tmp_path / "out", uninterrupted)
+
+
+class InEpoch(studies.Observer):
+    """Notes the epochs of a cell; Ctrl-C at the end of one of them, where told to."""
+
+    def __init__(self, number, stop_after=None):
+        self.number, self.stop_after = number, stop_after
+        self.started, self.epochs = [], []
+
+    def cell_started(self, cell, epochs):
+        self.started.append(cell.title)
+
+    def epoch(self, cell, epoch, value):
+        if len(self.started) == self.number:
+            self.epochs.append(epoch)
+            if epoch == self.stop_after:
+                raise KeyboardInterrupt
+
+
+def test_a_training_stopped_half_way_goes_on_after_the_last_epoch_kept(
+    pictures, tmp_path, request_for, assert_same_tables, monkeypatch
+):
+    monkeypatch.setattr(unfinished, "EVERY_S", 0.0)
+    setup = request_for(pictures, tmp_path).setup.with_training(epochs=2, post_epochs=5)
+    whole, out = (request_for(pictures, tmp_path / name, setup=setup, folds=2) for name in ("whole", "out"))
+    studies.run(whole)
+    assert not list((tmp_path / "whole" / "cells").glob(".*"))
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(out, observer=InEpoch(2, stop_after=4))
+    title = "po18, unet-small, fold 1, post-training, CE, seed 0"
+    assert studies.status(tmp_path / "out").begun == ({"title": title, "epoch": 3},)
+    watch = InEpoch(1)
+    studies.run(out, observer=watch)
+    assert (watch.started[0], watch.epochs) == (title, [3, 4, 5])
+    assert studies.status(tmp_path / "out").begun == ()
+    assert not list((tmp_path / "out" / "cells").glob(".*"))
+    assert_same_tables(tmp_path / "out", tmp_path / "whole")
 
 
 def test_a_finished_study_trains_nothing_again(uninterrupted, pictures, request_for, watching):
