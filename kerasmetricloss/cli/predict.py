@@ -48,8 +48,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--from-logits",
         action="store_true",
-        help="the model gives logits: put a sigmoid behind it (default: "
-        "probabilities; a label is where its own is above 0.5, also for a softmax)",
+        help="the model gives logits: put a sigmoid behind it, with --exclusive a softmax (default: probabilities)",
     )
     _add_description(predict)
     add_reader_arguments(predict, default="as for the model's training, where its file says so")
@@ -60,6 +59,13 @@ def _add_description(predict: argparse.ArgumentParser) -> None:
     """Add the options that say of a bare model what one of a study says itself."""
     about = predict.add_argument_group(
         "a model whose file does not say how its images were prepared (with --dataset, --channels and --labels)"
+    )
+    about.add_argument(
+        "--exclusive",
+        action=argparse.BooleanOptionalAction,
+        help="its outputs are exclusive classes: a voxel is of the class of its largest probability; the first is the "
+        "background where --labels names one less (default: as the model ends in a softmax or not; a label of other "
+        "outputs is where its own probability is above 0.5)",
     )
     own = "(default: their own)"
     about.add_argument("--spacing-mm", type=float, metavar="MM", help=f"isotropic voxels of its scans {own}")
@@ -97,7 +103,8 @@ def _predict(options: argparse.Namespace) -> None:
         if options.from_logits:
             if trained_on.seen or options.model.suffix.lower() in (".hdf5", ".h5"):
                 raise UsageError(f"{options.model} gives probabilities: leave out --from-logits.")
-            model = keras.Model(model.inputs, keras.layers.Activation("sigmoid")(model.outputs[0]))
+            activation = keras.layers.Activation("softmax" if trained_on.exclusive else "sigmoid")
+            model = keras.Model(model.inputs, activation(model.outputs[0]))
         _check_tile(options.tile, trained_on)
         problems: list[Any] = []
         cases = _cases(options, trained_on, problems, observer)
@@ -223,7 +230,7 @@ def _description(options: argparse.Namespace) -> Any:
     """What turns a bare model into one that is described, or None where nothing is said."""
     from kerasmetricloss.pipelines import inference
 
-    said = {name: getattr(options, name) for name in ("spacing_mm", "picture_size", "shift", "scale")}
+    said = {name: getattr(options, name) for name in ("spacing_mm", "picture_size", "shift", "scale", "exclusive")}
     said = {name: value for name, value in said.items() if value is not None}
     knows = options.model.suffix != ".keras" or inference.read_trained_on(options.model) is not None
     if said and knows:

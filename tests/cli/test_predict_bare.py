@@ -120,3 +120,55 @@ def test_a_deeplab_of_colours_up_to_1_is_given_them_so():
         assert input_scale(model) == expected
         about = described(model, dataset="po18")
         assert about.scale == (() if expected is None else (expected,) * 3)
+
+
+def picture_of_classes(folder, *, head):
+    """A model of three classes whose scores are the colours of its picture, and the picture of three shades."""
+    convolution = keras.layers.Conv2D(3, 1, use_bias=False)
+    model = keras.Sequential([keras.Input((None, None, 3)), convolution, *head])
+    convolution.set_weights([np.eye(3).reshape(1, 1, 3, 3)])
+    model.save(folder / "m.keras")
+    colours = np.random.default_rng(3).permuted(np.tile(np.array([0, 1, 2], "uint8"), (24, 31, 1)), axis=-1)
+    (folder / "in").mkdir()
+    Image.fromarray(colours).save(folder / "in" / "a.png")
+    command = ["predict", "--model", str(folder / "m.keras"), "--root", str(folder / "in"), "--dataset", "folder"]
+    command += ["--images", "*.png", "--channels", "red,green,blue", "--shift", "0", "--scale", "4"]
+    return [*command, "--out", str(folder / "out")], colours
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ([keras.layers.Softmax()], []),
+        ([keras.layers.Activation("softmax", dtype="float32")], []),
+        ([], ["--exclusive", "--from-logits"]),
+    ],
+)
+def test_of_exclusive_classes_the_largest_counts_however_small(tmp_path, head, options):
+    # The largest probability is e^0.5 / (e^0.5 + e^0.25 + 1) = 0.42.
+    command, colours = picture_of_classes(tmp_path, head=head)
+    main([*command, "--labels", "liver,spleen", *options])
+    for label, channel in (("liver", 1), ("spleen", 2)):
+        found = np.asarray(Image.open(tmp_path / "out" / f"a_{label}.png"))
+        np.testing.assert_array_equal(found, (colours[..., channel] == 2) * 255)
+
+
+def test_every_exclusive_class_can_have_a_label(tmp_path):
+    command, colours = picture_of_classes(tmp_path, head=[keras.layers.Softmax()])
+    main([*command, "--labels", "air,liver,spleen"])
+    found = [np.asarray(Image.open(tmp_path / "out" / f"a_{label}.png")) for label in ("air", "liver", "spleen")]
+    np.testing.assert_array_equal(np.stack(found, -1), (colours == 2) * 255)
+
+
+def test_a_softmax_can_be_cut_at_one_half(tmp_path):
+    command, _ = picture_of_classes(tmp_path, head=[keras.layers.Softmax()])
+    main([*command, "--labels", "air,liver,spleen", "--no-exclusive"])
+    assert not np.asarray(Image.open(tmp_path / "out" / "a_liver.png")).any()
+
+
+def test_labels_that_leave_out_more_than_the_background_are_refused(tmp_path, capsys):
+    command, _ = picture_of_classes(tmp_path, head=[keras.layers.Softmax()])
+    assert refused(*command, "--labels", "liver") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the model has 3 outputs" in said
+    assert "in their order, or all but the first, the background (--labels A,B)" in said

@@ -182,3 +182,13 @@ def test_probabilities_rounded_to_sixteen_bits_are_taken(scan, value):
     case, *_ = scan
     network = Network(lambda _, masks: np.float32(value) * masks, Reach.same(3), 1)
     assert predict_case(case, network, trained()).labels.all() == (value > 0.5)
+
+
+def test_exclusive_classes_are_none_outside_the_mask():
+    probability = np.array([[[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.3, 0.3, 0.4], [0.0, 0.0, 0.0]]], np.float32)
+    mask, image = np.array([[True, True, True, False]]), np.zeros((1, 4, 1), np.float32)
+    volume = Volume(image=image, truth=np.zeros((1, 4, 3), np.uint8), mask=mask)
+    found = Prediction(volume, probability, exclusive=True).labels
+    assert found[0].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    without_background = replace(volume, truth=np.zeros((1, 4, 2), np.uint8))
+    assert (Prediction(without_background, probability, exclusive=True).labels == found[..., 1:]).all()

@@ -26,16 +26,23 @@ class Prediction:
 
     Attributes:
         volume: Image, truth and mask on the native grid.
-        probability: float32, (*space, labels), on the native grid; 0 outside the mask.
+        probability: float32, (*space, outputs), on the native grid; 0 outside the mask.
+        exclusive: As in `TrainedOn`.
     """
 
     volume: Volume
     probability: np.ndarray
+    exclusive: bool = False
 
     @property
     def labels(self) -> np.ndarray:
-        """uint8, (*space, labels): 1 where the probability is above 0.5, strictly."""
-        return binarise(self.probability)
+        """uint8, (*space, labels): 1 where the probability is above 0.5, strictly; of exclusive classes the largest."""
+        if not self.exclusive:
+            return binarise(self.probability)
+        outputs = self.probability.shape[-1]
+        labels = np.arange(outputs - self.volume.truth.shape[-1], outputs)
+        largest = self.probability.argmax(axis=-1)[..., None] == labels
+        return (largest & (self.volume.mask[..., None] > 0)).astype(np.uint8)
 
 
 def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling: Tiling | None = None) -> Prediction:
@@ -83,7 +90,7 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
     native = to_native_grid(probability, volume.space, steps)
     # Outside the mask nothing is predicted: at its rim the mean is over the neighbours inside.
     inside = to_native_grid(mask[..., None], volume.space, steps)
-    return Prediction(volume, native / np.where(inside > 0, inside, 1) * volume.mask[..., None])
+    return Prediction(volume, native / np.where(inside > 0, inside, 1) * volume.mask[..., None], trained_on.exclusive)
 
 
 def _check_probability(probability: np.ndarray, case: Case) -> None:

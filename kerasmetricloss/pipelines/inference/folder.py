@@ -36,7 +36,7 @@ def predict_folder(
 ) -> Path:
     """Predict every case that is not finished, and write labels and scores.
 
-        OUT/<case>_<label>.nii.gz or .png   the label on the native grid, thresholded at 0.5
+        OUT/<case>_<label>.nii.gz or .png   the label on the native grid, thresholded at 0.5, or its class the largest
         OUT/scores.csv                      one line a case and label: dice, jaccard, voxels, file, made_from, seen
         OUT/predictions.json                model, preparation and tiling
 
@@ -64,10 +64,12 @@ def predict_folder(
     """
     out, tiling = Path(out), tiling or Tiling()
     labels = cases[0].labels
-    if network.outputs != len(labels) or len(trained_on.labels) not in (0, len(labels)):
+    background = (0, 1) if trained_on.exclusive else (0,)
+    if network.outputs - len(labels) not in background or len(trained_on.labels) not in (0, len(labels)):
+        but = ", or all but the first, the background" if trained_on.exclusive else ""
         raise PredictionError(
             f"the model has {network.outputs} outputs ({', '.join(trained_on.labels) or 'not named'}), but the data "
-            f"have the labels {', '.join(labels)}: name one label an output, in their order (--labels A,B)."
+            f"have the labels {', '.join(labels)}: name one label an output, in their order{but} (--labels A,B)."
         )
     _refuse_another_order(trained_on.labels, labels)
     _refuse_one_file(cases)

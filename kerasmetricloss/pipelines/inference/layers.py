@@ -97,6 +97,20 @@ def input_scale(model: keras.Model) -> float | None:
     return None
 
 
+def ends_in_softmax(model: keras.Model) -> bool:
+    """Whether the last layer of a model makes its several outputs exclusive.
+
+    Example:
+        >>> image = keras.Input((None, None, 3))
+        >>> heads = (keras.layers.Conv2D(n, 1, activation="softmax") for n in (1, 4))
+        >>> [ends_in_softmax(keras.Model(image, head(image))) for head in heads]
+        [False, True]
+    """
+    *_, last = _flat(model)
+    softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
+    return softmax and model.outputs[0].shape[-1] > 1
+
+
 def looks_at_all(model: keras.Model) -> bool:
     """Whether a layer takes statistics over the whole image, so that a tile is predicted otherwise than the whole."""
     return any(isinstance(layer, _GLOBAL) for layer in _flat(model))

@@ -15,7 +15,7 @@ import keras
 
 from kerasmetricloss.datasets import CATALOG
 from kerasmetricloss.pipelines.inference.errors import PredictionError
-from kerasmetricloss.pipelines.inference.layers import input_scale
+from kerasmetricloss.pipelines.inference.layers import ends_in_softmax, input_scale
 from kerasmetricloss.pipelines.preparation import Preparation
 
 # An entry of the .keras archive beside Keras' own; Keras reads the entries that it knows and leaves this one alone.
@@ -36,6 +36,8 @@ class TrainedOn:
         scale: Divides each channel after that; empty stands for that channel's standard deviation.
         seen: Digests (`file_digest`) of the first file of each case of training, and of a validation apart from the
             test, whose scores say nothing of new images; empty where that is not known.
+        exclusive: Whether the outputs are exclusive classes, as of a softmax: each voxel is of the class of its largest
+            probability, the first of equal ones. With an output more than labels the first is the background.
         boxed: Whether images were scored in the preparation's box, filled around smaller ones, and so are to be
             predicted in it.
         reading: Settings of the reader that changed the arrays, such as `mask` of scans or `roi` of radiographs, for
@@ -52,6 +54,7 @@ class TrainedOn:
     shift: tuple[float, ...]
     scale: tuple[float, ...]
     seen: tuple[str, ...] = ()
+    exclusive: bool = False
     boxed: bool = True
     reading: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -97,6 +100,7 @@ def described(
     picture_size: tuple[int, int] | None = None,
     shift: Sequence[float] = (),
     scale: Sequence[float] = (),
+    exclusive: bool | None = None,
 ) -> TrainedOn:
     """Put together what a user says of a model whose file does not say how its images were prepared.
 
@@ -111,6 +115,7 @@ def described(
             normalised by its own mean and standard deviation, or not at all where the model does that itself (a layer
             ImageNetColours, Rescaling or Normalization before its first convolution).
         scale: Likewise; 1 where only a shift is given.
+        exclusive: As in `TrainedOn`; None stands for whether the model's last layer is a softmax of several outputs.
 
     Raises:
         PredictionError: The channels are not known, shift or scale do not fit them, or a size is not positive.
@@ -145,6 +150,7 @@ def described(
         preparation=preparation,
         shift=shift,
         scale=scale,
+        exclusive=ends_in_softmax(model) if exclusive is None else exclusive,
         boxed=False,
     )
 
