@@ -200,7 +200,8 @@ def _inside(image: np.ndarray, channels: Sequence[str], mask: MaskRule | None) -
 
 def _read_scan(case: Case, *, truths: int, rule: TruthRule, mask: MaskRule | None, fill: float | None) -> Volume:
     files, truth_files = _files(case, truths)
-    scans, segmentations = [read_nifti(file, fill=fill) for file in files], [read_nifti(file) for file in truth_files]
+    scans = [read_nifti(file, fill=fill) for file in files]
+    segmentations = [read_nifti(file, numbers=True) for file in truth_files]
     for scan in (*scans[1:], *segmentations):
         check_same_grid(scan, scans[0])
     image = np.stack([scan.voxels for scan in scans], axis=-1)

@@ -200,7 +200,8 @@ def _notes(cases: list[Case], summaries: list[CaseSummary]) -> list[DataError]:
                 notes.append(DataError(problem, case=case.id, file=case.files[-1], mend=mend))
             elif outside > _MUCH_OUTSIDE * (inside + outside):
                 problem = (
-                    f"{outside} of {inside + outside} voxels of {label} lie outside the mask, and count for nothing"
+                    f"{outside} of {inside + outside} voxels of {label} lie outside the mask, where nothing is "
+                    "predicted: they are scored as missed"
                 )
                 mend = "look at the image, or give another rule for the mask (--mask)"
                 notes.append(DataError(problem, case=case.id, file=case.files[-1], mend=mend))

@@ -9,6 +9,7 @@ import io
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 import nibabel as nib
 import numpy as np
@@ -31,7 +32,8 @@ class Scan:
     """One decoded volume.
 
     Args:
-        voxels: float32, shape ``(x, y, z)``, finite, with the header's slope and intercept applied.
+        voxels: float32, or numbers of labels in the file's own type; shape ``(x, y, z)``, finite, with the header's
+            slope and intercept applied.
         affine: float64, ``(4, 4)``, from voxel indices to mm.
         spacing_mm: Size of a voxel along each axis.
         file: Where it came from.
@@ -55,15 +57,15 @@ def find_scan(folder: Path, stem: str) -> Path | None:
     Raises:
         DataError: Both are there.
     """
-    wanted = {(stem + suffix).casefold() for suffix in SUFFIXES}
-    found = [path for path in children(folder) if path.name.casefold() in wanted]
+    wanted = {normalize("NFC", stem + suffix).casefold() for suffix in SUFFIXES}
+    found = [path for path in children(folder) if normalize("NFC", path.name).casefold() in wanted]
     if len(found) > 1:
         mend = "keep one of them"
         raise DataError(f"{' and '.join(path.name for path in found)} are both there", file=folder, mend=mend)
     return found[0] if found else None
 
 
-def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
+def read_nifti(path: Path, *, fill: float | None = None, numbers: bool = False) -> Scan:
     """Read one 3-D volume and turn it to RAS+ without resampling.
 
     Whether the file is compressed is told by its content, and the check sum of a compressed file is verified. Trailing
@@ -74,6 +76,7 @@ def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
     Args:
         path: A ``.nii`` or ``.nii.gz`` file.
         fill: What replaces NaN and infinite voxels; None refuses them.
+        numbers: Whether the voxels are numbers of labels, which float32 would round from 2**24 on.
 
     Returns:
         The voxels, their affine and their spacing.
@@ -84,7 +87,7 @@ def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
             the file and how to mend it.
     """
     try:
-        voxels, affine = _decode(path)
+        voxels, affine = _decode(path, numbers=numbers)
     except DataError:
         raise
     except PermissionError as error:
@@ -100,7 +103,8 @@ def read_nifti(path: Path, *, fill: float | None = None) -> Scan:
             mend = "replace them, read an image with fill=0 (--fill 0), or leave the case out"
             raise DataError(f"{broken} of {voxels.size} voxels are NaN or infinite", file=path, mend=mend)
         voxels = np.where(np.isfinite(voxels), voxels, np.float32(fill))
-    spacing = tuple(round(float(length), 6) for length in _lengths(affine))
+    # Six digits: the header's own are float32.
+    spacing = tuple(float(f"{length:.6g}") for length in _lengths(affine))
     return Scan(voxels=voxels, affine=affine, spacing_mm=spacing, file=path)
 
 
@@ -165,7 +169,7 @@ def write_like(path: Path, voxels: np.ndarray, affine: np.ndarray, *, like: Path
     """
     scan = _image(like)
     shape = tuple(scan.shape[:3])
-    orientation = nib.orientations.io_orientation(scan.affine)
+    orientation = _orientation(scan.affine)
     moved = scan.affine @ nib.orientations.inv_ornt_aff(orientation, shape)
     to_file = nib.orientations.ornt_transform(np.array([[0, 1], [1, 1], [2, 1]]), orientation)
     turned = nib.orientations.apply_orientation(voxels, to_file)
@@ -173,9 +177,9 @@ def write_like(path: Path, voxels: np.ndarray, affine: np.ndarray, *, like: Path
     write_nifti(path, *((np.ascontiguousarray(turned), scan.affine) if same else (voxels, affine)))
 
 
-def _decode(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _decode(path: Path, *, numbers: bool) -> tuple[np.ndarray, np.ndarray]:
     image = _image(path)
-    voxels = _spatial(image, path)
+    voxels = _spatial(image, path, numbers=numbers)
     _check_header(image, path)
     return _turned(voxels, image.affine)
 
@@ -204,7 +208,7 @@ def _image(path: Path) -> nib.Nifti1Image:
         return kind.from_bytes(data)
 
 
-def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:
+def _spatial(image: nib.Nifti1Image, path: Path, *, numbers: bool) -> np.ndarray:
     shape = image.shape
     if 0 in shape:
         raise DataError(f"the scan is empty, {'x'.join(map(str, shape))}", file=path, mend="fetch it again")
@@ -220,7 +224,8 @@ def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:
     # A float64 beyond float32's range becomes infinite here, and is then reported like any other infinite voxel.
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(image.dataobj).reshape(shape).astype(np.float32)
+            voxels = np.asarray(image.dataobj).reshape(shape)
+            return voxels if numbers else voxels.astype(np.float32)
     except MemoryError as error:
         problem = f"the memory does not hold {'x'.join(map(str, shape))} voxels, which the header says are there"
         raise DataError(problem, file=path, mend="look at the header, or take a machine with more memory") from error
@@ -228,10 +233,20 @@ def _spatial(image: nib.Nifti1Image, path: Path) -> np.ndarray:
 
 def _turned(voxels: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return voxels and affine with the axes swapped and flipped to RAS+."""
-    orientation = nib.orientations.io_orientation(affine)
+    orientation = _orientation(affine)
     turned = nib.orientations.apply_orientation(voxels, orientation)
     moved = np.asarray(affine, dtype=float) @ nib.orientations.inv_ornt_aff(orientation, voxels.shape)
     return np.ascontiguousarray(turned), moved
+
+
+def _orientation(affine: np.ndarray) -> np.ndarray:
+    """Return which axis of the patient each axis of a scan is nearest to, and its sign.
+
+    Cosines are rounded, so that files of one grid at 45 degrees do not part by the rounding in their headers.
+    """
+    rounded = np.eye(4)
+    rounded[:3, :3] = np.round(affine[:3, :3] / _lengths(affine), 4)
+    return nib.orientations.io_orientation(rounded)
 
 
 def _check_header(image: nib.Nifti1Image, path: Path) -> None:

@@ -8,6 +8,8 @@ Pillow stretches to its own range, are brought back.
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ _TWO_BYTES = re.compile(r"(RGB|RGBA|RGBX);16([BLN])")
 # Greys of 2 and 4 bits; in TIFF the order of the bits can be reversed (R), and white can be 0 (I).
 _FEW_BITS = re.compile(r"L;([24])R?I?R?")
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_ORIENTATION = 274
+_ORIENTATION, _WHITE_OR_BLACK = 274, 262
+_FILE = re.compile(r"<_io\.[^>]*>")  # how Pillow's errors name an open file
 _TURN_IN_PNG = re.compile(b"eXIf|Raw profile type exif|tiff:Orientation")
 _SIZES = b"\xff\x4f\xff\x51"  # JPEG 2000: start of the codestream, then its marker of sizes
 
@@ -57,7 +60,7 @@ def decode(path: Path) -> Picture:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist or is a broken link"
             raise DataError(f"the picture {what}", file=path, mend="put the picture there")
-        with _without_warnings(), Image.open(path) as picture:
+        with _without_warnings(), _opened(path) as picture:
             return _decoded(picture, path)
     except DataError:
         raise
@@ -68,18 +71,25 @@ def decode(path: Path) -> Picture:
         raise DataError(problem, file=path, mend="cut it into smaller ones, or shrink it") from error
     # Pillow's decoders raise OSError, SyntaxError, struct.error, EOFError and their own on broken files.
     except Exception as error:
-        reason = " ".join(str(error).replace(repr(str(path)), "it").split())
+        reason = " ".join(_FILE.sub("it", str(error)).split())
         raise DataError(f"the picture cannot be decoded ({reason})", file=path, mend="fetch it again") from error
 
 
 def orientation(path: Path) -> int:
     """Return how the EXIF data of a file that was decoded say that it is turned, 1 to 8; 1 is not at all."""
-    with _without_warnings(), Image.open(path) as picture:
+    with _without_warnings(), _opened(path) as picture:
         # Pillow decodes a whole PNG to look for what may stand behind its pixels.
         if picture.format == "PNG" and not _TURN_IN_PNG.search(path.read_bytes()):
             return 1
         turn = picture.getexif().get(_ORIENTATION, 1)
     return turn if turn in range(1, 9) else 1
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a file. By its name Pillow would map it into memory, and scramble the rows of a TIFF that lies turned."""
+    with path.open("rb") as file, Image.open(file) as picture:
+        yield picture
 
 
 def _without_warnings() -> warnings.catch_warnings:
@@ -96,6 +106,9 @@ def _decoded(picture: Image.Image, path: Path) -> Picture:
         pixels, alpha, indices = _two_bytes(picture, path, bits)
     else:
         pixels, alpha, indices = _layers(ImageOps.exif_transpose(picture))
+    if picture.mode.startswith("I;16") and picture.format == "TIFF" and picture.tag_v2.get(_WHITE_OR_BLACK) == 0:
+        # Where white is 0 Pillow inverts up to 8 bits only.
+        pixels = 2 ** _bits(picture, path) - 1 - pixels
     if largest is not None:
         # Pillow stretches these to its own range; the numbers of the file are wanted.
         stretched = 65535 if picture.mode == "I" else 255
@@ -160,7 +173,7 @@ def _two_bytes(picture: Image.Image, path: Path, bits: int) -> tuple[np.ndarray,
     if bits != 16 or not known or not together:
         mend = "save it with 8 bits a colour, as a PNG of 16 bits without transparency, or in 16-bit grey"
         raise DataError(f"its {bits} bits a channel would be cut to 8", file=path, mend=mend)
-    with Image.open(path) as other:
+    with _opened(path) as other:
         other.tile = [tile._replace(args=_other_order(tile.args)) for tile in other.tile]
         low = np.asarray(ImageOps.exif_transpose(other))
     array = np.asarray(ImageOps.exif_transpose(picture)).astype(np.uint16) * 256 + low

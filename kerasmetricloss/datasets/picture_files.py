@@ -49,7 +49,8 @@ def read_image(path: Path, *, channels: Sequence[str] = COLOURS) -> np.ndarray:
     colours = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.float32)
     planes = {name: colours[..., index] for index, name in enumerate(COLOURS)}
     if "grey" in channels:
-        planes["grey"] = colours[..., 0] if pixels.shape[2] == 1 else colours @ _LUMA
+        coloured = np.ptp(colours, axis=2) > 0
+        planes["grey"] = np.where(coloured, colours @ _LUMA, colours[..., 0])
     broken = int(colours.size - np.isfinite(colours).sum())
     if broken:
         raise DataError(f"{broken} values are NaN or infinite", file=path, mend="replace them or leave the case out")
@@ -149,6 +150,8 @@ def _foreground(picture: Picture, path: Path) -> np.ndarray:
     """Apply the rules to the colours alone."""
     pixels, half = picture.pixels, _half_of_range(picture.pixels)
     values = pixels.max(axis=2)
+    if pixels.min() < 0:
+        raise DataError("the mask holds negative numbers", file=path, mend=f"save it as 0 and 255, or {_NUMBER}")
     if picture.indices is not None and _varies(picture.indices) and not _varies(pixels):
         mend = f"give each number a colour, save it as 0 and 255, or {_NUMBER}"
         raise DataError("the mask's palette gives all its numbers one colour", file=path, mend=mend)

@@ -34,7 +34,7 @@ def read_volume(
     """
     names = case.channels if mask is None or mask.channel in case.channels else (*case.channels, mask.channel)
     scans = [read_nifti(file, fill=fill) for file in case.files[: len(names)]]
-    segmentations = [read_nifti(file) for file in case.files[len(names) :]]
+    segmentations = [read_nifti(file, numbers=True) for file in case.files[len(names) :]]
     for scan in (*scans[1:], *segmentations):
         check_same_grid(scan, scans[0])
     unknown = unknown_truth(scans[0].voxels.shape, len(case.labels))
@@ -68,6 +68,8 @@ def label_numbers(truth: Scan) -> np.ndarray:
     Raises:
         DataError: Numbers lie between whole ones.
     """
+    if np.issubdtype(truth.voxels.dtype, np.integer):
+        return truth.voxels
     whole = np.rint(truth.voxels)
     between = truth.voxels[np.abs(truth.voxels - whole) > _FACTORS]
     if between.size:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from unicodedata import normalize
 
 from kerasmetricloss.datasets.case import Case, DataError, Volume, complain, natural_key
 from kerasmetricloss.datasets.catalog import MaskRule
@@ -85,10 +86,15 @@ def once_by_name(folders: Sequence[Path], root: Path, problems: list[DataError] 
         root: What a complaint names.
         problems: Collects complaints.
     """
-    names = Counter(folder.name for folder in folders)
+    names = Counter(name_of(folder) for folder in folders)
     for name in (name for name, count in names.items() if count > 1):
         complain(DataError("the case is there twice", case=name, file=root, mend="keep one of its folders"), problems)
-    return {folder.name: folder for folder in folders if names[folder.name] == 1}
+    return {name_of(folder): folder for folder in folders if names[name_of(folder)] == 1}
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a folder in composed letters: macOS takes them apart, lists of cases do not."""
+    return normalize("NFC", path.name)
 
 
 def find_subjects(

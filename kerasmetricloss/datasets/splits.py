@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from kerasmetricloss.datasets.case import Case, DataError
 
@@ -112,7 +113,7 @@ def _ids(number: int, lines: Sequence[str], path: Path) -> tuple[str, ...]:
         raise DataError(f"fold {number} is no list of ids", file=path, mend=_MEND)
     if not listed:
         raise DataError(f"fold {number} has no case", file=path, mend=_MEND)
-    return tuple(str(case) for case in listed)
+    return tuple(normalize("NFC", str(case)) for case in listed)
 
 
 def _check_once(splits: Splits, path: Path) -> None:

@@ -10,6 +10,7 @@ and 2 (other pathology), which is ignored: left out of training and of scoring.
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from kerasmetricloss.datasets.case import Case, DataError, Volume, children, com
 from kerasmetricloss.datasets.catalog import WM17, MaskRule
 from kerasmetricloss.datasets.nifti import SUFFIXES, Scan, find_scan
 from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
-from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, find_subjects, scan_cases
+from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, find_subjects, name_of, scan_cases
 
 LESION, OTHER_PATHOLOGY = 1, 2
 _IMAGES = "pre"
@@ -98,12 +99,13 @@ def _is_like_a_case(inside: Sequence[Path]) -> bool:
 
 def _ids(root: Path, folders: list[Path], problems: list[DataError] | None) -> dict[str, Path]:
     """Return the folders by their ids; an id that two of them would have is complained of, and left out."""
-    names = Counter(folder.name for folder in folders)
+    names = Counter(map(name_of, folders))
     # The root itself, given as a dot, has a name only once it is resolved.
-    own = root.name if root.name not in ("", "..") else root.resolve().name
+    own = name_of(root if root.name not in ("", "..") else root.resolve())
     found: dict[str, list[Path]] = {}
     for folder in folders:
-        name = folder.name if names[folder.name] == 1 else "_".join(folder.relative_to(root).parts)
+        name, path = name_of(folder), normalize("NFC", "_".join(folder.relative_to(root).parts))
+        name = name if names[name] == 1 else path
         found.setdefault(own if folder == root else name, []).append(folder)
     for name, same in found.items():
         if len(same) > 1:

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasmetricloss.models.sizes import PACKAGE, ApplyMask, per_axis, whole_numbers
@@ -14,8 +15,9 @@ class InstanceNormalization(keras.layers.Layer):
 
         y = (x - mean(x)) / (std(x) + epsilon), mean and std over the space of one image and channel
 
-    A constant channel becomes 0, and its gradient is finite. The statistics are float32 (float64 for float64 inputs),
-    also under mixed precision, where a sum over a volume would overflow float16.
+    A constant channel becomes 0, and its gradient is finite. So does one whose standard deviation is below 128 steps of
+    its float type about the mean, as what rounding leaves of a constant one is. The statistics are float32 (float64 for
+    float64 inputs), also under mixed precision, where a sum over a volume would overflow float16.
 
     Args:
         epsilon: Added to the standard deviation (not to the variance).
@@ -40,11 +42,14 @@ class InstanceNormalization(keras.layers.Layer):
         """Normalise x over its spatial axes."""
         values = x if keras.backend.standardize_dtype(x.dtype) == "float64" else ops.cast(x, "float32")
         space = tuple(range(1, len(x.shape) - 1))
-        centred = values - ops.mean(values, axis=space, keepdims=True)
+        mean = ops.mean(values, axis=space, keepdims=True)
+        centred = values - mean
         variance = ops.mean(ops.square(centred), axis=space, keepdims=True)
         # The floor keeps the square root's gradient finite at 0; it lies below what epsilon lets through.
         std = ops.sqrt(ops.maximum(variance, self.epsilon**2))
-        return ops.cast(centred * (1.0 / (std + self.epsilon)), self.compute_dtype)
+        rounding = 128 * float(np.finfo(keras.backend.standardize_dtype(values.dtype)).eps)
+        constant = variance <= ops.square(rounding * mean)
+        return ops.cast(centred * ops.where(constant, 0.0, 1.0 / (std + self.epsilon)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the input."""

@@ -159,6 +159,9 @@ class _Parts:
         pools = {("max", 2): "MaxPooling2D", ("max", 3): "MaxPooling3D"}
         pools |= {("average", 2): "AveragePooling2D", ("average", 3): "AveragePooling3D"}
         self.pool = getattr(keras.layers, pools[pooling, dimension])
+        # Averages over volumes of 16-bit numbers are beyond TensorFlow and PyTorch on the CPU.
+        half = pooling == "average" and "float16" in keras.config.dtype_policy().compute_dtype
+        self.precision = {"dtype": "float32"} if half else {}
 
     def network(self, x, filters):
         """Encode, pass the bottom, decode; the skips cross over."""
@@ -168,7 +171,7 @@ class _Parts:
             x = self.level(x, widths, self._kernels(len(widths)), f"encode{level}", first=level == 0)
             skips.append(x)
             settings = {"strides": self.factors, "padding": "valid", "data_format": "channels_last"}
-            x = self.pool(self.factors, **settings, name=f"pool{level}")(x)
+            x = self.pool(self.factors, **settings, **self.precision, name=f"pool{level}")(x)
         x = self.level(x, bottom, self.kernels[-1:] * len(bottom), "bottom", first=not sides)
         for level, widths in reversed(list(enumerate(sides))):
             x = LinearUpsampling(factor=self.factors, name=f"upsample{level}")(x)

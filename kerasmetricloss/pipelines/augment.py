@@ -19,6 +19,8 @@ class Augment(keras.layers.Layer):
 
         image -> (moved - shift) / scale * gain + offset + noise_std * noise
 
+    and with `restore` that times scale plus shift.
+
     All spatial steps are one interpolation, linear for image and weights; truth and mask are then 1 where they are
     above one half. What enters from outside is 0 before normalisation, and outside the mask.
 
@@ -128,7 +130,8 @@ class Augment(keras.layers.Layer):
         factor = inputs["gain"] / inputs["scale"]
         shift, factor, offset = (_per_channel(v, image) for v in (inputs["shift"], factor, inputs["offset"]))
         image = (image - shift) * factor + offset
-        return image + self.settings.noise_std * inputs["noise"] if "noise" in inputs else image
+        image = image + self.settings.noise_std * inputs["noise"] if "noise" in inputs else image
+        return image * _per_channel(inputs["scale"], image) + shift if self.settings.restore else image
 
     def get_config(self):
         """Return the arguments that rebuild the layer."""

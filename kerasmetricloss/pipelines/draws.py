@@ -23,6 +23,8 @@ class Augmentation:
         noise_std: Standard deviation of Gaussian noise, a voxel and channel, in units of the normalised image.
         intensity_shift_std: Standard deviation of an offset, a channel, in units of the normalised image.
         intensity_scale_std: Standard deviation of a factor about 1, a channel.
+        restore: Bring the image back to its own units once it was varied in normalised ones: for a network that
+            normalises its input itself.
         nearest_truth: Move truth and mask by the nearest voxel, not by a linear interpolation that is then binarised.
 
     Raises:
@@ -41,6 +43,7 @@ class Augmentation:
     noise_std: float = 0.05
     intensity_shift_std: float = 0.05
     intensity_scale_std: float = 0.05
+    restore: bool = False
     nearest_truth: bool = False
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasmetricloss import datasets, pipelines
-from kerasmetricloss.pipelines.inference import file_digest
+from kerasmetricloss.pipelines.inference import check_colours, file_digest
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.folds import Fold
 from kerasmetricloss.studies.progress import Observer
@@ -167,6 +167,9 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
         cache_dir=cache,
         progress=lambda done, total: observer.stage("preparing", done, total),
     )
+    if networks.normalises(setup.network):
+        for case in prepared:
+            check_colours(case.image, networks.WHITE, case.case_id)
     lost = tuple(_lost(checked, prepared, preparation))
     for note in lost:
         observer.note(note)

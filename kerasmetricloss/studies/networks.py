@@ -12,6 +12,7 @@ from kerasmetricloss.studies.errors import StudyError
 
 NAMES = ("unet-small", "unet-half", "unet", "deepmedic-small", "deepmedic", "deeplab-small", "deeplab")
 COLOURS = 3  # channels that VGG16 takes
+WHITE = 255  # of a channel of the colours that it normalises itself
 IMAGENET = "imagenet"
 
 
@@ -31,7 +32,7 @@ def build(network: dict[str, Any], *, channels: int, labels: int) -> keras.Model
         raise StudyError(f"{name} takes pictures with {COLOURS} colour channels; these images have {channels}.")
     settings.pop("dimension")
     try:
-        return (models.deeplab_vgg16 if name == "deeplab" else models.deeplab_small)(**settings)
+        return (models.deeplab_vgg16 if name == "deeplab" else models.deeplab_small)(white=WHITE, **settings)
     except Exception as error:
         # Keras raises a plain Exception where a download fails.
         if settings.get("weights") != IMAGENET or isinstance(error, ValueError):

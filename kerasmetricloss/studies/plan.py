@@ -51,7 +51,7 @@ def _cell(request: Request, data: StudyData, fold: Fold, seed: int, loss: str, p
     setup, phase = request.setup, "pre" if pretrained is None else "post"
     training = setup.training.phase(phase)
     if training["augmentation"]:
-        training["augmentation"] = asdict(pipelines.Augmentation())
+        training["augmentation"] = asdict(pipelines.Augmentation(restore=networks.normalises(setup.network)))
     configuration: dict[str, Any] = {
         "data": fold_configuration(data, fold),
         "network": networks.identity(setup.network),

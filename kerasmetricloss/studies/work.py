@@ -187,6 +187,8 @@ class Worker:
         statistics = {"shift": shift, "scale": scale}
         common = {**statistics, "batch": settings["batch"], "augmentation": augmentation, "seed": seed}
         common["first_epoch"] = begun
+        if augmentation is not None and augmentation.restore:
+            common["shift"], common["scale"] = pipelines.channel_statistics(train)
         source = _batch_source()
         if self.patch is None:
             training, steps = source.training_batches(train, **common), -(-len(train) // settings["batch"])

@@ -172,3 +172,15 @@ def test_labels_that_leave_out_more_than_the_background_are_refused(tmp_path, ca
     said = " ".join(capsys.readouterr().err.split())
     assert "the model has 3 outputs" in said
     assert "in their order, or all but the first, the background (--labels A,B)" in said
+
+
+def test_colours_of_16_bits_are_no_colours_of_8(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    models.deeplab_vgg16(width=0.02, mask=False).save(tmp_path / "m.keras")
+    pixels = np.full((24, 32), 30000, np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "in" / "a.png")
+    command = ["predict", "--model", str(tmp_path / "m.keras"), "--root", str(tmp_path / "in"), "--dataset", "folder"]
+    command += ["--images", "*.png", "--channels", "red,green,blue", "--out", str(tmp_path / "out")]
+    assert refused(*command) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "case a: its colours go up to 30000, the network takes them up to 255; save the pictures with 8 bits" in said

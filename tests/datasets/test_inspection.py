@@ -114,7 +114,7 @@ def test_foreground_outside_the_mask_and_an_empty_mask_are_noted(scans):
     notes = inspect("folder", scans, mask="adc>2000", **PATTERNS).notes
     assert [note.problem for note in notes if note.case == "s1"][:2] == [
         "the mask is empty, so nothing counts",
-        "1 of 1 voxels of object lie outside the mask, and count for nothing",
+        "1 of 1 voxels of object lie outside the mask, where nothing is predicted: they are scored as missed",
     ]
 
 

@@ -214,3 +214,28 @@ def test_what_nibabel_mends_without_harm_is_read_without_a_word(tmp_path, voxels
     (tmp_path / "scan.nii").write_bytes(raw)
     assert read_nifti(tmp_path / "scan.nii").spacing_mm == (1, 2, 3)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("degrees", [45, 135, -45])
+def test_headers_of_one_grid_at_45_degrees_agree(tmp_path, voxels, degrees):
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    for number, error in enumerate((0, 1e-7, -1e-7)):
+        affine = np.eye(4)
+        affine[:2, :2] = [[cosine + error, -sine], [sine, cosine - error]]
+        saved(tmp_path / f"{number}.nii", voxels, affine)
+    first, *others = (read_nifti(tmp_path / f"{number}.nii") for number in range(3))
+    for other in others:
+        check_same_grid(other, first)
+        np.testing.assert_array_equal(other.voxels, first.voxels)
+
+
+def test_numbers_of_labels_are_not_rounded(tmp_path):
+    numbers = np.zeros(SHAPE, np.uint32)
+    numbers[0], numbers[1] = 182305689, 182305693
+    path = saved(tmp_path / "a.nii", numbers)
+    assert np.unique(read_nifti(path, numbers=True).voxels).tolist() == [0, 182305689, 182305693]
+
+
+def test_a_scan_is_found_however_its_letters_are_composed(tmp_path, voxels):
+    path = saved(tmp_path / "Fa\u0308lle_seg.nii", voxels)
+    assert find_scan(tmp_path, "F\u00e4lle_seg") == path

@@ -50,3 +50,11 @@ def test_a_header_without_a_unit_is_in_mm(tmp_path):
     image.header["xyzt_units"] = 0
     nib.save(image, tmp_path / "b.nii.gz")
     assert read_nifti(tmp_path / "b.nii.gz").spacing_mm == (0.5, 2, 3)
+
+
+@pytest.mark.parametrize("length", [0.1625, 0.0046, 0.0004])
+def test_voxels_of_parts_of_a_micron_keep_their_size(tmp_path, length):
+    image = nib.Nifti1Image(VOXELS, np.diag([length] * 3 + [1]))
+    image.header.set_xyzt_units("micron")
+    nib.save(image, tmp_path / "a.nii")
+    np.testing.assert_allclose(read_nifti(tmp_path / "a.nii").spacing_mm, [length / 1000] * 3, rtol=1e-6)

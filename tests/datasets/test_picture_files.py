@@ -100,3 +100,44 @@ def test_a_nan_in_a_picture_is_refused(tmp_path):
 def test_a_large_picture_is_read_without_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 16 * 24 - 1)
     np.testing.assert_array_equal(read_mask(save(tmp_path / "m.png", TRUTH)), TRUTH)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "I;16"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_an_uncompressed_tiff_that_lies_turned_is_read_upright(tmp_path, mode, turn):
+    stored = np.arange(35, dtype=np.uint16 if mode == "I;16" else np.uint8).reshape(5, 7)
+    picture = Image.fromarray(stored)
+    if mode == "P":
+        picture.putpalette([value for number in range(256) for value in (number, number, number)])
+    exif = Image.Exif()
+    exif[274] = turn
+    (picture.convert("RGBA") if mode == "RGBA" else picture).save(tmp_path / "a.tif", exif=exif)
+    upright = {
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.T,
+        6: np.rot90(stored, -1),
+        7: stored[::-1, ::-1].T,
+        8: np.rot90(stored),
+    }
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", channels=("grey",))[..., 0], upright[turn])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_white_that_is_zero_is_read_as_white(tmp_path, kind):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (5, 7)).astype(kind)
+    picture = Image.fromarray(np.iinfo(kind).max - pixels)
+    picture.save(tmp_path / "a.tif", tiffinfo={262: 0})
+    with Image.open(tmp_path / "a.tif") as saved:
+        assert saved.tag_v2[262] == 0
+    # Pillow inverts 8 bits as it writes, too.
+    expected = np.iinfo(kind).max - pixels if kind == np.uint8 else pixels
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", channels=("grey",))[..., 0], expected)
+
+
+def test_the_luma_of_grey_is_that_very_grey(tmp_path):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    path = save(tmp_path / "a.png", np.dstack([grey] * 3))
+    np.testing.assert_array_equal(read_image(path, channels=("grey",))[..., 0], grey)

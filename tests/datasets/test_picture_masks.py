@@ -249,3 +249,9 @@ def test_a_picture_of_more_pixels_than_are_read_is_refused_as_such(tmp_path, mon
     path = save(tmp_path / "m.png", np.zeros((15, 15), "uint8"))
     with pytest.raises(DataError, match=r"m\.png: the picture has more than 200 pixels, .*smaller ones"):
         read_mask(path)
+
+
+def test_negative_numbers_are_refused(tmp_path):
+    path = save(tmp_path / "m.tif", np.where(TRUTH, 0, -1).astype(np.int32))
+    with pytest.raises(DataError, match=r"m\.tif: the mask holds negative numbers"):
+        read_mask(path)

@@ -83,3 +83,9 @@ def test_the_authors_files_hold_every_case_once(name, count):
     splits = read_splits(root / name / "validation_splits.txt")
     assert len(splits) == 5
     assert sum(map(len, splits)) == count
+
+
+def test_ids_are_composed_letters(tmp_path):
+    path = tmp_path / "splits.txt"
+    path.write_text("Fold 0:\n['e\u0301']\nFold 1:\n['b']\n", encoding="utf-8")
+    assert read_splits(path) == (("\u00e9",), ("b",))

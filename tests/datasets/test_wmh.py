@@ -104,3 +104,12 @@ def test_cases_of_one_name_are_told_apart_by_their_site(tmp_path):
     for folder in ("Utrecht/7", "Utrecht/8", "Singapore/7"):
         write_case(tmp_path / folder)
     assert [case.id for case in open_dataset("wm17", tmp_path)] == ["8", "Singapore_7", "Utrecht_7"]
+
+
+def test_ids_are_composed_letters_as_in_lists_of_cases(root, tmp_path):
+    copy = shutil.copytree(root / "Utrecht", tmp_path / "copy")
+    (copy / "0").rename(copy / "e\u0301")
+    (tmp_path / "groups.csv").write_text("case,group\n\u00e9,1\n2,1\n", encoding="utf-8")
+    cases = open_dataset("wm17", copy, groups=tmp_path / "groups.csv")
+    assert {case.id: case.group for case in cases} == {"2": "1", "\u00e9": "1"}
+    assert cases[-1].read().mask.any()

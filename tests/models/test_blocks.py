@@ -133,3 +133,15 @@ def test_whole_numbers_of_numpy_are_whole_numbers():
     assert models.CheckSize(multiple=np.int64(3)).multiple == 3
     net = models.unet(dimension=2, input_channels=1, filters=np.int64(2), levels=np.int64(2))
     assert net.count_params() == models.unet(dimension=2, input_channels=1, filters=2, levels=2).count_params()
+
+
+@pytest.mark.parametrize("value", [0.1, -3.3, 1000.3])
+@pytest.mark.parametrize("size", [(27, 27, 27), (243, 243)])
+def test_a_constant_channel_becomes_zero_though_its_mean_is_rounded(value, size):
+    x = np.full((1, *size, 1), value, "float32")
+    assert not run(InstanceNormalization(), x).any()
+
+
+def test_a_channel_of_little_contrast_is_normalised():
+    x = (1000 + np.random.default_rng(0).normal(0, 0.1, (1, 40, 40, 1))).astype("float32")
+    np.testing.assert_allclose(run(InstanceNormalization(), x).std(), 1, rtol=1e-3)

@@ -9,6 +9,9 @@ from kerasmetricloss import models
 
 NETWORKS = {
     "unet": lambda: models.unet(dimension=2, input_channels=3, filters=((2, 3), (4, 3), (5, 4)), mask=False),
+    "unet of averages": lambda: models.unet(
+        dimension=3, input_channels=3, filters=((2, 3), (4, 3), (5, 4)), pooling="average", mask=False
+    ),
     "deepmedic": lambda: models.deepmedic(
         dimension=2, input_channels=3, filters=(3,) * 8, head_filters=(4, 4), mask=False, residual=True
     ),
@@ -17,7 +20,8 @@ NETWORKS = {
 
 
 def image(name):
-    size = {"unet": (18, 27), "deepmedic": (54, 51), "deeplab": (21, 34)}[name]
+    sizes = {"unet": (18, 27), "unet of averages": (18, 9, 27), "deepmedic": (54, 51), "deeplab": (21, 34)}
+    size = sizes[name]
     values = np.random.default_rng(0).uniform(size=(2, *size, 3)).astype("float32")
     return 255 * values if name == "deeplab" else values
 

@@ -255,3 +255,19 @@ def test_weights_move_as_the_image_does():
     batch |= {"shift": np.zeros(1, "float32"), "scale": np.ones(1, "float32"), "weights": batch["image"]}
     (image, _), _, weights = Augment(settings)(batch)
     np.testing.assert_allclose(ops.convert_to_numpy(weights), ops.convert_to_numpy(image), atol=1e-5)
+
+
+def test_an_image_that_is_restored_was_varied_in_normalised_units():
+    varied, restored = Augmentation(), Augmentation(restore=True)
+    image, *others = apply(varied, raw(varied))
+    batch = raw(restored)
+    back, *same = apply(restored, batch)
+    np.testing.assert_allclose(back, image * batch["scale"] + batch["shift"], atol=1e-5)
+    for one, other in zip(others, same, strict=True):
+        assert np.array_equal(one, other)
+    assert np.std(back - apply(only(), batch)[0] * batch["scale"] - batch["shift"]) > 0.1
+
+
+def test_settings_that_restore_come_back_with_the_layer():
+    layer = Augment(Augmentation(restore=True))
+    assert Augment.from_config(layer.get_config()).settings == layer.settings

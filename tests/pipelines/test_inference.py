@@ -20,6 +20,7 @@ from kerasmetricloss.pipelines.inference import (
     predict_image,
     predict_slabs,
 )
+from kerasmetricloss.pipelines.inference.layers import looks_at_all
 from kerasmetricloss.pipelines.inference.tiles import starts, weights
 
 UNET_2D = Reach((1, 1), (9, 9), (4, 4))
@@ -190,6 +191,13 @@ def test_tiles_of_a_network_that_looks_at_the_whole_image_are_warned_of():
     with pytest.warns(TiledWarning, match="an image of 15x15 voxels is predicted in 16 tiles of 7x7"):
         predict_image(image, network, tiling=Tiling(size=(7, 7)))
     predict_image(image, Network.of(models.unet(**settings, normalisation=None)), tiling=Tiling(size=(7, 7)))
+
+
+@pytest.mark.parametrize(("axes", "warns"), [((1, 2), True), ([-2, -1], True), (-1, False), ((3,), False)])
+def test_a_layer_normalisation_over_space_looks_at_the_whole_image(axes, warns):
+    image = keras.Input((16, 16, 1))
+    model = keras.Model(image, keras.layers.LayerNormalization(axis=axes, center=False, scale=False)(image))
+    assert looks_at_all(model) is warns
 
 
 def test_slabs_come_in_order_and_hold_every_row_once():

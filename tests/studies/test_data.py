@@ -9,9 +9,13 @@ from sklearn.metrics import accuracy_score
 from kerasmetricloss import studies
 from kerasmetricloss.datasets import DataError
 from kerasmetricloss.datasets.nifti import write_nifti
+from kerasmetricloss.pipelines import channel_statistics
 from kerasmetricloss.studies import data, scoring
+from kerasmetricloss.studies.cells import CellStore
 from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.networks import named_network
 from kerasmetricloss.studies.progress import Observer
+from kerasmetricloss.studies.work import Worker
 
 
 class Listener(Observer):
@@ -118,3 +122,38 @@ def test_constants_that_the_authors_did_not_give_are_refused(pictures):
     setup = dataclasses.replace(studies.setup("po18", "small"), authors_constants=True)
     with pytest.raises(studies.StudyError, match=r"channel red of po18, but for br18, is17, is18, wm17\. Leave out"):
         data.check(setup, pictures, observer=Observer())
+
+
+def deeplab_worker(pictures):
+    setup = dataclasses.replace(studies.setup("po18", "small"), picture_size=(24, 16))
+    setup = dataclasses.replace(setup, network=named_network("deeplab-small", 2))
+    checked = data.check(setup, pictures, observer=Observer())
+    found = data.prepare(checked, setup, cache=None, observer=Observer())
+    return Worker(found, setup.network, None, CellStore(pictures / "nowhere"))
+
+
+def test_what_is_drawn_for_deeplab_is_in_units_of_its_normalised_pictures(pictures):
+    worker, fold = deeplab_worker(pictures), Fold(0, (0, 1, 2, 3), (4,), (4,))
+    nothing = {"rotation_std": 0.0, "flip": 0.0, "translation_std": (0, 0), "intensity_scale_std": 0.0}
+    noise = nothing | {"intensity_shift_std": 0.0, "noise_std": 0.5, "restore": True}
+
+    def images(augmentation):
+        settings = {"batch": 4, "augmentation": augmentation}
+        (image, _), _ = next(iter(worker._batches(fold, np.zeros(3), np.ones(3), settings, 0, 0).training))
+        return np.asarray(image)
+
+    scale = channel_statistics(worker.data.prepared[:4])[1]
+    assert scale.min() > 10
+    np.testing.assert_allclose((images(noise) - images(None)).std(axis=(0, 1, 2)) / scale, 0.5, rtol=0.1)
+
+
+def test_colours_of_16_bits_are_refused_for_a_network_that_normalises_those_of_8(pictures, tmp_path, monkeypatch):
+    prepare_all = data.pipelines.prepare_all
+
+    def of_16_bits(*arguments, **options):
+        return [dataclasses.replace(one, image=257 * one.image) for one in prepare_all(*arguments, **options)]
+
+    deeplab_worker(pictures)
+    monkeypatch.setattr(data.pipelines, "prepare_all", of_16_bits)
+    with pytest.raises(DataError, match=r"case 1: its colours go up to [\d.]+, the network takes them up to 255; save"):
+        deeplab_worker(pictures)

@@ -2,6 +2,7 @@
 
 from kerasmetricloss.pipelines.inference.cases import Prediction as Prediction
 from kerasmetricloss.pipelines.inference.cases import case_scores as case_scores
+from kerasmetricloss.pipelines.inference.cases import check_colours as check_colours
 from kerasmetricloss.pipelines.inference.cases import predict_case as predict_case
 from kerasmetricloss.pipelines.inference.errors import CasesFailed as CasesFailed
 from kerasmetricloss.pipelines.inference.errors import PredictionError as PredictionError

@@ -17,6 +17,7 @@ from kerasmetricloss.pipelines.intensity import channel_statistics
 from kerasmetricloss.pipelines.preparation import Prepared, grid_size, prepare
 from kerasmetricloss.similarities import ratios
 
+_BRIGHTER = 1.05  # than white, with room for what scaling a picture adds
 _ROUNDING = 1e-2  # of bfloat16, with room
 
 
@@ -82,6 +83,8 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
         tiling = replace(tiling, size=trained_on.preparation.output_size, shrinks=False)
     image, mask = _prepared(case, volume, trained_on)
     shift, scale = _normalisation(case, image, mask, trained_on)
+    if network.white is not None:
+        check_colours(image, network.white * scale + shift, case.id)
     image -= shift
     image /= scale
     probability = predict_image(image, network, mask=mask, tiling=tiling, fill=-shift / scale)
@@ -91,6 +94,15 @@ def predict_case(case: Case, network: Network, trained_on: TrainedOn, *, tiling:
     # Outside the mask nothing is predicted: at its rim the mean is over the neighbours inside.
     inside = to_native_grid(mask[..., None], volume.space, steps)
     return Prediction(volume, native / np.where(inside > 0, inside, 1) * volume.mask[..., None], trained_on.exclusive)
+
+
+def check_colours(image: np.ndarray, white: float | np.ndarray, case_id: str) -> None:
+    """Raise DataError for colours brighter than the white that a network takes, such as those of 16 bits."""
+    brightest = image.max(axis=tuple(range(image.ndim - 1)))
+    if (brightest > _BRIGHTER * np.asarray(white)).any():
+        mend = "save the pictures with 8 bits a colour"
+        problem = f"its colours go up to {brightest.max():g}, the network takes them up to {np.max(white):g}"
+        raise DataError(problem, case=case_id, mend=mend)
 
 
 def _check_probability(probability: np.ndarray, case: Case) -> None:

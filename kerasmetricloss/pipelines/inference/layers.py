@@ -1,5 +1,6 @@
 """What the layers of a model tell: which input is the image, what is done to it, and how much the largest map holds."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -11,10 +12,11 @@ from kerasmetricloss.pipelines.inference.errors import PredictionError
 _GLOBAL = (
     InstanceNormalization,
     keras.layers.GroupNormalization,
-    keras.layers.GlobalAveragePooling2D,
-    keras.layers.GlobalAveragePooling3D,
-    keras.layers.GlobalMaxPooling2D,
-    keras.layers.GlobalMaxPooling3D,
+    *(
+        getattr(keras.layers, f"{reach}{kind}Pooling{axes}D")
+        for reach, kind, axes in itertools.product(("Global", "Adaptive"), ("Average", "Max"), (2, 3))
+        if hasattr(keras.layers, f"{reach}{kind}Pooling{axes}D")  # Keras 3.12 has none that adapts
+    ),
 )
 # A usual network, where the layers do not tell.
 USUAL_VALUES = 64.0
@@ -97,6 +99,12 @@ def input_scale(model: keras.Model) -> float | None:
     return None
 
 
+def white_of(model: keras.Model) -> float | None:
+    """The value of a full channel where a layer ImageNetColours takes the image, else None."""
+    colours = [layer for layer in _flat(model) if isinstance(layer, ImageNetColours)]
+    return colours[0].white if colours else None
+
+
 def ends_in_softmax(model: keras.Model) -> bool:
     """Whether the last layer of a model makes its several outputs exclusive.
 
@@ -113,7 +121,7 @@ def ends_in_softmax(model: keras.Model) -> bool:
 
 def looks_at_all(model: keras.Model) -> bool:
     """Whether a layer takes statistics over the whole image, so that a tile is predicted otherwise than the whole."""
-    return any(isinstance(layer, _GLOBAL) for layer in _flat(model))
+    return any(isinstance(layer, _GLOBAL) or _normalises_space(layer) for layer in _flat(model))
 
 
 def values_a_voxel(model: keras.Model, size: Sequence[int], output: Sequence[int]) -> float:
@@ -147,6 +155,14 @@ def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield from _flat(layer.network)
         else:
             yield layer
+
+
+def _normalises_space(layer: keras.layers.Layer) -> bool:
+    """Whether it is a layer normalisation over more than the channels."""
+    if not isinstance(layer, keras.layers.LayerNormalization):
+        return False
+    rank, axes = len(layer.input.shape), layer.axis if isinstance(layer.axis, list | tuple) else (layer.axis,)
+    return {axis % rank for axis in axes} != {rank - 1}
 
 
 def _largest(model: keras.Model, given: Sequence[tuple]) -> int:

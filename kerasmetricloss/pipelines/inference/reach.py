@@ -14,6 +14,7 @@ from kerasmetricloss.pipelines.inference.layers import (
     image_first,
     looks_at_all,
     values_a_voxel,
+    white_of,
 )
 
 # Larger than the smallest input of every network here (of a U-Net of six levels: 243), and than any sensible pooling.
@@ -76,6 +77,7 @@ class Network:
         takes_mask: Whether `run` looks at masks. If not it is given None for them, and need not apply them.
         channels: Channels of the images that it takes; None does not check them.
         values: What its largest map holds for a voxel of its input; bounds the image that is predicted in one piece.
+        white: Value of a full channel of colours that it normalises itself; None where it does not.
         looks_at_all: Whether it takes statistics over the whole image, as instance normalisation does.
     """
 
@@ -85,6 +87,7 @@ class Network:
     takes_mask: bool = True
     channels: int | None = None
     values: float = USUAL_VALUES
+    white: float | None = None
     looks_at_all: bool = False
 
     @classmethod
@@ -107,6 +110,7 @@ class Network:
             "outputs": model.outputs[0].shape[-1],
             "channels": model.inputs[0].shape[-1],
             "values": values_a_voxel(model, reach.input_of(output), output),
+            "white": white_of(model),
             "looks_at_all": looks_at_all(model),
         }
         if len(model.inputs) == 1:
