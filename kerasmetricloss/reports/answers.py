@@ -84,15 +84,20 @@ def _grouped(
         return _borne_out(one, said, place, doubted=any(better or worse for better, worse in verdicts))
     if findings.settings["by_group"]:
         return one
-    lost, parts = [], []
+    lost, gained, parts = [], [], []
     for metric, found in known.items():
         alone = _verdict(findings.single[place, metric], losses[metric], reference)
         together = better, worse = _verdict(found, losses[metric], reference)
         for before, after in zip(alone, together, strict=True):
-            lost += [f"{loss_title(loss)} ({_short(metric)})" for loss in before if loss not in after]
+            for found, losing, staying in ((lost, before, after), (gained, after, before)):
+                found += [f"{loss_title(loss)} ({_short(metric)})" for loss in losing if loss not in staying]
         parts.append(f"{len(better)} of {len(losses[metric])} better than CE, {len(worse)} worse")
     said = f"With whole groups resampled ({count(groups, 'group')}): "
-    said += f"{'; '.join(parts)}." if numbers else f"no longer significant: {', '.join(lost) or 'none'}."
+    if numbers:
+        said += f"{'; '.join(parts)}."
+    else:
+        said += f"no longer significant: {', '.join(lost) or 'none'}"
+        said += f"; significant then only: {', '.join(gained)}." if gained else "."
     return _borne_out(one, said, place, doubted=bool(lost))
 
 

@@ -164,6 +164,17 @@ def test_whole_groups_are_heard_on_each_question(tmp_path, reference, other, rec
     assert one.tone == "open"
 
 
+def test_what_whole_groups_alone_find_is_told(tmp_path):
+    table, study = in_nine_groups("sDice-L2", "sDice-L1", "table1")
+    for index, row in enumerate(table):
+        # Every group gains as much, its cases far apart.
+        row["value"] = 0.5 + (row["loss"] == "sDice-L1") * (0.4 if index % 5 < 2 else -0.25 if index % 5 < 4 else 0.0)
+    (one,) = answers(find(chapter(write(tmp_path, table, study)), resamples=500))
+    assert "no significant difference in Dice" in one.head
+    assert "no longer significant: none; significant then only: sDice-L1 (Dice)." in one.text
+    assert "case by case only" not in one.head
+
+
 def test_the_terminal_warns_of_few_cases_too(tmp_path):
     few, many = (write(tmp_path / str(n), rows(["CE", "sDice"], cases=n), settings()) for n in (12, 45))
     assert "Only 12 cases. Below 40 the paired bootstrap is too bold" in terminal_table(few, resamples=100)
