@@ -89,8 +89,8 @@ def _grouped(
         alone = _verdict(findings.single[place, metric], losses[metric], reference)
         together = better, worse = _verdict(found, losses[metric], reference)
         for before, after in zip(alone, together, strict=True):
-            for found, losing, staying in ((lost, before, after), (gained, after, before)):
-                found += [f"{loss_title(loss)} ({_short(metric)})" for loss in losing if loss not in staying]
+            for changed, one_way, other in ((lost, before, after), (gained, after, before)):
+                changed += [f"{loss_title(loss)} ({_short(metric)})" for loss in one_way if loss not in other]
         parts.append(f"{len(better)} of {len(losses[metric])} better than CE, {len(worse)} worse")
     said = f"With whole groups resampled ({count(groups, 'group')}): "
     if numbers:

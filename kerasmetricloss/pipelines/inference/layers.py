@@ -114,7 +114,7 @@ def ends_in_softmax(model: keras.Model) -> bool:
         >>> [ends_in_softmax(keras.Model(image, head(image))) for head in heads]
         [False, True]
     """
-    *_, last = _flat(model)
+    last = next(reversed(list(_flat(model))), None)
     softmax = isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax
     return softmax and model.outputs[0].shape[-1] > 1
 
