@@ -107,6 +107,13 @@ def test_a_trainer_goes_on_with_one_training_after_another_of_its_own(trainer, t
     assert told == list(range(3, len(whole.history) + 1))
 
 
+def test_of_a_training_whose_last_epoch_was_kept_nothing_is_trained_again(trainer, tmp_path):
+    settings, told = SETTINGS | {"epochs": 3}, []
+    whole = train(trainer, shelf_at(tmp_path / "kept"), settings=settings)
+    assert_same(train(trainer, shelf_at(tmp_path / "kept"), settings=settings, told=told), whole)
+    assert told == [3]
+
+
 def test_what_other_versions_made_is_not_gone_on_with(trainer, tmp_path):
     with pytest.raises(Stopped):
         train(trainer, shelf_at(tmp_path / "kept"), stop_after=3)
