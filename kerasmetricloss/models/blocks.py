@@ -40,7 +40,7 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, x):
         """Normalise x over its spatial axes."""
-        values = x if keras.backend.standardize_dtype(x.dtype) == "float64" else ops.cast(x, "float32")
+        values = ops.cast(x, at_least_float32(x))
         space = tuple(range(1, len(x.shape) - 1))
         mean = ops.mean(values, axis=space, keepdims=True)
         centred = values - mean
@@ -113,7 +113,8 @@ def _upsample_axis(x, axis: int, factor: int):
     shape = list(ops.shape(x))
     n, fine = shape[axis], factor * (shape[axis] - 1) + 1
     # Whole numbers subtract without rounding; quotients of thirds would not.
-    distance = ops.abs(ops.expand_dims(ops.arange(fine, dtype="float32"), 1) - factor * ops.arange(n, dtype="float32"))
+    dtype = at_least_float32(x)
+    distance = ops.abs(ops.expand_dims(ops.arange(fine, dtype=dtype), 1) - factor * ops.arange(n, dtype=dtype))
     weights = ops.cast(ops.relu(1.0 - distance / factor), x.dtype)
     before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
     return ops.reshape(
@@ -161,6 +162,11 @@ class CentreCrop(keras.layers.Layer):
     def get_config(self):
         """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "margin": self.margin}
+
+
+def at_least_float32(x) -> str:
+    """The type that a sum over x, or a number beside x, needs: float32, or float64 for that."""
+    return "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32"
 
 
 def wide_dtype() -> str:

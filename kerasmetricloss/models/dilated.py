@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasmetricloss.models.blocks import at_least_float32
 from kerasmetricloss.models.sizes import PACKAGE, check_counts
 
 # ImageNet's mean colour (red, green, blue; 0 to 255), which VGG16 was trained with; it was trained without a scale.
@@ -38,8 +39,9 @@ class ImageNetColours(keras.layers.Layer):
                 "repeat a grey image three times there."
             )
         if self.white is not None:
-            # In float32: the mean has six digits, and bfloat16 has three.
-            x = ops.cast(x, "float32") * (255 / self.white) - ops.convert_to_tensor(np.array(IMAGENET_MEAN, "float32"))
+            # The mean has six digits, and bfloat16 has three.
+            dtype = at_least_float32(x)
+            x = ops.cast(x, dtype) * (255 / self.white) - ops.convert_to_tensor(np.array(IMAGENET_MEAN), dtype=dtype)
         return ops.cast(ops.flip(x, axis=-1), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

@@ -82,3 +82,16 @@ def test_keras_order_of_axes_changes_no_network(name, channels_first, tmp_path):
     plain.save(tmp_path / "m.keras")
     for other in (net, keras.saving.load_model(tmp_path / "m.keras")):
         np.testing.assert_allclose(ops.convert_to_numpy(other(image(name))), expected, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="JAX has no float64 unless it is switched on, and Keras multiplies matrices of PyTorch in float32",
+)
+def test_layers_in_float64_have_its_digits():
+    x = np.random.default_rng(0).uniform(size=(1, 5, 4, 3))
+    tensor = ops.convert_to_tensor(x, dtype="float64")
+    inside = ops.convert_to_numpy(models.LinearUpsampling(factor=3, dtype="float64")(tensor))[0, :, 0, 0]
+    np.testing.assert_allclose(inside, np.interp(np.arange(13) / 3, np.arange(5), x[0, :, 0, 0]), rtol=1e-15)
+    colours = ops.convert_to_numpy(models.ImageNetColours(white=1, dtype="float64")(tensor))
+    np.testing.assert_allclose(colours, (x * 255 - (123.68, 116.779, 103.939))[..., ::-1], rtol=1e-14)
