@@ -283,7 +283,7 @@ def _summary(path: Path, ids: Sequence[str]) -> str:
         (~scored, "without a truth, not scored"),
     ):
         if which.any():
-            lines.append(f"{table['case'][which].nunique()} of {len(ids)} cases {said}")
+            lines.append(f"{table['case'][which].nunique()} of {table['case'].nunique()} cases {said}")
     return "\n".join(lines)
 
 

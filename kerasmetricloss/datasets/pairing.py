@@ -104,6 +104,10 @@ def _not_one_each(case: str, patterns: Sequence[str], files: Sequence[Sequence[P
             mend = "tell them apart by {id} or another wildcard, or take one out"
             return DataError(problem, case=case, file=root, mend=mend)
         if not paths:
-            problem = f"no file of this case matches {pattern!r}, but {there.relative_to(root)} is there"
-            return DataError(problem, case=case, file=root, mend="add the file, or mend the pattern")
+            problem = f"no file with this id matches {pattern!r}, but {there.relative_to(root)} is there"
+            mend = (
+                "add the file; or mend the patterns so that {id} stands for the same in both, as in "
+                "'images/{id}_0000.nii.gz' and 'labels/{id}.nii.gz'"
+            )
+            return DataError(problem, case=case, file=root, mend=mend)
     return None

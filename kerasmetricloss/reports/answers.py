@@ -12,6 +12,7 @@ from kerasmetricloss.reports.style import (
     METRIC_SHORT,
     column_title,
     count,
+    is_known,
     loss_title,
     metric_title,
     number,
@@ -142,6 +143,10 @@ def answer(comparison: Comparison, place: Place, *, second: Comparison | None = 
     if second is not None and set(rivals) <= set(second.losses) and CROSS_ENTROPY in second.losses:
         also, against = verdict(second)
         text += f" In {metric_title(second.metric)}: {len(also)} of {len(rivals)} better than CE, {len(against)} worse."
+    others = [loss for loss in comparison.losses if loss not in rivals and not is_known(loss)]
+    if others:
+        told = "; ".join(f"{loss_title(loss)} {difference(comparison, loss, CROSS_ENTROPY)}" for loss in others)
+        text += f" Not among these, as the paper has no such loss: {told}."
     return Answer(f"{place.title}. {head}", text, tone, decidable)
 
 

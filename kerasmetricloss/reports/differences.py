@@ -1,5 +1,6 @@
 """The numbers behind an answer: paired differences with intervals and p-values, in a sentence."""
 
+import numpy as np
 import pandas as pd
 
 from kerasmetricloss.reports.findings import CROSS_ENTROPY
@@ -13,16 +14,25 @@ def p_of(comparison: Comparison, loss: str, reference: str, *, two_sided: bool =
     """The p of "loss is better than reference", or of "they differ".
 
     A dash where there is none, and where so few cases could never be significant: there the bootstrap's says nothing.
-    Nor is a p of the bootstrap less than an exact test of as many cases that differ could say, as for the marks.
+    """
+    p = p_number(comparison, loss, reference, two_sided=two_sided)
+    if comparison.settings["method"] == "bootstrap" and pd.isna(p):
+        return NO_NUMBER
+    return p_value(p, resolution=comparison.resolution(two_sided=two_sided), alpha=comparison.settings["alpha"])
+
+
+def p_number(comparison: Comparison, loss: str, reference: str, *, two_sided: bool = False) -> float:
+    """The same as a number: NaN for the dash, 0 for what is below the resolution.
+
+    A p of the bootstrap is no less than an exact test of as many cases that differ could say, as for the marks.
     """
     p = (comparison.two_sided if two_sided else comparison.superior).loc[loss, reference]
-    resolution = comparison.resolution(two_sided=two_sided)
-    if comparison.settings["method"] == "bootstrap":
-        if pd.isna(comparison.supported.loc[loss, reference]):
-            return NO_NUMBER
-        least = (comparison.supported_two_sided if two_sided else comparison.supported).loc[loss, reference]
-        p = least if p > 0 or least >= resolution else 0.0
-    return p_value(p, resolution=resolution, alpha=comparison.settings["alpha"])
+    if comparison.settings["method"] != "bootstrap":
+        return p
+    if pd.isna(comparison.supported.loc[loss, reference]):
+        return np.nan
+    least = (comparison.supported_two_sided if two_sided else comparison.supported).loc[loss, reference]
+    return least if p > 0 or least >= comparison.resolution(two_sided=two_sided) else 0.0
 
 
 def difference(comparison: Comparison, loss: str, reference: str) -> str:

@@ -187,6 +187,8 @@ def read_study(path: str | Path) -> StudyDirectory:
         ScoreTableError: scores are missing, or a file is damaged.
     """
     path = Path(path)
+    if path.is_file():
+        raise ScoreTableError(f"{path}: this is a file; give the directory that it lies in, {path.parent}.")
     settings = _read_settings(path / "study.json")
     recipes = dict(settings.get("recipes") or {})
     without_scores = bool(recipes) and not any(entry.get("losses") for entry in recipes.values())

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 
+from kerasmetricloss.reports.differences import p_number
 from kerasmetricloss.reports.findings import Findings
 from kerasmetricloss.reports.published import published_mean
 
@@ -32,14 +33,14 @@ def long_csv(findings: Findings) -> bytes:
 
 
 def pairs_csv(findings: Findings) -> bytes:
-    """Every paired difference a - b with its interval and p-values: one row an ordered pair."""
+    """Every paired difference a - b with its interval and p-values, those of the page: one row an ordered pair."""
     rows = []
     for metric, place, found in findings.of(findings.main + findings.further):
         for a in found.losses:
             for b in found.losses:
                 if a != b:
                     low, high = found.difference_low.loc[a, b], found.difference_high.loc[a, b]
-                    p = found.superior.loc[a, b], found.superior.loc[b, a], found.two_sided.loc[a, b]
+                    p = p_number(found, a, b), p_number(found, b, a), p_number(found, a, b, two_sided=True)
                     numbers = [found.difference.loc[a, b], low, high, int(found.pairs.loc[a, b]), *p]
                     rows.append([place.dataset, place.label or "", metric, a, b, *map(_plain, numbers)])
     return _csv(PAIRS_COLUMNS, rows)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kerasmetricloss.reports.directory import Chapter
 from kerasmetricloss.reports.layouts import DISTANCE_METRICS, F_MEASURES, USUAL_METRICS, Layout, layout_of
-from kerasmetricloss.reports.style import dataset_title, is_sensitive, metric_title
+from kerasmetricloss.reports.style import count, dataset_title, is_sensitive, metric_title
 from kerasmetricloss.scores import ScoreTableError
 from kerasmetricloss.statistics import Comparison, compare
 
@@ -103,7 +103,7 @@ def find(study: Chapter, **settings: object) -> Findings:
     """
     layout = layout_of(study.recipe)
     present = [metric for metric in study.scores.metrics if metric not in COUNTS]
-    main = tuple(metric for metric in layout.metrics if metric in present) or tuple(present)
+    main = tuple(metric for metric in layout.metrics if metric in present) or tuple(sorted(present, key=_rank))
     known = (*main, *DISTANCE_METRICS, *OF_OTHER_TABLES)
     further = [metric for metric in DISTANCE_METRICS if metric in present and metric not in main]
     further += [metric for metric in present if metric not in known]
@@ -131,6 +131,24 @@ def find(study: Chapter, **settings: object) -> Findings:
             "such as dice or jaccard."
         )
     return Findings(study, layout, places, main, tuple(further), comparisons, single, grouped)
+
+
+def _rank(metric: str) -> int:
+    """Dice first, by whatever name, then Jaccard, then the others as they come."""
+    words = set(metric.casefold().replace("-", "_").split("_"))
+    return 0 if words & {"dice", "dsc"} else 1 if words & {"jaccard", "iou"} else 2
+
+
+def empty_truths(study: Chapter, dataset: str) -> Iterator[str]:
+    """A sentence for each label that some truths lack, where the scores tell."""
+    scores = study.scores.select(dataset=dataset)
+    empty = scores.frame[(scores.frame["metric"] == "foreground_voxels") & (scores.frame["value"] == 0)]
+    for label, cases in empty.groupby("label", observed=True)["case"].nunique().items():
+        which = f" of {label}" if len(scores.labels) > 1 else ""
+        yield (
+            f"{count(int(cases), 'case')} with an empty truth{which}: there an overlap score is 1 where nothing was "
+            "marked and else 0, and it counts in the means and tests."
+        )
 
 
 def spots(those: Sequence[tuple[Place, str]], among: Sequence[tuple[Place, str]]) -> list[str]:

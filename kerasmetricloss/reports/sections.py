@@ -216,7 +216,7 @@ def _example(name: str, example: Example) -> Picture:
         example_slices(example.image, example.truth, example.predictions, dice=dice),
         alt=f"{what}: the image with the true outline; the output of each loss with the true and the predicted outline."
         + (f" Dice: {said}." if said else ""),
-        caption=f"{what}.{rule} Grey: output of the network, with its Dice score. Bars: pixels by output.",
+        caption=f"{what}.{rule} Grey: output of the network, with the slice's Dice score. Bars: pixels by output.",
     )
 
 

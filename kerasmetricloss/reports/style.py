@@ -64,6 +64,16 @@ def loss_lines(losses: list[str]) -> dict[str, Line]:
     return lines
 
 
+def is_known(loss: str) -> bool:
+    """Tell whether a loss is one of the paper's, metric-sensitive or a cross-entropy.
+
+    Example:
+        >>> is_known("wCE"), is_known("sDice"), is_known("DiceCE")
+        (True, True, False)
+    """
+    return loss in ("CE", "wCE") or is_sensitive(loss)
+
+
 def is_sensitive(loss: str) -> bool:
     """Tell whether a loss is one of the paper's metric-sensitive losses.
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from kerasmetricloss.reports.differences import MOST_NAMED
 from kerasmetricloss.reports.directory import Chapter
-from kerasmetricloss.reports.findings import Findings, Place, spots
+from kerasmetricloss.reports.findings import Findings, Place, empty_truths, spots
 from kerasmetricloss.reports.style import count, dataset_title, loss_title, percent
 from kerasmetricloss.reports.tables import Cell, Row, Table
-from kerasmetricloss.statistics import FEW_UNITS, SIMULATED_RATES, expected_false_positive_rate
+from kerasmetricloss.statistics import FEW_UNITS, GUESSED, SIMULATED_RATES, expected_false_positive_rate
 
 PAPER_FOLDS = 5
 PROMISED = 0.05  # the level at which false-positive rates were simulated
@@ -94,16 +94,16 @@ def notes(findings: Findings) -> tuple[str, ...]:
 
 
 def few_cases(findings: Findings) -> tuple[str, ...]:
-    """Of the notes those that the terminal must not lack: where there are too few cases to trust a p-value."""
-    return _of_comparisons(findings, "Only ")
+    """Of the notes those that the terminal must not lack: too few cases, and measures whose direction is a guess."""
+    return (*_of_comparisons(findings, "Only "), *_of_comparisons(findings, GUESSED))
 
 
-def _of_comparisons(findings: Findings, beginning: str) -> tuple[str, ...]:
-    """Notes of the comparisons that begin so, each with where it holds unless it does everywhere."""
+def _of_comparisons(findings: Findings, words: str) -> tuple[str, ...]:
+    """Notes of the comparisons that hold these words, each with where it holds unless it does everywhere."""
     where: dict[str, list[tuple[Place, str]]] = {}
     for metric, place, comparison in findings.of(findings.main + findings.further):
         for note in comparison.notes:
-            if note.startswith(beginning):
+            if words in note:
                 where.setdefault(note, []).append((place, metric))
     everywhere = len(findings.comparisons)
     return tuple(
@@ -126,7 +126,8 @@ def method(several: list[Findings]) -> tuple[str, ...]:
         test = (
             f"A paired bootstrap, as in the paper: {times}, {units} were drawn with replacement, as many as there "
             "are, and the mean difference of two losses was taken. The one-sided p is the share of draws on the wrong "
-            "side of zero."
+            "side of zero, but no less than an exact test of as many that differ could give: 1/2 for one, 1/4 for two, "
+            "1/128 for seven. Where that could never be significant there is none."
         )
     else:
         test = (
@@ -203,6 +204,7 @@ def _about_data(study: Chapter, dataset: str, made: dict) -> Iterator[str]:
             "The images are phantoms drawn by this software. They show that the whole chain works and how the losses "
             "act on uncertain borders; they say nothing of patients and cannot be set against the paper's numbers."
         )
+    yield from empty_truths(study, dataset)
     for note in made.get("data", {}).get("notes", ()):  # cases that were skipped, objects that a coarse grid loses
         yield f"{note}."
     if made.get("scale") == "small" and study.losses:

@@ -1,6 +1,6 @@
 """Settings checked by type and range: errors name the argument, what came and what was expected. No Keras here."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ def several(name: str, value: Any, expected: str, check: Callable[..., Any], *ar
 
     Args:
         name: the argument, for the error.
-        value: what came. Text, mappings and single numbers are no sequences.
+        value: what came. Text, mappings, sets and single numbers are no sequences.
         expected: what should have come, such as "class indices, such as [1, 2]".
         check: :func:`number`, :func:`whole` or :func:`text`.
         *arguments: further ones of it.
@@ -103,7 +103,7 @@ def several(name: str, value: Any, expected: str, check: Callable[..., Any], *ar
         Traceback (most recent call last):
         ValueError: include=1, expected class indices, such as [1, 2].
     """
-    single = not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping) or is_number(value)
+    single = not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping | Set) or is_number(value)
     entries = () if single else tuple(value)
     if not entries:
         raise ValueError(f"{name}={value!r}, expected {expected}.")

@@ -5,6 +5,7 @@ Read `comparison` first; it asks `bootstrap` or `permutation` for p-values and `
 plain tables of numbers go out; nothing here needs Keras.
 """
 
+from kerasmetricloss.statistics.comparison import GUESSED as GUESSED
 from kerasmetricloss.statistics.comparison import Comparison as Comparison
 from kerasmetricloss.statistics.comparison import compare as compare
 from kerasmetricloss.statistics.marking import lower_is_better as lower_is_better

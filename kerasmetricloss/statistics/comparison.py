@@ -12,6 +12,7 @@ from kerasmetricloss.statistics.marking import direction, mark, supported
 from kerasmetricloss.statistics.notes import describe, fewest
 from kerasmetricloss.statistics.pairs import column_statistics, holm
 
+GUESSED = "is no metric known here"
 RESAMPLES = {"bootstrap": 10_000, "permutation": 100_000}
 
 
@@ -194,7 +195,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
     tables = _tables(values, groups.to_numpy() if by_group else None, settings, lower)
     notes = describe(values, groups.nunique(), tables, settings)
     if guessed:
-        notes = (*notes, f"{metric} is no metric known here: a higher value was taken as the better one.")
+        notes = (*notes, f"{metric} {GUESSED}: a higher value was taken as the better one.")
     return Comparison(
         dataset=dataset,
         metric=metric,

@@ -15,7 +15,11 @@ _HIGHER = re.compile(
     r"auc|precision|recall|sensitivity|specificity|similarity|score|index)(_|$)",
     re.IGNORECASE,
 )
-_LOWER = re.compile(r"(^|_)(hd\d*|hausdorff\d*|assd|asd|masd|s?avd)(_|$)|_(mm|ml)$", re.IGNORECASE)
+_LOWER = re.compile(
+    r"(^|_)(hd\d*|hausdorff\d*|assd|asd|masd|msd|s?avd|r?avd|rvd|fn|fp|fnr|fpr|fdr|mae|r?mse|bce|ece|nll)(_|$)|_(mm|ml)$|"
+    r"[a-z]Error$",
+    re.IGNORECASE,
+)
 
 
 def direction(metric: str) -> str | None:

@@ -1,6 +1,7 @@
 """From a folder to what a study trains on: every file checked, then prepared, fingerprinted and split into folds."""
 
 import json
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from kerasmetricloss.studies.virtual import VirtualSet, masked, virtual_set
 
 # Settings of the readers whose effect stands in the hashes of the files or in the folds.
 _FOUND_OTHERWISE = ("groups", "images", "truth", "absent")
+_CHANGED = 0.05  # of the volume of a label, which a note tells
 _MOST_NUMBERS = 5
 
 
@@ -89,13 +91,14 @@ class Checked:
     Attributes:
         cases: The cases, in natural order of their ids.
         box: Voxels an axis that cover every case on the grid of the study.
-        present: For each case, whether each label has a voxel that counts.
+        filled: For each case and label, the voxels of the grid of the study that its foreground would fill, of what
+            counts.
         notes: What the reader said of the folder, such as cases that it was asked to skip, or channels that some lack.
     """
 
     cases: list[datasets.Case]
     box: tuple[int, ...]
-    present: tuple[tuple[bool, ...], ...]
+    filled: tuple[tuple[float, ...], ...]
     notes: tuple[str, ...] = ()
 
 
@@ -117,7 +120,7 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
         notes += datasets.left_out(cases)
     for note in notes:
         observer.note(note)
-    sizes, present, strange = [], [], Counter[float]()
+    sizes, filled, strange = [], [], Counter[float]()
     for position, case in enumerate(cases):
         observer.stage("checking files", position, len(cases))
         _check_name(case)
@@ -129,12 +132,15 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
         sizes.append(size)
         counted = volume.mask if volume.ignore is None else volume.mask & ~volume.ignore
         strange.update(number for number, _ in volume.unnamed)
-        present.append(tuple(bool(there) for there in volume.truth[counted].any(axis=0)))
+        share = math.prod(size) / math.prod(volume.space)
+        if setup.spacing_mm is not None and volume.spacing_mm is not None:
+            share = math.prod(volume.spacing_mm) / setup.spacing_mm ** len(size)
+        filled.append(tuple((volume.truth[counted].sum(axis=0, dtype=np.int64) * share).tolist()))
     observer.stage("checking files", len(cases), len(cases))
     for number, having in sorted(strange.items())[:_MOST_NUMBERS]:
         notes += (f"{having} of {len(cases)} truths hold {number:g}, which no label has: background there (--values)",)
         observer.note(notes[-1])
-    for label, there in zip(cases[0].labels, np.any(present, axis=0), strict=True):
+    for label, there in zip(cases[0].labels, np.any(filled, axis=0), strict=True):
         if not there:
             raise datasets.DataError(
                 f"no case has a voxel of label {label!r}, so there is nothing to learn or to score",
@@ -142,7 +148,7 @@ def check(setup: Setup, root: Path, *, observer: Observer) -> Checked:
                 mend="look at the truths, or ask for other labels",
             )
     box = setup.output_size or tuple(int(size) for size in np.max(sizes, axis=0))
-    return Checked(cases, box, tuple(present), notes)
+    return Checked(cases, box, tuple(filled), notes)
 
 
 def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Observer) -> StudyData:
@@ -257,7 +263,7 @@ def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
 def _lost(
     checked: Checked, prepared: Sequence[pipelines.Prepared], preparation: pipelines.Preparation
 ) -> Iterator[str]:
-    """Say which cases have an object in the file and none in the prepared truth, for each label."""
+    """Say, for each label, what of the objects in the files the prepared truths lack."""
     place = f"in the box of {'x'.join(map(str, preparation.output_size))}"
     if preparation.spacing_mm is not None:
         place = f"at {preparation.spacing_mm:g} mm"
@@ -266,13 +272,20 @@ def _lost(
     for index, label in enumerate(checked.cases[0].labels):
         lost = [
             case.case_id
-            for case, present in zip(prepared, checked.present, strict=True)
-            if present[index] and not (case.truth[..., index] & case.mask[..., 0]).any()
+            for case, filled in zip(prepared, checked.filled, strict=True)
+            if filled[index] and not (case.truth[..., index] & case.mask[..., 0]).any()
         ]
         if lost:
             yield (
                 f"{label} is lost {place} in {len(lost)} of {len(prepared)} cases, too small or outside the box: "
                 f"their truths are empty there ({', '.join(lost)})"
+            )
+        kept = sum(int((case.truth[..., index] & case.mask[..., 0]).sum()) for case in prepared)
+        share = kept / sum(filled[index] for filled in checked.filled)
+        if abs(share - 1) > _CHANGED:
+            yield (
+                f"{label} has {share:.0%} of its volume {place}: a voxel that is half foreground is background, and "
+                "what lies outside the box is lost. Scores and volumes are those of that grid"
             )
 
 

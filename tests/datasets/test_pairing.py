@@ -27,10 +27,10 @@ def test_an_image_is_not_paired_with_the_truth_of_another_group(tree):
     problems = []
     assert paired(root, PATTERNS, problems) == [("v2_1", "v2", "img/v2/1.png", "mask/v2/1.png")]
     assert [(problem.case, problem.problem) for problem in problems] == [
-        ("v1_1", "no file of this case matches 'mask/{group}/{id}.png', but img/v1/1.png is there"),
+        ("v1_1", "no file with this id matches 'mask/{group}/{id}.png', but img/v1/1.png is there"),
         ("7", "img/v3/7.png is in the group v3 and mask/v4/7.png is in the group v4"),
     ]
-    with pytest.raises(DataError, match=r"case v1_1: .*no file of this case matches"):
+    with pytest.raises(DataError, match=r"case v1_1: .*no file with this id matches"):
         pair_files(root, PATTERNS)
 
 

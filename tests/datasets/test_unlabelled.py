@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_said(brats, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         images_alone(tmp_path / "none", images=SCANS, **given)
     next(brats.glob("*/*/*_t1.nii.gz")).unlink()
-    with pytest.raises(DataError, match=r"no file of this case matches .*_t1"):
+    with pytest.raises(DataError, match=r"no file with this id matches .*_t1"):
         images_alone(brats, images=SCANS, **given)
 
 

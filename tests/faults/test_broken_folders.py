@@ -128,9 +128,9 @@ GONE = {
         "a 2",
         "a 2/dwi.nii",
         "",
-        r"no file of this case matches '\{id\}/dwi\.nii', but a 2/adc",
+        r"no file with this id matches '\{id\}/dwi\.nii', but a 2/adc",
     ),
-    "folder truth": ("folder", "a 2", "a 2/msk.nii", "", r"no file of this case matches '\{id\}/msk\.nii'"),
+    "folder truth": ("folder", "a 2", "a 2/msk.nii", "", r"no file with this id matches '\{id\}/msk\.nii'"),
 }
 
 

@@ -1,13 +1,17 @@
 """What a chapter says before one believes its numbers: were relatives kept together, are there too few cases."""
 
+import csv
+import io
 from math import nan
 
 import pytest
 
 from kerasmetricloss.reports.answers import answers
+from kerasmetricloss.reports.exports import pairs_csv
 from kerasmetricloss.reports.findings import find
 from kerasmetricloss.reports.page import build_report, terminal_table
 from kerasmetricloss.reports.words import method, notes, ranking, rates_table
+from kerasmetricloss.scores import ScoreTableError
 
 from .conftest import chapter, rows, settings, write
 
@@ -179,3 +183,55 @@ def test_the_terminal_warns_of_few_cases_too(tmp_path):
     few, many = (write(tmp_path / str(n), rows(["CE", "sDice"], cases=n), settings()) for n in (12, 45))
     assert "Only 12 cases. Below 40 the paired bootstrap is too bold" in terminal_table(few, resamples=100)
     assert "Only" not in terminal_table(many, resamples=100)
+
+
+def test_numbers_to_compute_with_are_those_of_the_page(tmp_path):
+    for cases, expected in ((8, "0.00390625"), (3, "")):
+        table = rows(["CE", "sDice"], cases=cases, metrics=("dice",))
+        for row in table:
+            row["value"] = 0.5 + 0.1 * (row["loss"] == "sDice")
+        found = find(chapter(write(tmp_path / str(cases), table, settings(data={"cases": cases}))), resamples=500)
+        lines = list(csv.DictReader(io.StringIO(pairs_csv(found).decode())))
+        (line,) = (line for line in lines if line["a"] == "sDice")
+        assert line["p_a_better"] == expected
+        assert line["p_two_sided"] == ("0.0078125" if expected else "")
+        assert line["p_a_worse"] == ("1" if expected else "")
+
+
+def test_losses_of_ones_own_are_told_beside_the_answer(tmp_path):
+    table = rows(["CE", "sDice", "DiceCE"], metrics=("dice",))
+    (one,) = answers(find(chapter(write(tmp_path, table, settings(losses=["CE", "sDice", "DiceCE"]))), resamples=500))
+    assert one.head == "PO18. Yes: sDice beats cross-entropy in Dice score."
+    assert "Not among these, as the paper has no such loss: DiceCE +0.0" in one.text
+
+
+def test_of_measures_of_ones_own_dice_leads(tmp_path):
+    table = rows(["CE", "sDice"], metrics=("accuracy", "jaccard", "dice"))
+    for row in table:
+        row["metric"] = {"accuracy": "Boundary_quality", "jaccard": "IoU", "dice": "Dice_WT"}[row["metric"]]
+    found = find(chapter(write(tmp_path, table)), resamples=100)
+    assert found.main == ("Dice_WT", "IoU", "Boundary_quality")
+    assert found.headline[0][1].metric == "Dice_WT"
+
+
+def test_the_terminal_tells_of_a_measure_that_is_not_known(tmp_path):
+    table = [row | {"metric": "zeal"} for row in rows(["CE", "sDice"], metrics=("dice",))]
+    assert "zeal is no metric known here: a higher value" in " ".join(
+        terminal_table(write(tmp_path, table, settings(recipe=None)), resamples=100).split()
+    )
+
+
+def test_empty_truths_are_counted(tmp_path):
+    table = rows(["CE", "sDice"], metrics=("dice", "foreground_voxels"))
+    for row in table:
+        if row["metric"] == "foreground_voxels" and row["case"] in ("fäll 1", "fäll 2"):
+            row["value"] = 0
+    told = notes(find(chapter(write(tmp_path, table)), resamples=100))
+    assert any(note.startswith("2 cases with an empty truth: there an overlap score is 1") for note in told)
+
+
+def test_a_file_in_place_of_its_directory_is_told(tmp_path):
+    write(tmp_path, rows(["CE", "sDice"]))
+    (file,) = tmp_path.glob("scores.*")
+    with pytest.raises(ScoreTableError, match=rf"this is a file; give the directory that it lies in, {tmp_path}\."):
+        build_report(file)

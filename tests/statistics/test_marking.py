@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kerasmetricloss.statistics import marking
-from kerasmetricloss.statistics.marking import lower_is_better, mark
+from kerasmetricloss.statistics.marking import direction, lower_is_better, mark
 
 
 def marks(means, p, **settings):
@@ -98,3 +98,8 @@ def test_distances_and_volume_differences_are_better_low(metric):
 )
 def test_similarities_are_better_high(metric):
     assert not lower_is_better(metric)
+
+
+@pytest.mark.parametrize("metric", ["FN", "FP", "FNR", "FPR", "RVD", "RAVD", "MSD", "MAE", "BCE", "ECE", "VolumeError"])
+def test_counts_of_errors_are_better_low(metric):
+    assert direction(metric) == "lower"

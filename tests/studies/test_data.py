@@ -43,7 +43,7 @@ def test_an_object_that_the_coarse_grid_loses_is_told_with_its_case(sites):
     setup = dataclasses.replace(studies.setup("wm17", "small"), spacing_mm=8.0)
     listener = Listener()
     checked = data.check(setup, sites, observer=listener)
-    assert checked.present == ((True,), (True,), (False,))
+    assert [filled[0] > 0 for filled in checked.filled] == [True, True, False]
     found = data.prepare(checked, setup, cache=None, observer=listener)
     # One voxel of 16 mm3 is at most (2 / 8) (2 / 8) (4 / 8) = 1/32 of a new one.
     (note,) = listener.notes
@@ -157,3 +157,15 @@ def test_colours_of_16_bits_are_refused_for_a_network_that_normalises_those_of_8
     monkeypatch.setattr(data.pipelines, "prepare_all", of_16_bits)
     with pytest.raises(DataError, match=r"case 1: its colours go up to [\d.]+, the network takes them up to 255; save"):
         deeplab_worker(pictures)
+
+
+def test_what_the_grid_takes_from_an_object_is_told(sites):
+    truth = np.zeros((24, 20, 8), np.uint8)
+    truth[5:17, 5:17, 2:6] = 1
+    for case in ("1", "2", "10"):
+        write_nifti(sites / case / "wmh.nii.gz", truth, np.diag([2.0, 2, 4, 1]))
+    # Of 12 voxels of 2 mm an axis 10 fill five of 4 mm; those at both ends are half of one each.
+    setup = dataclasses.replace(studies.setup("wm17", "small"), spacing_mm=4.0)
+    found = data.prepare(data.check(setup, sites, observer=Observer()), setup, cache=None, observer=Observer())
+    (note,) = found.notes
+    assert note.startswith("WMH has 69% of its volume at 4 mm: a voxel that is half foreground is background")
