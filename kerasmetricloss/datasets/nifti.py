@@ -103,8 +103,8 @@ def read_nifti(path: Path, *, fill: float | None = None, numbers: bool = False) 
             mend = "replace them, read an image with fill=0 (--fill 0), or leave the case out"
             raise DataError(f"{broken} of {voxels.size} voxels are NaN or infinite", file=path, mend=mend)
         voxels = np.where(np.isfinite(voxels), voxels, np.float32(fill))
-    # Six digits: the header's own are float32.
-    spacing = tuple(float(f"{length:.6g}") for length in _lengths(affine))
+    # The header's own are float32.
+    spacing = tuple(round(float(n), 6) if n >= 0.1 else float(f"{n:.6g}") for n in _lengths(affine))
     return Scan(voxels=voxels, affine=affine, spacing_mm=spacing, file=path)
 
 

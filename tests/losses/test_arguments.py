@@ -57,6 +57,7 @@ NAN, INF = math.nan, math.inf
         (SoftDice, {"include": 1}),
         (CrossEntropy, {"include": [1.7]}),
         (CrossEntropy, {"class_weights": 2.0}),
+        (CrossEntropy, {"class_weights": {0.5, 2.0}}),
     ],
     ids=str,
 )
