@@ -86,13 +86,13 @@ def once_by_name(folders: Sequence[Path], root: Path, problems: list[DataError] 
         root: What a complaint names.
         problems: Collects complaints.
     """
-    names = Counter(name_of(folder) for folder in folders)
+    names = Counter(composed_name(folder) for folder in folders)
     for name in (name for name, count in names.items() if count > 1):
         complain(DataError("the case is there twice", case=name, file=root, mend="keep one of its folders"), problems)
-    return {name_of(folder): folder for folder in folders if names[name_of(folder)] == 1}
+    return {composed_name(folder): folder for folder in folders if names[composed_name(folder)] == 1}
 
 
-def name_of(path: Path) -> str:
+def composed_name(path: Path) -> str:
     """Return the name of a folder in composed letters: macOS takes them apart, lists of cases do not."""
     return normalize("NFC", path.name)
 

@@ -18,7 +18,7 @@ from kerasmetricloss.datasets.case import Case, DataError, Volume, children, com
 from kerasmetricloss.datasets.catalog import WM17, MaskRule
 from kerasmetricloss.datasets.nifti import SUFFIXES, Scan, find_scan
 from kerasmetricloss.datasets.scan_volumes import numbered, read_volume
-from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, find_subjects, name_of, scan_cases
+from kerasmetricloss.datasets.scans import TRUTH, ScanSet, Subject, Wishes, composed_name, find_subjects, scan_cases
 
 LESION, OTHER_PATHOLOGY = 1, 2
 _IMAGES = "pre"
@@ -99,12 +99,12 @@ def _is_like_a_case(inside: Sequence[Path]) -> bool:
 
 def _ids(root: Path, folders: list[Path], problems: list[DataError] | None) -> dict[str, Path]:
     """Return the folders by their ids; an id that two of them would have is complained of, and left out."""
-    names = Counter(map(name_of, folders))
+    names = Counter(map(composed_name, folders))
     # The root itself, given as a dot, has a name only once it is resolved.
-    own = name_of(root if root.name not in ("", "..") else root.resolve())
+    own = composed_name(root if root.name not in ("", "..") else root.resolve())
     found: dict[str, list[Path]] = {}
     for folder in folders:
-        name, path = name_of(folder), normalize("NFC", "_".join(folder.relative_to(root).parts))
+        name, path = composed_name(folder), normalize("NFC", "_".join(folder.relative_to(root).parts))
         name = name if names[name] == 1 else path
         found.setdefault(own if folder == root else name, []).append(folder)
     for name, same in found.items():
