@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kerasmetricloss.cli.arguments import level, natural, positive
+from kerasmetricloss.cli.arguments import level, names, natural, positive
 
 
 def add_commands(commands: Any) -> None:
@@ -18,6 +18,14 @@ def add_commands(commands: Any) -> None:
     )
     report.add_argument("directory", type=Path, help="directory of the study, or one with a scores.csv of yours")
     report.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of the resampling (default: 0)")
+    for better in ("lower", "higher"):
+        report.add_argument(
+            f"--{better}",
+            type=names,
+            default=(),
+            metavar="A,B",
+            help=f"metrics of which a {better} value is better (default: as their names tell, else higher)",
+        )
     add_statistics_arguments(report)
     report.set_defaults(handler=_report)
 
@@ -77,4 +85,5 @@ def write_report(directory: Path, recipe: str | None = None, **settings: object)
 
 
 def _report(options: argparse.Namespace) -> None:
-    write_report(options.directory, seed=options.seed, **statistics_settings(options))
+    directions = {"lower": options.lower, "higher": options.higher}
+    write_report(options.directory, seed=options.seed, **directions, **statistics_settings(options))

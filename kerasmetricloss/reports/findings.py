@@ -66,6 +66,10 @@ class Findings:
                 if (place, metric) in self.comparisons:
                     yield metric, place, self.comparisons[place, metric]
 
+    def low(self, metrics: tuple[str, ...]) -> list[str]:
+        """Those of some metrics of which a smaller value is better."""
+        return list(dict.fromkeys(metric for metric, _, found in self.of(metrics) if found.lower))
+
     @property
     def reference(self) -> str | None:
         """The loss that all others are set against: cross-entropy, else the paper's base line, else the first."""
@@ -91,11 +95,13 @@ class Findings:
         return list(found.values())
 
 
-def find(study: Chapter, **settings: object) -> Findings:
+def find(study: Chapter, *, lower: Sequence[str] = (), higher: Sequence[str] = (), **settings: object) -> Findings:
     """Compare the losses of a chapter on all its data sets, labels and metrics.
 
     Args:
         study: what is compared; it has scores.
+        lower: metrics of which a smaller value is better, where their names do not tell.
+        higher: metrics of which a larger value is better, likewise.
         settings: passed on to `statistics.compare`.
 
     Raises:
@@ -120,6 +126,7 @@ def find(study: Chapter, **settings: object) -> Findings:
                 continue
             losses = [loss for loss in study.losses if loss in scores.select(metric=metric).losses]
             where = {"dataset": place.dataset, "metric": metric, "label": place.label, "losses": losses}
+            where["lower"] = True if metric in lower else False if metric in higher else None
             found = comparisons[place, metric] = compare(scores, **where, **settings)
             if metric in main and found.groups < found.cases:
                 asked = bool(found.settings["by_group"])

@@ -1,5 +1,6 @@
 """Build the report of a study directory: one page, Markdown, plain tables and pictures, from its scores alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import fill
@@ -20,6 +21,7 @@ from kerasmetricloss.reports.sections import curves_section, table_sections, tes
 from kerasmetricloss.reports.style import METRIC_SHORT, dataset_title
 from kerasmetricloss.reports.tables import Table, to_latex, to_text, transposed
 from kerasmetricloss.reports.words import few_cases, lead
+from kerasmetricloss.scores import ScoreTableError
 
 TERMINAL = 100  # columns
 LONGEST_GIST = 180  # signs that the contents hold of a chapter's answer
@@ -44,15 +46,19 @@ def build_report(directory: str | Path, **settings: object) -> Path:
 
     Args:
         directory: the study directory.
-        settings: how to test, as `statistics.compare` takes it: method, resamples, seed, by_group, alpha, correction.
+        settings: how to test, as `statistics.compare` takes it: method, resamples, seed, by_group, alpha, correction;
+            lower and higher: names of metrics of which a smaller or a larger value is better, where the name of the
+            metric does not tell.
 
     Returns:
         Path of `report.html`.
 
     Raises:
-        ScoreTableError: there are no scores, or a file is damaged; nothing is written then.
+        ScoreTableError: there are no scores, a file is damaged, or `lower` or `higher` names a metric that is not
+            scored; nothing is written then.
     """
     study = read_study(directory)
+    _check_directions(study, **settings)
     chapters = [study.chapter(recipe) for recipe in in_paper_order(list(study.recipes))]
     written = [_write(chapter, settings) for chapter in chapters]
     parts = _parts(study, chapters, written)
@@ -91,6 +97,16 @@ def terminal_table(directory: str | Path, recipe: str | None = None, **settings:
     key = _key(findings).replace("Grey", "*").replace("Italic", "-")
     few = "".join(f"\n{fill(note, TERMINAL)}\n" for note in few_cases(findings))
     return f"{text}\n{key}\n\n{found}\n{few}"
+
+
+def _check_directions(
+    study: StudyDirectory, lower: Sequence[str] = (), higher: Sequence[str] = (), **_: object
+) -> None:
+    scored = study.scores.metrics
+    if unknown := [metric for metric in (*lower, *higher) if metric not in scored]:
+        raise ScoreTableError(f"{study.path}: holds no scores of {', '.join(unknown)}; it has {', '.join(scored)}.")
+    if both := sorted({*lower} & {*higher}):
+        raise ScoreTableError(f"{', '.join(both)}: said to be better low and better high; say one of the two.")
 
 
 def _terminal_figure(study: StudyDirectory, chapter: Chapter, settings: dict) -> str:

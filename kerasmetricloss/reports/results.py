@@ -17,7 +17,7 @@ from kerasmetricloss.reports.style import (
     number,
 )
 from kerasmetricloss.reports.tables import Cell, Row, Table
-from kerasmetricloss.statistics import Comparison, lower_is_better
+from kerasmetricloss.statistics import Comparison
 
 LEGEND = {
     True: "Grey: significantly better than the other loss. Italic: significantly worse.",
@@ -41,7 +41,7 @@ def means_table(findings: Findings, metrics: tuple[str, ...], *, caption: str) -
 
     level = f"one-sided p < {findings.settings['alpha']:g}"
     legend = [marks_legend(findings, metrics), f"Paired tests on the same cases, {level}."] if findings.tested else []
-    low = [METRIC_SHORT.get(metric, metric) for metric in metrics if lower_is_better(metric)]
+    low = [METRIC_SHORT.get(metric, metric) for metric in findings.low(metrics)]
     if low:
         legend.append(f"{' and '.join(low)}: lower is better.")
     found = list(findings.of(metrics))

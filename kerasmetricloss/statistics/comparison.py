@@ -195,7 +195,8 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
     tables = _tables(values, groups.to_numpy() if by_group else None, settings, lower)
     notes = describe(values, groups.nunique(), tables, settings)
     if guessed:
-        notes = (*notes, f"{metric} {GUESSED}: a higher value was taken as the better one.")
+        told = f"a higher value was taken as the better one. If a lower one is, say so (`report --lower {metric}`)"
+        notes = (*notes, f"{metric} {GUESSED}: {told}.")
     return Comparison(
         dataset=dataset,
         metric=metric,

@@ -71,9 +71,8 @@ def _few(total: int, name: str, tables: dict[str, pd.DataFrame], settings: dict)
     if settings["method"] == "bootstrap":
         return [
             f"{only}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "
-            f"finds one in {_rate(6, settings)} of studies of 6 cases and in {_rate(12, settings)} of studies of 12, "
-            f"where {settings['alpha']:.1%} are promised. Read p-values near {settings['alpha']:g} with care, or use "
-            "the permutation test."
+            f"finds one in {_rate(number, settings)} of studies of so many, where {settings['alpha']:.1%} are "
+            f"promised. Read p-values near {settings['alpha']:g} with care, or use the permutation test."
         ]
     exact = number <= EXACT_UNITS
     least = 0.5**number if exact else 1 / (settings["resamples"] + 1)

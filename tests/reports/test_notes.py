@@ -6,6 +6,7 @@ from math import nan
 
 import pytest
 
+from kerasmetricloss.cli import main
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.exports import pairs_csv
 from kerasmetricloss.reports.findings import find
@@ -219,6 +220,27 @@ def test_the_terminal_tells_of_a_measure_that_is_not_known(tmp_path):
     assert "zeal is no metric known here: a higher value" in " ".join(
         terminal_table(write(tmp_path, table, settings(recipe=None)), resamples=100).split()
     )
+
+
+def test_the_direction_of_a_measure_can_be_told(tmp_path, capsys):
+    table = [row | {"metric": "zeal"} for row in rows(["CE", "sDice"], metrics=("dice",))]
+    study = write(tmp_path, table, settings(recipe=None))
+    main(["report", str(study), "--resamples", "200"])
+    assert "sDice beats cross-entropy in zeal" in " ".join(capsys.readouterr().out.split())
+    main(["report", str(study), "--resamples", "200", "--lower", "zeal"])
+    answer, page = " ".join(capsys.readouterr().out.split()), (study / "report.md").read_text(encoding="utf-8")
+    assert "sDice is significantly worse" in answer
+    assert "is no metric known here" not in answer + page
+    assert "zeal: lower is better" in page
+
+
+def test_a_direction_of_what_is_not_scored_is_refused(tmp_path):
+    study = write(tmp_path, rows(["CE", "sDice"], metrics=("dice",)), settings(recipe=None))
+    with pytest.raises(ScoreTableError, match=r"holds no scores of zeal; it has dice\."):
+        build_report(study, lower=("zeal",), resamples=100)
+    with pytest.raises(ScoreTableError, match="dice: said to be better low and better high"):
+        build_report(study, lower=("dice",), higher=("dice",), resamples=100)
+    assert not (study / "report.html").exists()
 
 
 def test_empty_truths_are_counted(tmp_path):

@@ -207,7 +207,10 @@ def test_the_direction_follows_the_name_may_be_said_and_is_told_where_it_is_gues
     assert found({"CE": CE, "sDice": BETTER}, metric="hd95_mm", resamples=2000).marks["CE"] == "grey"
     guessed = found({"CE": CE, "sDice": BETTER}, metric="zeal", resamples=2000)
     assert guessed.marks["sDice"] == "grey"
-    assert guessed.notes == ("zeal is no metric known here: a higher value was taken as the better one.",)
+    assert guessed.notes == (
+        "zeal is no metric known here: a higher value was taken as the better one. If a lower one is, say so "
+        "(`report --lower zeal`).",
+    )
     said = found({"CE": CE, "sDice": BETTER}, metric="zeal", lower=True, resamples=2000)
     assert (said.marks["CE"], said.lower, said.notes) == ("grey", True, ())
 
