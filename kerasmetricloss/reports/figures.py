@@ -117,6 +117,8 @@ def learning_curves(curves: pd.DataFrame) -> bytes:
             axes.set_title(f"{loss_title(loss)}, {PHASES.get(phase, phase)}")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.set_xlabel("epoch")
+        for axes in panels[: len(keys) : across]:
+            axes.set_ylabel("loss")
         for axes in panels[len(keys) :]:
             axes.set_axis_off()
         return to_png(figure)

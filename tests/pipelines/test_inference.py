@@ -200,6 +200,33 @@ def test_a_layer_normalisation_over_space_looks_at_the_whole_image(axes, warns):
     assert looks_at_all(model) is warns
 
 
+@pytest.mark.parametrize(
+    ("gather", "warns"),
+    [
+        (lambda x: x * keras.ops.mean(x, axis=(1, 2), keepdims=True), True),
+        (lambda x: x - keras.ops.max(x, axis=(1, 2))[:, None, None], True),
+        (lambda x: x / keras.ops.std(x, axis=1, keepdims=True), True),
+        (lambda x: x * keras.layers.Dense(4)(keras.layers.GlobalMaxPooling2D()(x))[:, None, None], True),
+        (lambda x: x - keras.ops.mean(x, axis=-1, keepdims=True), False),
+        (lambda x: x - keras.ops.mean(x, axis=-1)[..., None], False),
+        (lambda x: keras.ops.concatenate([x, x], axis=-1), False),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_function_over_space_looks_at_the_whole_image(gather, warns, nested):
+    image = keras.Input((None, None, 4))
+    model = keras.Model(image, gather(image))
+    model = keras.Sequential([keras.Input((None, None, 4)), model]) if nested else model
+    assert looks_at_all(model) is warns
+
+
+def test_attention_looks_at_the_whole_image():
+    image = keras.Input((8, 8, 4))
+    voxels = keras.layers.Reshape((64, 4))(image)
+    seen = keras.layers.MultiHeadAttention(1, 2)(voxels, voxels)
+    assert looks_at_all(keras.Model(image, keras.layers.Reshape((8, 8, 4))(seen)))
+
+
 def test_slabs_come_in_order_and_hold_every_row_once():
     image = np.random.default_rng(0).random((50, 14, 1), np.float32)
     slabs = list(predict_slabs(image, centred(UNET_2D), tiling=Tiling(size=(10, 10), batch=3)))

@@ -12,6 +12,9 @@ from kerasmetricloss.pipelines.inference.errors import PredictionError
 _GLOBAL = (
     InstanceNormalization,
     keras.layers.GroupNormalization,
+    keras.layers.Attention,
+    keras.layers.GroupQueryAttention,
+    keras.layers.MultiHeadAttention,
     *(
         getattr(keras.layers, f"{reach}{kind}Pooling{axes}D")
         for reach, kind, axes in itertools.product(("Global", "Adaptive"), ("Average", "Max"), (2, 3))
@@ -120,8 +123,16 @@ def ends_in_softmax(model: keras.Model) -> bool:
 
 
 def looks_at_all(model: keras.Model) -> bool:
-    """Whether a layer takes statistics over the whole image, so that a tile is predicted otherwise than the whole."""
-    return any(isinstance(layer, _GLOBAL) or _normalises_space(layer) for layer in _flat(model))
+    """Whether a layer takes statistics over the whole image, so that a tile is predicted otherwise than the whole.
+
+    Example:
+        >>> image = keras.Input((None, None, 3))
+        >>> means = [keras.ops.mean(image, axis=axis, keepdims=True) for axis in ((1, 2), -1)]
+        >>> [looks_at_all(keras.Model(image, image * mean)) for mean in means]
+        [True, False]
+    """
+    layers = any(isinstance(layer, _GLOBAL) or _normalises_space(layer) for layer in _flat(model))
+    return layers or any(_shrinks_space_to_one(operation) for operation in _operations(model))
 
 
 def values_a_voxel(model: keras.Model, size: Sequence[int], output: Sequence[int]) -> float:
@@ -163,6 +174,29 @@ def _normalises_space(layer: keras.layers.Layer) -> bool:
         return False
     rank, axes = len(layer.input.shape), layer.axis if isinstance(layer.axis, list | tuple) else (layer.axis,)
     return {axis % rank for axis in axes} != {rank - 1}
+
+
+def _operations(model: keras.Model) -> Iterator[keras.Operation]:
+    """Layers and functions of a model in their order, those of nested models too."""
+    for operation in keras.Model(model.inputs, model.outputs).operations:  # a Sequential has none of its own
+        inner = operation if isinstance(operation, keras.Model) else getattr(operation, "network", None)
+        if isinstance(inner, keras.Model):
+            yield from _operations(inner)
+        else:
+            yield operation
+
+
+def _shrinks_space_to_one(operation: keras.Operation) -> bool:
+    """Whether it makes one of any number of voxels along an axis, as a mean over space does."""
+    for given, made in itertools.product(*map(keras.tree.flatten, _tensors(operation) or ((), ()))):
+        image, result = tuple(given.shape), tuple(made.shape)
+        if len(image) not in (4, 5) or result == image[:-1]:  # the latter has no channels any more, but its space
+            continue
+        if len(result) < len(image) or any(
+            before is None and after == 1 for before, after in zip(image[1:-1], result[1:-1], strict=False)
+        ):
+            return True
+    return False
 
 
 def _largest(model: keras.Model, given: Sequence[tuple]) -> int:
