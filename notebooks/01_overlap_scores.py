@@ -104,8 +104,8 @@ assert np.isclose(balanced, ratios.weighted_hamming(6, 12, 12, 48, gamma=0.5))
 print(f"weighted Hamming, gamma 0.5: {balanced:.3f}")
 
 # %% [markdown]
-# 0.667, between the two. With $\gamma = |y|/d$, here 12/48, it is accuracy itself. Notebook 2 asks whether any
-# $\gamma$ gives Dice.
+# 0.667, between the two, and nearer to accuracy. With $\gamma = |y|/d$, here 12/48, it is accuracy itself. Notebook 2
+# asks whether any $\gamma$ gives Dice.
 
 # %%
 assert ratios.weighted_hamming(6, 12, 12, 48, gamma=12 / 48) == accuracy

@@ -254,8 +254,9 @@ assert slope_at_each_pixel(smooth, empty, here).min() > 0
 # ```
 #
 # The same number for both, $-1/J$ with $J = I / (Y + P - I)$. Soft Jaccard is the function $D/(2-D)$ of soft Dice, so
-# for one image its gradient points in the same direction and differs in length only. That is why the paper finds no
-# difference between the two (Table II). And the ratio says what they ask for: while the overlap is poor, one pixel of
+# for one image its gradient points in the same direction and differs in length only (over a batch the lengths weigh
+# images otherwise). One reason more to expect what Prop. II.1 lets expect, and the paper finds: no difference between
+# the two (Table II). And the ratio says what they ask for: while the overlap is poor, one pixel of
 # foreground pulls as hard as many of background.
 #
 # </details>

@@ -255,7 +255,7 @@ plt.show()
 # %%
 plt.figure(figsize=(4.8, 2.6))
 plt.hist([o[o > 0.01] for o in outputs], bins=20, color=colors, label=list(networks))
-plt.gca().set(xlabel="output", yticks=[], title="histogram of the outputs on test images")
+plt.gca().set(xlabel="output, where above 0.01", yticks=[], title="histogram of the outputs on test images")
 plt.legend()
 plt.show()
 
@@ -333,7 +333,7 @@ for name, rule in decide.items():
 # by a few pixels only. The paper's tasks, and a network that sees through noise, leave more doubt.
 #
 # And where voxels hang together, half of the best score is only an approximation of the best for the **mean of
-# Dice**: the exact one lies between it and 0.5.
+# Dice**: for these phantoms the exact one lies between it and 0.5, on average.
 
 # %%
 levels = [np.unique(p)[:-1] for p in posteriors]
@@ -352,7 +352,7 @@ assert np.mean(half) < np.mean(exact) < 0.5
 # A weight moves the threshold to $w_0 / (w_0 + w_1)$. For one image there is a weight that gives $D^*/2$. But $D^*$
 # is a property of each image, and of how much the network can see in it.
 #
-# **Predict.** Below are the best thresholds of 200 images of spots and of the 30 phantom polyps. Do they make one heap
+# **Predict.** Below is $D^*/2$ for 200 images of spots and for the 30 phantom polyps. Do they make one heap
 # or two? And does the threshold of plain cross-entropy lie in it?
 
 # %%
@@ -364,7 +364,7 @@ plt.figure(figsize=(5.2, 2.8))
 look = {"density": True, "color": ["#0b3c6f", "#e8a04a"], "label": ["spots", "phantom polyps"]}
 plt.hist([doubtful, half], bins=np.arange(0.2, 0.52, 0.02), **look)
 plt.axvline(0.5, color="#1b1f24", linestyle="--", label="cross-entropy")
-plt.gca().set(xlabel="best threshold of an image", yticks=[])
+plt.gca().set(xlabel="half of the best score of an image", yticks=[])
 plt.legend(fontsize=8)
 plt.show()
 

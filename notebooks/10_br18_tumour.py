@@ -207,7 +207,7 @@ pd.concat({"bootstrap": bootstrap.against("CE"), "permutation": coins.against("C
 Image(figures.box_plots({"BR18": {"Dice": scores.values(dataset="br18", metric="dice")}}), width=560)
 
 # %% [markdown]
-# *A dot a case; the diamond is the mean.*
+# *A dot a case; the diamond is the mean.* A p of 0.000 is none of 10,000 resamples: a report prints it as <0.0001.
 #
 # **Predict.** What does the comparison itself have to say about 16 cases?
 

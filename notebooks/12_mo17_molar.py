@@ -203,7 +203,9 @@ comparison.against("CE").round(3)
 Image(figures.box_plots({"MO17": {"Dice": scores.values(dataset="mo17", metric="dice")}}), width=560)
 
 # %% [markdown]
-# *A dot a case; the diamond is the mean.* The interval in the table says which gains these cases can tell from none.
+# *A dot a case; the diamond is the mean.* In the run that is stored here soft Dice alone is grey. The interval in the
+# table says how large a gain these cases can tell; a p of 0.0 is none of 10,000 resamples, which a report prints as
+# <0.0001.
 #
 # ## Beside the paper
 #
@@ -217,9 +219,10 @@ pd.DataFrame({"here": comparison.means, "the paper": paper}).round(3)
 assert paper == {"CE": 0.942, "wCE": 0.903, "sDice": 0.944}
 
 # %% [markdown]
-# By 0.002: 0.942 and 0.944, both grey. The authors think that the foreground is large enough for cross-entropy here:
-# where no size is rare and the outline is sharp, counting pixels and counting overlap ask for nearly the same mask.
-# Weighted cross-entropy, at 0.903, is worse even so.
+# By 0.002: 0.942 and 0.944, both grey. The authors think that the imbalance of foreground and background is too small
+# here to hurt cross-entropy. Where it is small and the outline is sharp, counting pixels and counting overlap ask for
+# nearly the same mask; notebook 24 asks whether the imbalance alone explains it. Weighted cross-entropy, at 0.903, is
+# worse even so.
 #
 # ## What this does and does not show
 #

@@ -245,7 +245,7 @@ Image(out / "figures" / "table2.png", width=480)
 # %% tags=["varies"]
 scores = ScoreTable.read(out / "scores.parquet")
 coins = statistics.compare(scores, dataset="po18", metric="dice", method="permutation")
-coins.against("CE").round(3)
+coins.against("CE").round(5)
 
 # %%
 Image(figures.box_plots({"PO18": {"Dice": scores.values(dataset="po18", metric="dice")}}), width=560)
@@ -268,9 +268,11 @@ if ROOT is None:
 
 # %% [markdown]
 # *Nothing.* With a mean Dice below 0.1 cross-entropy has hardly drawn a pixel: outputs below 0.5 everywhere cost it
-# little. Soft Dice, from the very same weights, draws something, for an empty mask is its worst answer. This is one
-# more reason to start from ImageNet's weights and to train cross-entropy to convergence first, and why the comparison
-# above is one of beginnings, not of losses. With few cases the permutation test is the safer one:
+# little. Soft Dice, from the very same weights, draws something, for an empty mask is its worst answer, though one
+# with next to no slope: where a curve above ends at 1 its training has got stuck there, and the weights of an earlier
+# epoch were kept. This is one more reason to start from ImageNet's weights and to train cross-entropy to convergence
+# first, and why the comparison above is one of beginnings, not of losses. With few cases the permutation test is the
+# safer one:
 
 # %%
 print(coins.notes[0] if coins.notes else "40 cases or more: no note.")

@@ -241,7 +241,8 @@ print(test.notes[0] if test.notes else "40 cases or more: no note.")
 assert round(1 / 2**12, 5) == 0.00024
 
 # %% [markdown]
-# 1/4096, 0.00024: enough for an effect that shows in nearly every case, for no small one.
+# 1/4096, 0.00024, where all twelve cases agree, however small the gain of each. A p tells how sure a difference is, not
+# how large: that is what the interval is for.
 #
 # ## Beside the paper
 #
@@ -289,8 +290,9 @@ assert paper["wm17dm"] == {"CE": 0.671, "wCE": 0.383, "sDice": 0.717}
 # print(np.mean([truth.numpy().any(axis=(1, 2, 3, 4)).mean() for _, truth in batches]))
 # ```
 #
-# At least half of them hold one now. But the network meets lesions far more often than in a head: cross-entropy learns
-# that prior too, and draws too many. Soft Dice has no such prior to learn, but it sees less of the background in which
-# false alarms arise. The paper draws centres uniformly inside the head.
+# At least half of them hold one now. But the network meets lesions far more often than in a head. Cross-entropy learns
+# that prior too and may draw too many once it has converged; in our minute it has drawn next to nothing. Soft Dice has
+# no such prior to learn, but it sees less of the background in which false alarms arise. The paper draws centres
+# uniformly inside the head.
 #
 # </details>

@@ -166,7 +166,8 @@ Image(figures.box_plots({"MO17": {"Dice": scores.values(dataset="mo17", metric="
 
 # %% [markdown]
 # *A dot a case, a diamond the mean.* The paper's finding is about the column `superior`: in none of its seven rows is a
-# lopsided price significantly better than 0.5/0.5. Where an interval holds 0, these cases cannot tell.
+# lopsided price significantly better than 0.5/0.5. A 95% interval that
+# just holds 0 can belong to a mark all the same: marks ask for one direction at 0.05, the edge of a 90% interval.
 
 # %%
 for note in comparison.notes:
@@ -209,7 +210,8 @@ assert sorted(best[best != "0.5/0.5"].index) == ["is17", "is18"]
 # ## What this does and does not show
 #
 # That prices move the drawn volume as they should. Not which price is best for molars: phantoms, a tiny network, and
-# after an unfinished training the best price also makes up for what the network has not learned yet. The whole sweep,
+# after an unfinished training the best price also makes up for what the network has not learned yet; and weights were
+# chosen on the fold that is reported (notebook 30). The whole sweep,
 # on your radiographs: `kerasmetricloss run table3 --dataset mo17 --root FOLDER --out STUDY --scale paper`, and
 # `tableB1` reads the same trainings.
 #

@@ -111,7 +111,7 @@ if SCORES is None:
 # ## The bootstrap
 #
 # Other patients cannot be had. So draw 43 cases *out of these 43, with replacement*, take the mean difference, and do
-# it 10,000 times. The share of draws in which the mean is not above zero is the paper's p.
+# it 10,000 times. The share of draws in which the mean is not above zero is the paper's p, as we read it.
 #
 # **Predict.** Where will the heap of means lie, and how much of it left of zero?
 
@@ -119,7 +119,7 @@ if SCORES is None:
 means = bootstrap_means(differences[:, None], resamples=10_000)[:, 0]
 p = np.mean(means <= 0)
 low, high = np.quantile(means, [0.025, 0.975])
-print(f"p = {p:.4f}, 95% interval {low:+.3f} to {high:+.3f}")
+print(f"p {f'= {p:.4f}' if p else '< 0.0001'}, 95% interval {low:+.3f} to {high:+.3f}")
 
 # %%
 plt.figure(figsize=(5.6, 2.8))
@@ -332,6 +332,9 @@ assert found == 4
 # ## What this does and does not show
 #
 # * A small p says that *these weights* differ on patients *like these*. Other seeds, folds and hospitals are not in it.
+# * It knows nothing of how the weights were chosen. As we read the paper, each loss takes the epoch of its own best
+#   validation loss on the very cases that are tested: all scores come out too high, and more so those of a loss that is
+#   nearly the score. `inner_validation=0.2` (`--inner-validation 0.2`) chooses on training cases that are kept aside.
 # * The paper prints means, not the scores of cases, so its p-values cannot be found again from its tables.
 # * A significant difference may be too small to matter. Look at the interval, not at the mark alone.
 #

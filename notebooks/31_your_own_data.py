@@ -179,7 +179,9 @@ pd.concat({"cases resampled": single.against("CE"), "patients resampled": groupe
 # %% [markdown]
 # The interval answers the question: about half its width is what 36 frames can see. Resampling patients asks what other
 # *patients* would give, and that is what a reader wants to know. Where frames are alike its interval is wider; these
-# phantoms are not alike, so here the two are of a kind. The comparison tells what to mind:
+# phantoms are not alike, so here the two are of a kind. The marks of the table above took frames for cases: where a
+# patient has several, build it with `reports.build_report(out, by_group=True)` and believe those. The comparison tells
+# what to mind:
 
 # %%
 for note in grouped.notes:
@@ -238,13 +240,15 @@ plt.show()
 # ```
 # kerasmetricloss inspect --dataset folder --root FOLDER --images 'scope/{group}/*.png' --truth 'expert/{group}/*.png'
 # kerasmetricloss run table2 --dataset folder --root FOLDER --images 'scope/{group}/*.png' \
-#     --truth 'expert/{group}/*.png' --losses CE,sDice --out STUDY
-# kerasmetricloss report STUDY
+#     --truth 'expert/{group}/*.png' --losses CE,sDice --inner-validation 0.2 --by-group --out STUDY
+# kerasmetricloss report STUDY --by-group
 # kerasmetricloss predict --dataset folder --root FOLDER --images 'scope/{group}/*.png' \
 #     --model STUDY/cells/CELL/model.keras --out MASKS
 # ```
 #
-# `--help` says what else each takes.
+# `--by-group` resamples whole patients. `--inner-validation 0.2` chooses the weights on training patients that are kept
+# aside, not on the fold that is reported, which would flatter a loss that is nearly the score. `--help` says what else
+# each takes.
 #
 # ## What this does and does not show
 #

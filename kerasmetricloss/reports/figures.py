@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from kerasmetricloss.reports.canvas import SETTINGS, new_figure, to_png
-from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, Line, loss_lines, loss_title, mean_text
+from kerasmetricloss.reports.style import FAINT, GREY, INK, RULE, Line, loss_lines, loss_title, mean_text, metric_short
 from kerasmetricloss.reports.tables import Table
 from kerasmetricloss.scores import order_losses
 from kerasmetricloss.statistics import SizeCurve
@@ -34,7 +34,7 @@ def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]], *, counted: Coll
     the mean, in brackets the cases without a score, as in the tables.
 
     Args:
-        scores: data set -> title of the column -> frame of shape (cases, losses).
+        scores: data set -> title of the column, or name of its metric -> frame of shape (cases, losses).
         counted: titles of the columns whose means have that count even where it is zero.
     """
     frames = [frame for panels in scores.values() for frame in panels.values()]
@@ -50,7 +50,8 @@ def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]], *, counted: Coll
                     _boxes(axes, panels[title], losses, counted=title in counted)
                 else:
                     axes.set_axis_off()
-                axes.set_title(f"{place}, {title}" if len(scores) > 1 else title)
+                named = metric_short(title)
+                axes.set_title(f"{place}, {named}" if len(scores) > 1 else named)
                 axes.tick_params(labelbottom=True)
                 axes.xaxis.set_major_locator(MaxNLocator(5))
             row[0].set_yticks(range(len(losses)), [loss_title(loss) for loss in losses])

@@ -135,11 +135,12 @@ def dataset_title(dataset: str) -> str:
     """A data set as the paper prints it. Upper case is left as it is: Kvasir and kvasir are two names.
 
     Example:
-        >>> [dataset_title(name) for name in ("po18", "br18-multi", "po18-0.05", "po18-deeplab", "Kvasir")]
-        ['PO18', 'BR18', 'PO18-0.05', 'PO18-DeepLab', 'Kvasir']
+        >>> [dataset_title(name) for name in ("po18", "br18-multi", "po18-0.05", "po18-deeplab-96x72", "Kvasir")]
+        ['PO18', 'BR18', 'PO18-0.05', 'PO18-DeepLab-96x72', 'Kvasir']
     """
     name, dash, variant = dataset.partition("-") if dataset != "br18-multi" else ("br18", "", "")
-    return (name.upper() if name.islower() else name) + dash + NETWORKS.get(variant, variant)
+    variant = "-".join(NETWORKS.get(part, part) for part in variant.split("-"))
+    return (name.upper() if name.islower() else name) + dash + variant
 
 
 def number(value: float, *, signed: bool = False) -> str:

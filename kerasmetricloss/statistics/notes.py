@@ -74,10 +74,13 @@ def _few(total: int, name: str, tables: dict[str, pd.DataFrame], settings: dict)
             f"finds one in {_rate(number, settings)} of studies of so many, where {settings['alpha']:.1%} are "
             f"promised. Read p-values near {settings['alpha']:g} with care, or use the permutation test."
         ]
-    exact = number <= EXACT_UNITS
-    least = 0.5**number if exact else 1 / (settings["resamples"] + 1)
+    if number > EXACT_UNITS:
+        swaps = settings["resamples"]
+        return [
+            f"{only}: the intervals are too short. Of {swaps:,} swaps no p-value can be below {1 / (swaps + 1):.2g}."
+        ]
     whose = "their p-values cannot" if number < total else "no p-value can"
-    return [f"{only}: {whose} be below {least:.2g}, and the intervals are too short."]
+    return [f"{only}: {whose} be below {0.5**number:.2g}, and the intervals are too short."]
 
 
 def _rate(cases: int, settings: dict) -> str:
