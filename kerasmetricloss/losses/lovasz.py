@@ -53,6 +53,8 @@ class LovaszLoss(SegmentationLoss):
         if self.bins is not None:
             rows, number = _row_numbers(batch, pool)
             flat = binned_extension(errors, batch.truth, weight, rows, number, self.bins)
+            # NaN and infinite errors have no bin: they must not vanish.
+            flat = flat + ops.stop_gradient(0 * ops.reshape(total(errors, None, batch, pool=pool), (-1,)))
         else:
             arrays = (x if x is None else _as_rows(x, batch, pool) for x in (errors, batch.truth, weight))
             flat = sorted_extension(*arrays)

@@ -166,7 +166,8 @@ class SoftJaccard(OverlapLoss):
 class FocalTversky(SoftTversky):
     """Focal Tversky loss: (1 - T) ** gamma with T as in :class:`SoftTversky`.
 
-    With gamma < 1 the gradient grows as the loss gets small; at loss 0, where it would be infinite, it is 0.
+    With gamma < 1 the gradient grows as the loss gets small; at loss 0, where it would be infinite, it is 0. Below 0,
+    where predictions are no probabilities, the loss is 1 - T: a forgotten ``from_logits`` shows.
 
     Args:
         gamma: the exponent, > 0. The source writes 1/gamma, and 4/3 for the default here.
@@ -202,8 +203,9 @@ class FocalTversky(SoftTversky):
     def values(self, batch: Batch) -> Any:
         """Return (1 - T) ** gamma of each image and class."""
         loss = super().values(batch)
-        positive = ops.where(loss > 0, loss, ops.ones_like(loss))
-        return ops.where(loss > 0, ops.power(positive, self.gamma), ops.zeros_like(loss))
+        no_power = loss <= 0  # false of NaN, which must come out
+        power = ops.power(ops.where(no_power, ops.ones_like(loss), loss), self.gamma)
+        return ops.where(no_power, ops.where(loss < 0, loss, ops.zeros_like(loss)), power)
 
 
 @keras.saving.register_keras_serializable(package="kerasmetricloss")
@@ -237,8 +239,8 @@ class GeneralizedDice(OverlapLoss):
         # Weights relative to the rarest class, (m / |y_c|)^2, cannot overflow. They scale the smoothing by m^2.
         class_weights = spread_class_weights(self.layout.class_weights, true)
         absent = ops.logical_or(true <= 0, class_weights <= 0)
-        most = ops.max(ops.where(absent, 0, true), axis=-1, keepdims=True)
-        rarest = ops.min(ops.where(absent, most, true), axis=-1, keepdims=True)
+        most = ops.max(ops.where(absent, 0, true), axis=-1, keepdims=True, initial=0)  # PyTorch, of no image
+        rarest = -ops.max(-ops.where(absent, most, true), axis=-1, keepdims=True, initial=-math.inf)
         weights = ops.square(divide(rarest * ops.ones_like(true), true, 0.0)) * class_weights
         sums = [ops.sum(weights * x, axis=-1) for x in (intersection, predicted, true)]
         scale = ops.square(rarest[..., 0])

@@ -53,8 +53,8 @@ class CaseMetric(keras.metrics.Metric):
     read it.
 
     Args:
-        threshold: A voxel is foreground where its probability is above this; strict. Exclusive classes take the
-            largest instead.
+        threshold: A voxel is foreground where its probability is above this; strict, so NaN is background. Exclusive
+            classes take the largest instead.
         per_class: False for one number. True, or one name a class, for a value a class beside it: `result()` is then
             a dict, {"dice_score": mean, "dice_score_0": first class, ...}, and `fit` logs each entry. A callback
             that watches a class needs mode="min" or "max": Keras finds the direction of the mean alone.

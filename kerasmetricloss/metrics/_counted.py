@@ -33,7 +33,8 @@ class CountMetric(CaseMetric):
     With `pool="image"` (the default) it is the mean of a value a case. With `pool="batch"` the counts of all cases
     since the last reset are added up first, and the result is the value of the sums. That does not depend on how
     the cases fall into batches or replicas. `left_out` is then 1 where the sums of a class of weight above 0 have no
-    value.
+    value. Before the first voxel of weight above 0 the result is NaN and `left_out` 0: there is nothing yet that could
+    have one, whether no case has come or all are ignored.
 
     Subclasses compute `_score(intersection, predicted, true, voxels)`.
 

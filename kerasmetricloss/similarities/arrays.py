@@ -112,7 +112,7 @@ def read(
         ValueError: shapes that do not fit, masks such as those of 0 and 255, or weights below 0, all of them named.
     """
     given, sample_weight = map(as_array, (y_true, sample_weight))
-    y_pred, y_true = _float(y_pred), ops.convert_to_tensor(y_true)
+    y_pred, y_true = _float(y_pred), ops.convert_to_tensor(given if isinstance(y_true, np.ndarray) else y_true)
     rank = len(y_pred.shape)
     if rank < 2:
         raise ValueError(f"y_pred has shape {_text(y_pred)}, expected (batch, *space, classes).")

@@ -12,7 +12,12 @@ _ROUNDING = 1e-3
 
 
 def as_array(x: Any) -> Any:
-    """Return a list of numbers as a NumPy array, whose values can be looked at, and all else as it is."""
+    """Return a list of numbers as a NumPy array, whose values can be looked at, and all else as it is.
+
+    PyTorch has no uint64: such arrays become int64.
+    """
+    if isinstance(x, np.ndarray) and x.dtype == np.uint64:
+        return x.astype(np.int64)
     if not isinstance(x, list | tuple) or any(map(keras.ops.is_tensor, keras.tree.flatten(x))):
         return x
     return np.asarray(x)

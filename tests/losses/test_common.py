@@ -195,6 +195,31 @@ def test_sixteen_bit_predictions_give_the_loss_of_their_values(loss, dtype):
     assert float(low) == pytest.approx(expected, rel=1e-2)
 
 
+BINNED = [(loss, {"bins": 100}) for loss in (losses.LovaszSigmoid, losses.LovaszSoftmax)]
+
+
+@pytest.mark.parametrize(("loss", "settings"), [*((loss, {}) for loss in BUILD), *BINNED])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_prediction_that_is_no_number_is_not_hidden(loss, settings, value):
+    y_true, y_pred = arrays(loss, 4, 5)
+    y_pred[1, 2, 3] = value
+    each = numpy(BUILD[loss](reduction=None, **settings)(y_true, y_pred))
+    assert np.isfinite(each).tolist() == [True, False]
+
+
+@every_loss
+def test_a_batch_without_images_adds_nothing(loss):
+    y_true, y_pred = (x[:0] for x in arrays(loss, 4, 5))
+    assert numpy(BUILD[loss](reduction=None)(y_true, y_pred)).shape == (0,)
+    assert float(BUILD[loss]()(y_true, y_pred)) == 0
+
+
+def test_focal_tversky_shows_predictions_that_are_no_probabilities():
+    y = np.array([[[1.0], [1.0], [0.0]]], "float32")
+    assert float(losses.FocalTversky()(y, 3 * y)) == pytest.approx(-0.5)  # 1 - 6 / (2 / 2 + 6 / 2)
+    assert float(losses.FocalTversky()(y, y)) == 0
+
+
 def test_a_weight_that_is_no_number_is_not_hidden():
     # The values of tensors are not looked at, so only the loss can show it.
     y, weight = np.ones((2, 3, 1), "float32"), ops.convert_to_tensor(np.float32([np.nan, 1]))

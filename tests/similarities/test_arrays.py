@@ -24,7 +24,7 @@ def test_a_label_map_becomes_one_mask_a_class():
     np.testing.assert_array_equal(numpy(with_axis.truth), numpy(batch.truth))
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint64", "bool", "float32"])
 def test_a_label_map_of_one_class_is_its_mask(dtype):
     mask = np.array([[[0, 1, 1]]]).astype(dtype)
     np.testing.assert_array_equal(numpy(read(mask, array(1, 1, 3, 1), layout=Layout()).truth), mask[..., None])
