@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import csv
 import os
 import secrets
 import time
@@ -93,3 +94,22 @@ def sweep(folder: str | os.PathLike, *, older_s: float = 0) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime >= older_s:
                 leftover.unlink()
+
+
+def uneven_row(path: Path) -> str | None:
+    """Tell of the first row of a CSV file that has more or fewer fields than its header; empty lines are passed over.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.csv").write_text("case,value\\n1,0.5\\n2,0,6\\n")
+        ...     uneven_row(Path(folder, "a.csv"))
+        "line 3 has 3 fields, the header 2: '2,0,6'"
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        for row in rows:
+            if row and len(row) != len(header):
+                return f"line {rows.line_num} has {len(row)} fields, the header {len(header)}: {','.join(row)!r}"
+    return None

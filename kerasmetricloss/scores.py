@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerasmetricloss.files import replace_file
+from kerasmetricloss.files import replace_file, uneven_row
 
 KEY = ("dataset", "model", "loss", "seed", "fold", "case", "group", "label", "metric")
 COLUMNS = (*KEY, "value")
@@ -69,8 +69,8 @@ class ScoreTable:
     @classmethod
     def concat(cls, tables: Iterable["ScoreTable"]) -> "ScoreTable":
         """Join tables into one; a key that occurs in two of them is an error."""
-        frames = [table.frame for table in tables if len(table)]
-        return cls(pd.concat(frames, ignore_index=True), source="joined tables") if frames else cls.from_rows([])
+        frames = [table.frame for table in tables if len(table)] or [pd.DataFrame(columns=list(COLUMNS))]
+        return cls(pd.concat(frames, ignore_index=True), source="joined tables")
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> "ScoreTable":
@@ -79,8 +79,7 @@ class ScoreTable:
         Raises:
             ScoreTableError: the file is missing, is no table, or its rows are broken.
         """
-        path = Path(path)
-        suffix = _suffix(path)
+        path, suffix = Path(path), _suffix(Path(path))
         try:
             if suffix == ".csv":
                 frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -89,12 +88,13 @@ class ScoreTable:
         except FileNotFoundError:
             raise ScoreTableError(f"{path}: no such file; expected a study's scores. Run the study first.") from None
         except (OSError, ValueError) as error:
-            raise ScoreTableError(
-                f"{path}: cannot be read as {suffix[1:]} ({error}); expected a score table with the columns "
-                f"{', '.join(COLUMNS)}. Write it again with ScoreTable.write."
-            ) from error
+            expected = f"expected a score table with the columns {', '.join(COLUMNS)}"
+            mend = "Write it again with ScoreTable.write."
+            raise ScoreTableError(f"{path}: cannot be read as {suffix[1:]} ({error}); {expected}. {mend}") from error
         if len(frame.columns) == 1 and ";" in frame.columns[0]:
             raise ScoreTableError(f"{path}: its fields are separated by ';'; expected ',' and decimal points.")
+        if suffix == ".csv" and (uneven := uneven_row(path)):  # pandas would shift columns, or call a value undefined
+            raise ScoreTableError(f"{path}: {uneven}. Write decimal points, and an empty field for an undefined value.")
         return cls(frame, source=str(path))
 
     def write(self, path: str | os.PathLike) -> Path:
@@ -223,7 +223,7 @@ def order_losses(names: Iterable[str]) -> list[str]:
     def key(name: str) -> tuple:
         if name in LOSS_ORDER:
             return (0, LOSS_ORDER.index(name), 0.0, name)
-        found = re.fullmatch(r"sTversky-([\d.]+)/([\d.]+)", name)
+        found = re.fullmatch(r"sTversky-(\d*\.?\d+)/(\d*\.?\d+)", name)
         if found is None:
             return (2, 0, 0.0, name)
         # the paper prints the weightings that sum to one first, by alpha

@@ -99,6 +99,15 @@ def test_a_table_of_a_spreadsheet_is_refused_with_what_is_wrong(tmp_path):
     (tmp_path / "s.csv").write_text(f"{';'.join(scores.COLUMNS)}\npo18;unet;CE;0;0;1;a;polyp;dice;0,5\n")
     with pytest.raises(ScoreTableError, match=r"separated by ';'; expected ',' and decimal points"):
         ScoreTable.read(tmp_path / "s.csv")
+    for row, fields in (("0,81", 11), ("0.81,", 11)):
+        (tmp_path / "s.csv").write_text(f"{','.join(scores.COLUMNS)}\npo18,unet,CE,0,0,1,a,polyp,dice,{row}\n")
+        with pytest.raises(
+            ScoreTableError, match=rf"line 2 has {fields} fields, the header 10: 'po18,.*decimal points"
+        ):
+            ScoreTable.read(tmp_path / "s.csv")
+    (tmp_path / "s.csv").write_text(f"{','.join(scores.COLUMNS)}\npo18,unet,CE,0,0,1,a,polyp,dice\n\n")
+    with pytest.raises(ScoreTableError, match=r"line 2 has 9 fields"):
+        ScoreTable.read(tmp_path / "s.csv")
     with pytest.raises(ScoreTableError, match=r"row 1 has loss='CE ' .*; expected a name without blanks around it"):
         table({"loss": "CE"}, {"loss": "CE "})
     assert len(table({"case": "1"}, {"case": " 1"})) == 2

@@ -75,7 +75,7 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
     Source: Chen et al., "Training deep nets with sublinear memory cost", 2016, arXiv 1604.06174.
     """
     made_by = _made_by(model)
-    twin = {id(tensor): tensor for tensor in model.inputs}
+    twin, outputs = {id(tensor): tensor for tensor in model.inputs}, {id(tensor) for tensor in model.outputs}
     for number, target in enumerate(_kept(model, made_by, every)):
         sources, _ = _way(target, made_by, twin)
         layer = made_by[id(target)]
@@ -84,7 +84,9 @@ def checkpointed(model: keras.Model, *, every: int = 1) -> keras.Model:
         else:
             network = _network(sources, target, made_by, name=f"network{number}")
             given = [twin[id(source)] for source in sources]
-            result = Segment(network, name=f"segment{number}")(given if len(given) > 1 else given[0])
+            # an output keeps its name, by which Keras finds its loss
+            name = layer.name if id(target) in outputs else f"segment{number}"
+            result = Segment(network, name=name)(given if len(given) > 1 else given[0])
         twin[id(target)] = result
     outputs = [twin[id(tensor)] for tensor in model.outputs]
     return keras.Model(model.input, outputs if len(outputs) > 1 else outputs[0], name=model.name)

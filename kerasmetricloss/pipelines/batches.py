@@ -81,6 +81,7 @@ class Stream:
             epoch=epoch,
             indices=positions,
             voxel_mm=[self.prepared[position].voxel_mm for position in positions],
+            box=arrays["truth"].shape[1:-1],
         )
         return {**arrays, **drawn}
 

@@ -18,6 +18,7 @@ class Augmentation:
             last (axial) axis; three numbers turn a volume about each axis. Where the size of a voxel is known, the turn
             is rigid in mm, also where voxels are longer along one axis than along another.
         translation_std: Standard deviation of the shift, in voxels, one number an axis (a picture takes the first two).
+            For whole images it is at most a quarter of their box, so that objects stay in volumes of few slices.
         flip: Probability of a mirror image.
         flip_axis: Axis that is mirrored; None is left and right: axis 0 of a volume, the columns of a picture.
         noise_std: Standard deviation of Gaussian noise, a voxel and channel, in units of the normalised image.
@@ -59,8 +60,8 @@ class Augmentation:
 
     @property
     def in_plane(self) -> bool:
-        """Whether no rotation leaves the plane of the first two axes."""
-        return not isinstance(self.rotation_std, tuple)
+        """Whether no rotation and no mirror image leaves the plane of the first two axes."""
+        return not isinstance(self.rotation_std, tuple) and self.flip_axis != 2
 
 
 def draw_parameters(
@@ -72,6 +73,7 @@ def draw_parameters(
     epoch: int,
     index: int,
     voxel_mm: Sequence[float] | None = None,
+    box: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
     """Draw what happens to one case in one epoch.
 
@@ -83,6 +85,7 @@ def draw_parameters(
         epoch: Epoch, from 0.
         index: Position of the case among the training cases; not its place in a batch.
         voxel_mm: Size of a voxel along each axis; None where it is unknown, and then taken as alike along all.
+        box: Voxels an axis of a whole image; a quarter of them is the largest standard deviation of the shift.
 
     Returns:
         float32 arrays `matrix` (dimension, dimension) and `motion` (dimension,), which `move` takes, `gain` and
@@ -102,7 +105,8 @@ def draw_parameters(
     angles = random.standard_normal(3) * _rotation_stds(settings, dimension)
     if len(settings.translation_std) < dimension:
         raise ValueError(f"translation_std is {settings.translation_std}, but {dimension} axes need one number each.")
-    translation = random.standard_normal(3)[:dimension] * settings.translation_std[:dimension]
+    stds = np.minimum(settings.translation_std[:dimension], np.inf if box is None else np.asarray(box) / 4)
+    translation = random.standard_normal(3)[:dimension] * stds
     mirrored = random.random() < settings.flip
     noise_seed = random.integers(-(2**31), 2**31, dtype=np.int32)
     gain = 1 + settings.intensity_scale_std * random.standard_normal(channels)
@@ -132,9 +136,10 @@ def draw_batch(
     epoch: int,
     indices: Sequence[int],
     voxel_mm: Sequence[Sequence[float] | None] | None = None,
+    box: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
     """Draw for several cases; as `draw_parameters`, each array with a leading batch axis, `voxel_mm` of each case."""
-    common = {"dimension": dimension, "channels": channels, "seed": seed, "epoch": epoch}
+    common = {"dimension": dimension, "channels": channels, "seed": seed, "epoch": epoch, "box": box}
     sizes = [None] * len(indices) if voxel_mm is None else voxel_mm
     drawn = [
         draw_parameters(settings, **common, index=int(index), voxel_mm=size)
@@ -159,7 +164,7 @@ def _check_deviation(name: str, value: float | Sequence[float]) -> None:
 
 def _rotation_stds(settings: Augmentation, dimension: int) -> np.ndarray:
     """Return the standard deviation about each of three axes; a picture turns about the third."""
-    if settings.in_plane:
+    if not isinstance(settings.rotation_std, tuple):
         return np.array([0.0, 0.0, settings.rotation_std])
     if dimension == 2 or len(settings.rotation_std) != 3:
         raise ValueError(f"rotation_std is {settings.rotation_std}: one number, or three for three axes.")

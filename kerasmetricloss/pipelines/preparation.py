@@ -1,7 +1,9 @@
 """From a case on disk to the arrays that a network takes: one grid, one box."""
 
 import math
-from dataclasses import dataclass
+import mmap
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
@@ -79,6 +81,27 @@ class Prepared:
     mask: np.ndarray
     voxel_mm: tuple[float, ...] | None
     unknown: int = 0
+
+    def __reduce__(self) -> tuple:
+        """Pickle arrays of a cache as the names of their files, so that other processes map them too."""
+        return _unpickled, tuple(_file_of(getattr(self, field.name)) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class _File:
+    """A whole array on disk, as NumPy maps it."""
+
+    path: Path
+
+
+def _file_of(value: object) -> object:
+    """The file of an array that is a whole file, mapped to be read; all else as it is."""
+    whole = isinstance(value, np.memmap) and isinstance(value.base, mmap.mmap) and value.mode == "r"
+    return _File(Path(value.filename)) if whole and str(value.filename).endswith(".npy") else value
+
+
+def _unpickled(*values: object) -> Prepared:
+    return Prepared(*(np.load(v.path, mmap_mode="r") if isinstance(v, _File) else v for v in values))
 
 
 def prepare(case: Case, preparation: Preparation) -> Prepared:

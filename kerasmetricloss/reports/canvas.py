@@ -31,6 +31,7 @@ SETTINGS = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
+    "text.parse_math": False,  # names of losses and data sets may hold a $
     "legend.frameon": False,
 }
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from kerasmetricloss.reports.differences import p_of
-from kerasmetricloss.reports.findings import COUNTS, Findings, Place, case_values
-from kerasmetricloss.reports.style import loss_title, metric_short, metric_title, number, percent
+from kerasmetricloss.reports.findings import COUNTS, Findings, Place, case_values, has_sizes
+from kerasmetricloss.reports.style import loss_title, metric_short, metric_title, number, percent, share_text
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import Comparison
 
@@ -93,8 +93,7 @@ def groups_table(findings: Findings) -> Table | None:
 
 def volume_table(findings: Findings, place: Place) -> Table | None:
     """Predicted to true volume (Sec. IV-B.4); None where the scores do not hold both volumes."""
-    scores = findings.study.scores.select(dataset=place.dataset)
-    if place.label == "All" or any(metric not in scores.metrics for metric in COUNTS):
+    if not has_sizes(findings.study, place):
         return None
     true, predicted = (case_values(findings.study, place, metric) for metric in COUNTS)
     rows = []
@@ -107,7 +106,7 @@ def volume_table(findings: Findings, place: Place) -> Table | None:
             np.mean(ratio < 1),
             predicted[loss][both].sum() / pair[both].sum() if both.any() else np.nan,
         ]
-        share = "–" if not both.any() else f"{cells[1]:.0%}"
+        share = "–" if not both.any() else share_text(cells[1])
         rows.append(
             Row(
                 "",

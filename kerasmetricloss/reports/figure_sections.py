@@ -7,10 +7,18 @@ import numpy as np
 from kerasmetricloss.reports.answers import answers
 from kerasmetricloss.reports.document import Answer, Block, Items, Section, TableBlock, Text
 from kerasmetricloss.reports.evidence import left_out
-from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, case_values, sensitive, slug
+from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, case_values, has_sizes, sensitive, slug
 from kerasmetricloss.reports.results import marks_legend, paper_table
 from kerasmetricloss.reports.sections import boxes, curve_of, examples, sized_places, sizes, volumes
-from kerasmetricloss.reports.style import count, is_sensitive, loss_title, metric_short, metric_title, number
+from kerasmetricloss.reports.style import (
+    count,
+    is_sensitive,
+    loss_title,
+    metric_short,
+    metric_title,
+    number,
+    share_text,
+)
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.reports.words import notes
 
@@ -108,8 +116,7 @@ def _by_volume(findings: Findings) -> list[Answer]:
     """Who segments too little (Sec. IV-B.4)."""
     found = []
     for place in findings.places:
-        metrics = findings.study.scores.select(dataset=place.dataset).metrics
-        if place.label == "All" or any(metric not in metrics for metric in COUNTS):
+        if not has_sizes(findings.study, place):
             continue
         true, predicted = (case_values(findings.study, place, metric) for metric in COUNTS)
         ratio = (predicted / true).replace(np.inf, np.nan)
@@ -122,9 +129,8 @@ def _by_volume(findings: Findings) -> list[Answer]:
             f"{place.title}. With CE the median predicted volume is {number(medians[CROSS_ENTROPY])} of the true one; "
             f"with metric-sensitive losses {number(medians[rivals].min())} to {number(medians[rivals].max())}."
         )
-        text = (
-            f"CE predicts less than the truth in {below:.0%} of the cases. In the paper it under-segments throughout."
-        )
+        text = f"CE predicts less than the truth in {share_text(below)} of the cases. "
+        text += "In the paper it under-segments throughout."
         closer = abs(medians[rivals] - 1).max() < abs(medians[CROSS_ENTROPY] - 1)
         found.append(Answer(head, text, "yes" if closer and medians[CROSS_ENTROPY] < 1 else "open"))
     return found

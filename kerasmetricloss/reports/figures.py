@@ -81,7 +81,10 @@ def size_curves(curve: SizeCurve, *, metric: str, size: str) -> bytes:
             axes.label_outer()
             beside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "labelspacing": 0.8}
             above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "fontsize": 7.5, "columnspacing": 1}
-            axes.legend(handlelength=2.8, **(beside if across == 1 else above))
+            titles = [loss_title(loss) for loss in chosen]  # given, since matplotlib hides names that begin with _
+            axes.legend(
+                axes.get_lines()[len(curve.borders) :], titles, handlelength=2.8, **(beside if across == 1 else above)
+            )
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
         return to_png(figure)

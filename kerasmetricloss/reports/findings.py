@@ -124,7 +124,9 @@ def find(study: Chapter, *, lower: Sequence[str] = (), higher: Sequence[str] = (
             # A metric can be scored for some labels only, such as distances; "All" is the mean over each of them.
             if not scored or (place.label not in (None, *scored) and (place.label != "All" or scored != scores.labels)):
                 continue
-            losses = [loss for loss in study.losses if loss in scores.select(metric=metric).losses]
+            there = scores.select(metric=metric)
+            there = there.select(label=place.label) if place.label in scored else there
+            losses = [loss for loss in study.losses if loss in there.losses]
             where = {"dataset": place.dataset, "metric": metric, "label": place.label, "losses": losses}
             where["lower"] = True if metric in lower else False if metric in higher else None
             found = comparisons[place, metric] = compare(scores, **where, **settings)
@@ -150,12 +152,16 @@ def empty_truths(study: Chapter, dataset: str) -> Iterator[str]:
     """A sentence for each label that some truths lack, where the scores tell."""
     scores = study.scores.select(dataset=dataset)
     empty = scores.frame[(scores.frame["metric"] == "foreground_voxels") & (scores.frame["value"] == 0)]
-    for label, cases in empty.groupby("label", observed=True)["case"].nunique().items():
+    for label, rows in empty.groupby("label", observed=True):
         which = f" of {label}" if len(scores.labels) > 1 else ""
-        yield (
-            f"{count(int(cases), 'case')} with an empty truth{which}: there an overlap score is 1 where nothing was "
-            "marked and else 0, and it counts in the means and tests."
-        )
+        there = scores.select(label=label, case=rows["case"].unique()).frame
+        overlap = there["value"][there["metric"].isin(USUAL_METRICS)]
+        told = ""
+        if len(overlap) and overlap.isna().all():
+            told = ": there no overlap score is defined, so they are left out of its means and tests"
+        elif len(overlap) and overlap.isin([0, 1]).all():
+            told = ": there an overlap score is 1 where nothing was marked and else 0, and it counts in means and tests"
+        yield f"{count(rows['case'].nunique(), 'case')} with an empty truth{which}{told}."
 
 
 def spots(those: Sequence[tuple[Place, str]], among: Sequence[tuple[Place, str]]) -> list[str]:
@@ -176,6 +182,15 @@ def spots(those: Sequence[tuple[Place, str]], among: Sequence[tuple[Place, str]]
 def sensitive(comparison: Comparison) -> list[str]:
     """Metric-sensitive losses of a comparison."""
     return [loss for loss in comparison.losses if is_sensitive(loss)]
+
+
+def has_sizes(study: Chapter, place: Place, metrics: Sequence[str] = COUNTS) -> bool:
+    """Whether the scores hold the sizes of the masks at one place, whose label is one and not the mean of several."""
+    if place.label == "All":
+        return False
+    scores = study.scores.select(dataset=place.dataset)
+    found = (scores.select(metric=metric).labels for metric in metrics)
+    return all(place.label in labels if place.label else len(labels) == 1 for labels in found)
 
 
 def case_values(study: Chapter, place: Place, metric: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from kerasmetricloss.reports.directory import Chapter, Example
 from kerasmetricloss.reports.document import Block, Fold, Items, Picture, Section, TableBlock, Text
 from kerasmetricloss.reports.evidence import evidence_table, groups_table, loss_name, pairs_table, volume_table
 from kerasmetricloss.reports.figures import box_plots, learning_curves, size_curves
-from kerasmetricloss.reports.findings import CROSS_ENTROPY, Findings, Place, case_values, slug
+from kerasmetricloss.reports.findings import COUNTS, CROSS_ENTROPY, Findings, Place, case_values, has_sizes, slug
 from kerasmetricloss.reports.results import LEFT_OUT, means_table, paper_table
 from kerasmetricloss.reports.slices import example_slices
 from kerasmetricloss.reports.style import (
@@ -153,7 +153,7 @@ def sized_places(findings: Findings) -> list[tuple[str, Place]]:
     return [
         (metric, place)
         for metric, place, _ in findings.of(findings.main[:1])
-        if place.label != "All" and "foreground_voxels" in findings.study.scores.select(dataset=place.dataset).metrics
+        if has_sizes(findings.study, place, COUNTS[:1])
     ]
 
 

@@ -144,16 +144,16 @@ def dataset_title(dataset: str) -> str:
 
 
 def number(value: float, *, signed: bool = False) -> str:
-    """Three decimals, a true minus sign, a dash for an undefined value.
+    """Three decimals, a true minus sign, a dash for an undefined value; a signed number keeps its sign at 0.000 too.
 
     Example:
-        >>> number(0.8704), number(-0.02, signed=True), number(float("nan"))
-        ('0.870', '−0.020', '–')
+        >>> number(0.8704), number(-0.02, signed=True), number(-0.0002, signed=True), number(float("nan"))
+        ('0.870', '−0.020', '−0.000', '–')
     """
     if math.isnan(value):
         return NO_NUMBER
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
-    if float(text) == 0:
+    if float(text) == 0 and not (signed and value < 0):
         text = text.replace("-", "+" if signed else "")
     return text.replace("-", "−")
 
@@ -176,6 +176,17 @@ def percent(share: float) -> str:
         ('95%', '97.5%', '0.5%')
     """
     return f"{100 * share:.4g}%"
+
+
+def share_text(share: float) -> str:
+    """A share in whole per cent, but 0% is none and 100% is all.
+
+    Example:
+        >>> share_text(284 / 285), share_text(1.0), share_text(0.004), share_text(0.5)
+        ('99.6%', '100%', '0.4%', '50%')
+    """
+    whole = f"{share:.0%}"
+    return f"{100 * share:.3g}%" if whole in ("0%", "100%") and 0 < share < 1 else whole
 
 
 def p_value(p: float, *, resolution: float, alpha: float = 0.05) -> str:

@@ -150,7 +150,8 @@ def rates_table(several: list[Findings]) -> Table:
         for cases in sorted({*SIMULATED_RATES, *(cases for cases in ours if cases > 1)})
     ]
     return Table(
-        caption=f"Share of studies of two equal losses in which one is called better, where {PROMISED:g} is promised",
+        caption=f"Share of studies of two equal losses in which a given one is called better, where {PROMISED:g} is "
+        "promised (either of them: twice as often)",
         columns=("bootstrap, simulated", "bootstrap, by theory", "permutation, simulated"),
         rows=tuple(rows),
         corner="groups" if several[0].settings["by_group"] else "cases",
@@ -180,8 +181,8 @@ def _boldness(several: list[Findings]) -> Iterator[str]:
     rate = expected_false_positive_rate(fewest, alpha=alpha)
     units = "group" if settings["by_group"] else "case"
     yield (
-        f"With {count(fewest, units)} the bootstrap calls one of two equal losses better in {rate:.1%} of studies; "
-        f"{percent(alpha)} is promised."
+        f"With {count(fewest, units)} the bootstrap calls a given one of two equal losses better in {rate:.1%} of "
+        f"studies, and either of them in twice as many; {percent(alpha)} and {percent(2 * alpha)} are promised."
         + (f" Below {FEW_UNITS} read p-values near {alpha:g} with care." if fewest < FEW_UNITS else "")
     )
 

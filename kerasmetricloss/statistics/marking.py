@@ -16,8 +16,7 @@ _HIGHER = re.compile(
     re.IGNORECASE,
 )
 _LOWER = re.compile(
-    r"(^|_)(hd\d*|hausdorff\d*|assd|asd|masd|msd|s?avd|r?avd|rvd|fn|fp|fnr|fpr|fdr|mae|r?mse|bce|ece|nll)(_|$)|_(mm|ml)$|"
-    r"[a-z]Error$",
+    r"(^|_)(hd\d*|hausdorff\d*|assd|asd|masd|msd|s?avd|r?avd|rvd|fn|fp|fnr|fpr|fdr|false|mae|r?mse|bce|ece|nll)(_|$)|_mm$",
     re.IGNORECASE,
 )
 
@@ -29,12 +28,15 @@ def direction(metric: str) -> str | None:
         None where the name tells nothing.
 
     Example:
-        >>> direction("hd95_mm"), direction("nsd_2mm"), direction("dice_loss_wt"), direction("F0.5"), direction("zeal")
+        >>> direction("hd95_mm"), direction("nsd_2mm"), direction("DiceLoss"), direction("F0.5"), direction("zeal")
         ('lower', 'higher', 'lower', 'higher', None)
+        >>> direction("volume_ml") is None  # a volume by itself is neither good nor bad
+        True
     """
-    if _COST.search(metric) and not _AGREEMENT.search(metric):
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\s-]+", "_", metric)
+    if _COST.search(_AGREEMENT.sub("_", words)):
         return "lower"
-    return "higher" if _HIGHER.search(metric) else "lower" if _LOWER.search(metric) else None
+    return "higher" if _HIGHER.search(words) else "lower" if _LOWER.search(words) else None
 
 
 def lower_is_better(metric: str) -> bool:

@@ -34,7 +34,7 @@ def describe(values: pd.DataFrame, groups: int, tables: dict[str, pd.DataFrame],
             f"Cases without a score, missing or undefined, of {cases}: {', '.join(left_out)}. They are left out of "
             "that loss' mean and of its pairs."
         )
-    return (*notes, *_never_met(tables["units"]))
+    return (*notes, *_never_met(tables["units"], name))
 
 
 def fewest(units: pd.DataFrame) -> tuple[int, tuple[str, str]] | None:
@@ -70,9 +70,10 @@ def _few(total: int, name: str, tables: dict[str, pd.DataFrame], settings: dict)
         ]
     if settings["method"] == "bootstrap":
         return [
-            f"{only}. Below {FEW_UNITS} the paired bootstrap is too bold: where there is no difference it "
-            f"finds one in {_rate(number, settings)} of studies of so many, where {settings['alpha']:.1%} are "
-            f"promised. Read p-values near {settings['alpha']:g} with care, or use the permutation test."
+            f"{only}. Below {FEW_UNITS} the paired bootstrap is too bold: of two equal losses it calls a given one "
+            f"better in {_rate(number, settings)} of studies of so many, where {settings['alpha']:.1%} are promised, "
+            f"and either in twice as many. Read p-values near {settings['alpha']:g} with care, or use the "
+            "permutation test."
         ]
     if number > EXACT_UNITS:
         swaps = settings["resamples"]
@@ -104,13 +105,13 @@ def _tied(name: str, tables: dict[str, pd.DataFrame], alpha: float) -> list[str]
     ]
 
 
-def _never_met(units: pd.DataFrame) -> list[str]:
+def _never_met(units: pd.DataFrame, name: str) -> list[str]:
     """Pairs without a test beside others that have one."""
     if fewest(units) is None:
         return []
     losses = list(units.index)
     pairs = [f"{a} and {b}" for k, a in enumerate(losses) for b in losses[k + 1 :] if not units.loc[a, b] >= 2]
-    return [f"Not compared, since fewer than two cases have a score of both: {', '.join(pairs)}."] if pairs else []
+    return [f"Not compared, since fewer than two {name} have a score of both: {', '.join(pairs)}."] if pairs else []
 
 
 def _untested(total: int, name: str, units: pd.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ import json
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from kerasmetricloss import datasets, pipelines
 from kerasmetricloss.pipelines.inference import check_colours, file_digest
 from kerasmetricloss.studies import networks
 from kerasmetricloss.studies.folds import Fold
+from kerasmetricloss.studies.lost import lost_objects
 from kerasmetricloss.studies.progress import Observer
 from kerasmetricloss.studies.provenance import file_hash
 from kerasmetricloss.studies.settings import Setup
@@ -22,7 +23,6 @@ from kerasmetricloss.studies.virtual import VirtualSet, masked, virtual_set
 
 # Settings of the readers whose effect stands in the hashes of the files or in the folds.
 _FOUND_OTHERWISE = ("groups", "images", "truth", "absent")
-_CHANGED = 0.05  # of the volume of a label, which a note tells
 _MOST_NUMBERS = 5
 
 
@@ -161,7 +161,7 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
         observer: Told of each case, and of objects that are lost on the grid or outside the box.
 
     Raises:
-        DataError: A case cannot be read, or the cache not be written.
+        DataError: A case cannot be read, a label is lost in all of them, or the cache cannot be written.
     """
     output_size, margin = networks.boxes(setup.network, checked.box)
     preparation = pipelines.Preparation(
@@ -176,7 +176,7 @@ def prepare(checked: Checked, setup: Setup, *, cache: Path | None, observer: Obs
     if networks.normalises(setup.network):
         for case in prepared:
             check_colours(case.image, networks.WHITE, case.case_id)
-    lost = tuple(_lost(checked, prepared, preparation))
+    lost = tuple(lost_objects(checked.cases[0].labels, checked.filled, prepared, preparation))
     for note in lost:
         observer.note(note)
     prior = tuple(float(p) for p in pipelines.foreground_prior(prepared))
@@ -258,35 +258,6 @@ def fold_configuration(data: StudyData, fold: Fold) -> dict[str, Any]:
         "validation": part(fold.validation),
         "test": part(fold.test),
     }
-
-
-def _lost(
-    checked: Checked, prepared: Sequence[pipelines.Prepared], preparation: pipelines.Preparation
-) -> Iterator[str]:
-    """Say, for each label, what of the objects in the files the prepared truths lack."""
-    place = f"in the box of {'x'.join(map(str, preparation.output_size))}"
-    if preparation.spacing_mm is not None:
-        place = f"at {preparation.spacing_mm:g} mm"
-    elif preparation.picture_size is not None:
-        place = f"at {'x'.join(map(str, preparation.picture_size))} pixels"
-    for index, label in enumerate(checked.cases[0].labels):
-        lost = [
-            case.case_id
-            for case, filled in zip(prepared, checked.filled, strict=True)
-            if filled[index] and not (case.truth[..., index] & case.mask[..., 0]).any()
-        ]
-        if lost:
-            yield (
-                f"{label} is lost {place} in {len(lost)} of {len(prepared)} cases, too small or outside the box: "
-                f"their truths are empty there ({', '.join(lost)})"
-            )
-        kept = sum(int((case.truth[..., index] & case.mask[..., 0]).sum()) for case in prepared)
-        share = kept / sum(filled[index] for filled in checked.filled)
-        if abs(share - 1) > _CHANGED:
-            yield (
-                f"{label} has {share:.0%} of its volume {place}: a voxel that is half foreground is background, and "
-                "what lies outside the box is lost. Scores and volumes are those of that grid"
-            )
 
 
 def _check_name(case: datasets.Case) -> None:

@@ -101,7 +101,8 @@ def published_folds(
         for position in part:
             members.setdefault(f"{number} {groups[position]}", []).append(position)
     dealt = [[name for name in members if name.startswith(f"{number} ")] for number in range(len(filled))]
-    return [_fold(index, dealt, members, seed, inner_validation) for index in range(len(dealt))]
+    unit = {name: name.partition(" ")[2] for name in members}  # an inner validation divides no group
+    return [_fold(index, dealt, members, seed, inner_validation, unit) for index in range(len(dealt))]
 
 
 def only_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
@@ -177,7 +178,16 @@ def _deal(members: dict[str, list[int]], folds: int, rng: np.random.Generator) -
     return dealt
 
 
-def _fold(index: int, dealt: list[list[str]], members: dict[str, list[int]], seed: int, inner: float) -> Fold:
+def _fold(
+    index: int,
+    dealt: list[list[str]],
+    members: dict[str, list[int]],
+    seed: int,
+    inner: float,
+    unit: dict[str, str] | None = None,
+) -> Fold:
+    """One fold; `unit` names what an inner validation keeps together, where that is more than a key of `members`."""
+
     def positions(names: Sequence[str]) -> tuple[int, ...]:
         return tuple(sorted(i for name in names for i in members[name]))
 
@@ -185,13 +195,16 @@ def _fold(index: int, dealt: list[list[str]], members: dict[str, list[int]], see
     training = [name for other, names in enumerate(dealt) if other != index for name in names]
     if not inner:
         return Fold(index, positions(training), test, test)
-    held = max(1, round(inner * len(training)))
-    if held >= len(training):
+    unit = unit or {name: name for name in training}
+    units = sorted({unit[name] for name in training})
+    held = max(1, round(inner * len(units)))
+    if held >= len(units):
         raise StudyError(
-            f"Fold {index + 1} has {len(training)} training group(s); "
+            f"Fold {index + 1} has {len(units)} training group(s); "
             f"an inner validation of {inner} leaves none to train on. "
             "Lower --inner-validation, or add cases."
         )
     rng = np.random.default_rng([seed, 0x1BE4, index])
-    order = [sorted(training)[i] for i in rng.permutation(len(training))]
-    return Fold(index, positions(order[held:]), positions(order[:held]), test)
+    chosen = {units[i] for i in rng.permutation(len(units))[:held]}
+    parts = ([name for name in training if (unit[name] in chosen) is inside] for inside in (False, True))
+    return Fold(index, *map(positions, parts), test)

@@ -109,12 +109,33 @@ def loss_configuration(name: str, *, prior: Sequence[float]) -> dict[str, Any]:
         raise LossError(f"--losses {name}: {error}") from error
     configuration = {"name": name, "class": type(loss).__name__, "settings": settings}
     if is_own(name):
-        source = getattr(importlib.import_module(name.partition(":")[0]), "__file__", None)
-        try:
-            configuration["source"] = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else None
-        except OSError as error:
-            raise LossError(f"--losses {name}: {source} cannot be read ({error.strerror or error}).") from error
+        configuration["source"] = _source_of(name)
     return configuration
+
+
+_AS_IMPORTED: dict[str, str] = {}  # module of a loss -> hash of its file when this process first asked for it
+
+
+def _source_of(name: str) -> str | None:
+    """The hash of the file of a loss of the user's own, which must be the one that Python has imported.
+
+    Raises:
+        LossError: The file cannot be read, or was changed after it was imported: the old code would be trained.
+    """
+    module = name.partition(":")[0]
+    source = getattr(importlib.import_module(module), "__file__", None)
+    if not source:
+        return None
+    try:
+        found = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise LossError(f"--losses {name}: {source} cannot be read ({error.strerror or error}).") from error
+    if _AS_IMPORTED.setdefault(module, found) != found:
+        raise LossError(
+            f"--losses {name}: {source} changed since Python imported it, and the old code would be trained. Start a "
+            "new process (restart the notebook's kernel), and run the same again."
+        )
+    return found
 
 
 # Names of the paper's tables for what is the same loss: one training serves both.

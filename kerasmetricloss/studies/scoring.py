@@ -19,6 +19,7 @@ def case_scores(
     *,
     voxel_mm: Sequence[float] | None = None,
     unknown: int = 0,
+    counted: bool = True,
 ) -> Iterator[tuple[str, str, float]]:
     """Label, metric and value of every score of one case.
 
@@ -31,6 +32,7 @@ def case_scores(
         labels: Name of each label.
         voxel_mm: Size of a voxel along each axis in mm; None for pictures, which have no distances in mm.
         unknown: How many voxels have no known truth; truth and probability are 0 there.
+        counted: Whether any voxel counts; where none does, no score is defined.
 
     Yields:
         (label, metric, value) with the metrics `dice` (Eq. 2), `jaccard` (Eq. 3), `accuracy` (Eq. 4), `F0.5` to `F2.0`
@@ -42,14 +44,17 @@ def case_scores(
         predicted = probability[..., index] > THRESHOLD
         both = int(np.count_nonzero(true & predicted))
         sizes = int(np.count_nonzero(predicted)), int(np.count_nonzero(true))
-        yield label, "dice", float(ratios.dice(both, *sizes))
-        yield label, "jaccard", float(ratios.jaccard(both, *sizes))
-        yield label, "accuracy", float(ratios.hamming(both, *sizes, true.size - unknown))
-        for beta in BETAS:
-            yield label, f"F{beta}", float(ratios.f_beta(both, *sizes, beta=beta))
+        scores = {
+            "dice": ratios.dice(both, *sizes),
+            "jaccard": ratios.jaccard(both, *sizes),
+            "accuracy": ratios.hamming(both, *sizes, true.size - unknown),
+        }
+        scores |= {f"F{beta}": ratios.f_beta(both, *sizes, beta=beta) for beta in BETAS}
         if voxel_mm is not None and true.ndim == 3:
-            yield label, "hausdorff_mm", hausdorff_distance(true, predicted, spacing_mm=tuple(voxel_mm))
-            yield label, "avd_ml", abs(sizes[0] - sizes[1]) * math.prod(voxel_mm) / 1000
+            scores["hausdorff_mm"] = hausdorff_distance(true, predicted, spacing_mm=tuple(voxel_mm))
+            scores["avd_ml"] = abs(sizes[0] - sizes[1]) * math.prod(voxel_mm) / 1000
+        for metric, value in scores.items():
+            yield label, metric, float(value) if counted else math.nan
         yield label, "foreground_voxels", float(sizes[1])
         yield label, "predicted_voxels", float(sizes[0])
 

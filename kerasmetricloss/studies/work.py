@@ -78,6 +78,8 @@ class Worker:
 
                 trained, probabilities = self._train(cell, fold, pretrained, told, shelf)
         except OSError as error:
+            if error.filename and not Path(error.filename).is_relative_to(self.store.root):  # a loss of one's own
+                raise StudyError(f"{cell.title}: {error}") from error
             raise self._unwritable(cell, error) from error
         except Exception as error:
             raise StudyError(f"{cell.title}: {error}") from error
@@ -219,6 +221,7 @@ class Worker:
                 self.data.labels,
                 voxel_mm=prepared.voxel_mm,
                 unknown=prepared.unknown,
+                counted=bool(prepared.mask.any()),
             )
             for label, metric, value in found:
                 rows.append(key | {"label": label, "metric": metric, "value": value})

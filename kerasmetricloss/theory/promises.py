@@ -289,5 +289,12 @@ def _about(start: str, loss: _Measure, metric: _Measure, bounds: Bounds, source:
         )
     factor = "no factor bounds the one by the other"
     if math.isfinite(bounds.relative):
-        factor = f"nor is the one more than {1 + bounds.relative:.4g} times the other"
-    return f"{start}; {metric.name} never differs from it by more than {bounds.absolute:.4f}, {factor} ({source})."
+        factor = f"nor is the one more than {_rounded_up(1 + bounds.relative, significant=4)} times the other"
+    most = math.ceil(bounds.absolute * 1e4 - 1e-6) / 1e4
+    return f"{start}; {metric.name} never differs from it by more than {most:.4f}, {factor} ({source})."
+
+
+def _rounded_up(value: float, *, significant: int) -> str:
+    """A bound in so many digits that is not below it, but for rounding errors of the bound itself."""
+    step = 10.0 ** (math.floor(math.log10(value)) + 1 - significant)
+    return f"{math.ceil(value / step - 1e-6) * step:.{significant}g}"

@@ -22,6 +22,7 @@ def test_the_twin_trains_the_weights_of_the_model_as_the_model_itself_would():
     before = model.get_weights()
     twin = models.checkpointed(model, every=3)
     assert twin.count_params() == model.count_params()
+    assert twin.output_names == model.output_names
     truth = (batch()[0][:, 4:-4, 4:-4] > 0).astype("float32")
     for net in (twin, alone):
         net.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")

@@ -72,6 +72,24 @@ def test_a_flip_of_a_volume_is_along_its_first_axis():
     assert np.array_equal(apply(only(flip=1.0), batch)[2], batch["truth"][:, ::-1])
 
 
+@pytest.mark.parametrize("rotation", [0.0, (0.0, 0.0, 0.0)])
+def test_a_flip_of_a_volume_along_its_last_axis(rotation):
+    settings = only(flip=1.0, flip_axis=2, rotation_std=rotation)
+    batch = raw(settings, size=(9, 8, 7))
+    assert np.array_equal(apply(settings, batch)[2], batch["truth"][:, :, :, ::-1])
+
+
+def test_whole_images_of_few_slices_stay_in_their_box():
+    shifts = [
+        draw_parameters(
+            Augmentation(flip=0.0, rotation_std=0.0), **{**ONE, "dimension": 3, "index": i, "box": (96, 8, 2)}
+        )
+        for i in range(400)
+    ]
+    spread = np.std([drawn["motion"] for drawn in shifts], axis=0)
+    np.testing.assert_allclose(spread, (6, 2, 0.5), rtol=0.1)  # the last two: a quarter of the box
+
+
 @pytest.mark.parametrize("size", [(9, 12), (9, 8, 7)])
 def test_image_truth_and_mask_move_together(size):
     # The image is its own truth inside the output box, so after the motion it still is.

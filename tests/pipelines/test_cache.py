@@ -1,5 +1,6 @@
 import json
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -256,3 +257,23 @@ def test_two_processes_that_make_the_same_entries_at_once_end_with_the_same_whol
     entries = list((tmp_path / "cache").iterdir())
     assert len(entries) == 3 * 6
     assert not [path for path in entries if path.name.startswith(".")]
+
+
+def test_a_reader_of_ones_own_that_was_edited_makes_another_entry(make_case, volume):
+    keys = []
+    for number in (1, 1, 2):
+        scope = {"__name__": "mine"}
+        exec(f"def mine(case):\n    return {number}", scope)
+        keys.append(cache_key(make_case(volume, reader=scope["mine"]), BOX))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_other_processes_map_the_files_of_a_cache_as_well(make_case, volume, tmp_path):
+    (case,) = prepare_all([make_case(volume, reader=Counting(volume))], BOX, cache_dir=tmp_path / "cache")
+    sent = pickle.dumps(case)
+    assert len(sent) < 1000
+    got = pickle.loads(sent)
+    assert_equal(got, case)
+    assert isinstance(got.image, np.memmap)
+    changed = replace(case, truth=case.truth[:2])  # a part of a file is no file
+    assert_equal(pickle.loads(pickle.dumps(changed)), changed)

@@ -174,6 +174,14 @@ def test_a_folder_of_other_predictions_is_not_added_to(tmp_path, changes, messag
         predict_folder([case], out=tmp_path / "out", **given)
 
 
+def test_a_smaller_batch_goes_on_where_memory_ran_out(tmp_path):
+    cases = [picture_case(tmp_path, name) for name in ("1", "2")]
+    given = {"network": bright(Reach.same(2)), "trained_on": flat(), "model": "m", "out": tmp_path / "out"}
+    predict_folder(cases[:1], tiling=Tiling(size=(4, 4), batch=8), **given)
+    predict_folder(cases, tiling=Tiling(size=(4, 4), batch=1), **given)
+    assert len(list((tmp_path / "out").glob("*_l0.png"))) == 2
+
+
 def test_cases_of_one_file_name_and_outputs_without_labels_are_refused(tmp_path):
     cases = [picture_case(tmp_path, "a_1"), picture_case(tmp_path, "a_1")]
     cases[0] = replace(cases[0], id="a 1")

@@ -235,15 +235,16 @@ def test_both_ways_of_resampling_are_told_whichever_is_asked_for(tmp_path):
     assert tables[0] == tables[1]
     assert "marks are those of single cases" in pages[0]
     assert "marks are those of whole groups" in pages[1]
-    assert "With 30 cases the bootstrap calls one of two equal losses better" in pages[0]
-    assert "With 10 groups the bootstrap calls one of two equal losses better" in pages[1]
+    assert "With 30 cases the bootstrap calls a given one of two equal losses better" in pages[0]
+    assert "With 10 groups the bootstrap calls a given one of two equal losses better" in pages[1]
 
 
 def test_false_positive_rates_are_shown_for_the_number_of_cases(study, page):
     text = re.sub(r"\s+", " ", page.text)
     assert (
         # 12 cases, one without a distance: P(t > 1.645 sqrt(10 / 11)) of 10 degrees of freedom is .0739
-        "With 11 cases the bootstrap calls one of two equal losses better in 7.4% of studies; 5% is promised." in text
+        "With 11 cases the bootstrap calls a given one of two equal losses better in 7.4% of studies, and either of "
+        "them in twice as many; 5% and 10% are promised." in text
     )
     assert "Below 40 read p-values near 0.05 with care." in text
     assert "12 (this study)" in text

@@ -71,7 +71,7 @@ def test_levels_are_told_as_they_were_asked_for(tmp_path):
     build_report(tmp_path, resamples=200, alpha=0.025)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "In brackets: 97.5% interval" in text
-    assert "2.5% is promised" in text
+    assert "2.5% and 5% are promised" in text
     assert "98%" not in text
 
 

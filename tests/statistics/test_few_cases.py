@@ -122,10 +122,10 @@ def test_with_holm_a_pair_that_differs_everywhere_is_not_called_tied():
 def test_the_rate_of_a_test_of_few_cases_is_that_of_its_level_and_their_number():
     # Student's t beyond 2.326 sqrt(11 / 12) with 11 degrees of freedom, and beyond 1.645 sqrt(7 / 8) with 7.
     (note,) = found({"CE": CE[:12], "sDice": SAME[:12]}, alpha=0.01).notes
-    assert "finds one in 2.4% of studies of so many, where 1.0% are promised" in note
+    assert "better in 2.4% of studies of so many, where 1.0% are promised, and either in twice as many" in note
     assert "near 0.01 " in note
     (note,) = found({"CE": CE[:8], "sDice": SAME[:8]}).notes
-    assert "finds one in 8.4% of studies of so many, where 5.0% are promised" in note
+    assert "better in 8.4% of studies of so many, where 5.0% are promised" in note
 
 
 def test_groups_that_sum_to_zero_do_not_differ():

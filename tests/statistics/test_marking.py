@@ -103,3 +103,23 @@ def test_similarities_are_better_high(metric):
 @pytest.mark.parametrize("metric", ["FN", "FP", "FNR", "FPR", "RVD", "RAVD", "MSD", "MAE", "BCE", "ECE", "VolumeError"])
 def test_counts_of_errors_are_better_low(metric):
     assert direction(metric) == "lower"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("HausdorffDistance", "lower"),
+        ("AbsoluteVolumeDifference", "lower"),
+        ("NormalizedSurfaceDistance", "higher"),
+        ("DiceScore", "higher"),
+        ("dice-loss", "lower"),
+        ("HD 95", "lower"),
+        ("hd-95", "lower"),
+        ("false_positive_rate", "lower"),
+        ("normalized_surface_distance_loss", "lower"),
+        ("lesion_volume_ml", None),
+        ("mAP", None),
+    ],
+)
+def test_names_as_people_write_them(metric, expected):
+    assert direction(metric) == expected

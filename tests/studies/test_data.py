@@ -169,3 +169,33 @@ def test_what_the_grid_takes_from_an_object_is_told(sites):
     found = data.prepare(data.check(setup, sites, observer=Observer()), setup, cache=None, observer=Observer())
     (note,) = found.notes
     assert note.startswith("WMH has 69% of its volume at 4 mm: a voxel that is half foreground is background")
+
+
+def test_a_label_that_the_grid_takes_from_every_case_is_refused_with_the_mend(sites):
+    truth = np.zeros((24, 20, 8), np.uint8)
+    truth[4, 4, 2] = 1
+    for case in ("1", "2", "10"):
+        write_nifti(sites / case / "wmh.nii.gz", truth, np.diag([2.0, 2, 4, 1]))
+    setup = dataclasses.replace(studies.setup("wm17", "small"), spacing_mm=8.0)
+    checked = data.check(setup, sites, observer=Observer())
+    with pytest.raises(DataError, match=r"'WMH' has no voxel left at 8 mm in any case.*a smaller --spacing-mm"):
+        data.prepare(checked, setup, cache=None, observer=Observer())
+
+
+def test_a_truth_of_which_nothing_is_known_has_no_score(sites):
+    write_nifti(sites / "2" / "wmh.nii.gz", np.full((24, 20, 8), 2, np.uint8), np.diag([2.0, 2, 4, 1]))
+    setup = dataclasses.replace(studies.setup("wm17", "small"), spacing_mm=2.0)
+    found = data.prepare(data.check(setup, sites, observer=Observer()), setup, cache=None, observer=Observer())
+    assert found.notes[0] == "no voxel counts in 1 of 3 cases, masked out or of unknown truth: they have no score (2)"
+    case = next(case for case in found.prepared if case.case_id == "2")
+    scored = scoring.case_scores(
+        case.truth,
+        np.zeros(case.truth.shape),
+        ("WMH",),
+        voxel_mm=case.voxel_mm,
+        unknown=case.unknown,
+        counted=case.mask.any(),
+    )
+    values = {metric: value for _, metric, value in scored}
+    assert (values.pop("foreground_voxels"), values.pop("predicted_voxels")) == (0, 0)
+    assert np.isnan(list(values.values())).all()

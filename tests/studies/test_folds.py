@@ -91,3 +91,12 @@ def test_some_folds_are_cut_as_all_are():
     assert only_folds(folds, [3, 1]) == [folds[0], folds[2]]
     with pytest.raises(StudyError, match=r"--only-folds 4: there are 3 folds, 1 to 3"):
         only_folds(folds, [1, 4])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_inner_validation_does_not_divide_a_group_that_published_folds_divide(seed):
+    groups = ["p", "q", "A", "r", "A", "s", "t", "u"]
+    for fold in published_folds([(0, 1), (2, 3, 5), (4, 6, 7)], groups, seed=seed, inner_validation=0.3):
+        assert fold.train
+        assert fold.validation
+        assert not {groups[i] for i in fold.train} & {groups[i] for i in fold.validation}

@@ -11,6 +11,7 @@ from kerasmetricloss import studies
 from kerasmetricloss.datasets import write_phantom
 from kerasmetricloss.pipelines import inference
 from kerasmetricloss.studies import data
+from kerasmetricloss.studies.errors import LossError
 from kerasmetricloss.studies.folds import Fold, cut_digest
 from kerasmetricloss.studies.request import build_loss, loss_configuration
 
@@ -147,3 +148,14 @@ def test_the_digest_of_a_cut_is_of_the_fold_and_of_the_group_of_each_case():
 def test_a_study_s_losses_read_its_networks_whatever_the_order_of_axes(channels_first):
     assert loss_configuration("wCE", prior=[0.1])["settings"]["data_format"] == "channels_last"
     assert build_loss("sDice", [0.1]).layout.data_format == "channels_last"
+
+
+def test_a_loss_of_ones_own_that_changed_since_it_was_imported_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "from kerasmetricloss import SoftDice\n\n\nclass Mine(SoftDice):\n    factor = {}\n"
+    (tmp_path / "edited_loss.py").write_text(text.format(1))
+    first = loss_configuration("edited_loss:Mine", prior=[0.1])
+    assert loss_configuration("edited_loss:Mine", prior=[0.1]) == first
+    (tmp_path / "edited_loss.py").write_text(text.format(7))
+    with pytest.raises(LossError, match=r"edited_loss.py changed since Python imported it.*restart the notebook's"):
+        loss_configuration("edited_loss:Mine", prior=[0.1])

@@ -172,3 +172,11 @@ def test_a_metrics_weight_that_is_not_positive_and_finite_is_named(name, wrong, 
 def test_theory_needs_no_keras():
     code = "import sys; sys.modules['keras'] = None; from kerasmetricloss.theory import promise; promise('CE', 'dice')"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bounds_are_rounded_up():
+    # the supremum is 0.055728
+    assert "by more than 0.0558, nor is the one more than " in promise("sTversky-0.4/0.6", "dice").sentence
+    assert (
+        "by more than 0.0001, nor is the one more than 1.001 times" in promise("sTversky-0.5/0.5001", "dice").sentence
+    )

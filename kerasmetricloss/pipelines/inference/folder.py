@@ -75,7 +75,7 @@ def predict_folder(
     _refuse_one_file(cases)
     about = {key: value for key, value in asdict(trained_on).items() if key != "seen"}
     with lock(out, PredictionError):
-        _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": asdict(tiling)})
+        _claim(out, {"model": model, "trained_on": about, "labels": labels, "tiling": _told(tiling, trained_on)})
         rows, failed = _read(out / SCORES), list[DataError]()
         for done, case in enumerate(cases):
             if progress is not None:
@@ -93,6 +93,14 @@ def predict_folder(
     if failed:
         raise CasesFailed(failed, len(cases)) from failed[0]
     return out / SCORES
+
+
+def _told(tiling: Tiling, trained_on: TrainedOn) -> dict:
+    """What of a tiling the predictions depend on: the batch only where it decides the tiles."""
+    told = asdict(tiling)
+    if tiling.size is not None or trained_on.boxed:
+        del told["batch"]
+    return told
 
 
 def _update(
