@@ -1,5 +1,6 @@
 """The comparisons a chapter speaks of, made once for all its tables and sentences."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -200,5 +201,11 @@ def case_values(study: Chapter, place: Place, metric: str) -> pd.DataFrame:
 
 
 def slug(name: str) -> str:
-    """A name that is safe in a file name."""
-    return "".join(sign if sign.isalnum() or sign in ".-_" else "-" for sign in name)
+    """A name that is safe in a file name; two names that differ are two files.
+
+    Example:
+        >>> slug("br18-WT"), slug("a b"), slug("a-b")
+        ('br18-WT', 'a-b-c8687a', 'a-b')
+    """
+    safe = "".join(sign if sign.isalnum() or sign in ".-_" else "-" for sign in name)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -59,7 +59,9 @@ def loss_lines(losses: list[str]) -> dict[str, Line]:
             step = min(8, max(0, round(10 * alpha) - 1))
             lines[loss] = Line(_WEIGHTINGS[step], "osv^D<>PX"[step], "-" if round(alpha + beta, 6) == 1 else ":")
         else:
-            lines[loss] = _OTHERS[unknown % len(_OTHERS)]
+            again, which = divmod(unknown, len(_OTHERS))
+            dashes = _OTHERS[(which + again) % len(_OTHERS)]  # in the next round those of the neighbour
+            lines[loss] = Line(_OTHERS[which].color, _OTHERS[which].marker, dashes.dash)
             unknown += 1
     return lines
 

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kerasmetricloss.reports import build_report
 from kerasmetricloss.reports.canvas import page_width
 from kerasmetricloss.reports.figures import box_plots, learning_curves, size_curves, table_picture
 from kerasmetricloss.reports.slices import example_slices
 from kerasmetricloss.reports.style import PREDICTION, TRUTH, loss_lines
 from kerasmetricloss.reports.tables import Cell, Row, Table
 from kerasmetricloss.statistics import size_curve
+
+from .conftest import rows, write
 
 
 def pixels(png):
@@ -124,3 +127,15 @@ def test_losses_of_table_two_differ_in_grey_print_or_in_dash():
     for index, one in enumerate(lines):
         for other in lines[index + 1 :]:
             assert abs(grey(one.color) - grey(other.color)) > 12 or one.dash != other.dash
+
+
+def test_many_losses_of_ones_own_look_different():
+    lines = loss_lines([f"mine{k}" for k in range(12)])
+    assert len({(line.color, line.marker, line.dash) for line in lines.values()}) == 12
+
+
+def test_data_sets_of_like_names_have_files_of_their_own(tmp_path):
+    sizes = ("dice", "foreground_voxels")
+    table = [row for name in ("a b", "a-b") for row in rows(["CE", "sDice"], metrics=sizes, dataset=name)]
+    build_report(write(tmp_path, table), resamples=100)
+    assert len(list((tmp_path / "figures").glob("*-sizes-*.png"))) == 2
