@@ -297,7 +297,7 @@ bare = {"pooling": "average", "normalisation": None, "l2": None}
 tiny = {"is17": studies.small_network(3, 12), "is18": studies.small_network(3, 6) | bare}
 training = {
     "is17": {"epochs": 16, "post_epochs": 6, "rate": 1e-2, "post_rate": 3e-3, "batch": 2},
-    "is18": {"epochs": 20, "post_epochs": 6, "rate": 5e-3, "post_rate": 2e-3, "batch": 1},
+    "is18": {"epochs": 20, "post_epochs": 6, "rate": 1e-2, "post_rate": 3e-3, "batch": 1},
 }
 
 
