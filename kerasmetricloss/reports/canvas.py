@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from kerasmetricloss.reports.document import Picture
@@ -31,7 +32,6 @@ SETTINGS = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
-    "text.parse_math": False,  # names of losses and data sets may hold a $
     "legend.frameon": False,
 }
 
@@ -50,6 +50,7 @@ def to_png(figure: Figure, *, photograph: bool = False) -> bytes:
         figure: from `new_figure`.
         photograph: keep every colour; other figures keep 256, which makes them several times smaller.
     """
+    _plain(figure)
     with warnings.catch_warnings():
         # a case named in a script the font lacks is drawn as boxes; its name also stands in the page's text
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
@@ -60,6 +61,16 @@ def to_png(figure: Figure, *, photograph: bool = False) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="png")
     return buffer.getvalue()
+
+
+def _plain(figure: Figure) -> None:
+    """Draw names of losses and data sets as they are, also with a $; scales write mathematics at their ticks."""
+    axes = [axis for one in figure.axes for axis in (one.xaxis, one.yaxis)]
+    ticks = [tick for axis in axes for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())]
+    labels = {id(label) for tick in ticks for label in (tick.label1, tick.label2)}
+    for text in figure.findobj(Text):
+        if id(text) not in labels:
+            text.set_parse_math(False)
 
 
 def picture(name: str, png: bytes, *, alt: str, caption: str) -> Picture:

@@ -54,7 +54,7 @@ def box_plots(scores: Mapping[str, Mapping[str, pd.DataFrame]], *, counted: Coll
                 axes.set_title(f"{place}, {named}" if len(scores) > 1 else named)
                 axes.tick_params(labelbottom=True)
                 axes.xaxis.set_major_locator(MaxNLocator(5))
-            row[0].set_yticks(range(len(losses)), [loss_title(loss) for loss in losses])
+            row[0].set_yticks(range(len(losses)), [loss_title(loss).replace("$", r"\$") for loss in losses])
         grid[0, 0].set_ylim(len(losses) - 0.5, -0.5)
         return to_png(figure)
 
