@@ -130,7 +130,8 @@ def _line(found: findings.Findings, place: findings.Place, comparison: Compariso
     told += f" {whole}{len(better)} of {count(len(rivals), 'loss', 'losses')} made for overlap "
     told += f"{'beats' if len(better) == 1 else 'beat'} CE, {len(worse)} {'is' if len(worse) == 1 else 'are'} worse"
     told += f" ({_corrected(found, comparison, by_group=together is not None)}). "
-    told += f"The best of them, {loss_title(best)}, minus CE: {difference(trusted, best, findings.CROSS_ENTROPY)}."
+    which = f"The best of them, {loss_title(best)}," if len(rivals) > 1 else loss_title(best)
+    told += f"{which} minus CE: {difference(trusted, best, findings.CROSS_ENTROPY)}."
     return " ".join([told, *_doubts(comparison, together, rivals)])
 
 
