@@ -240,7 +240,7 @@ class GeneralizedDice(OverlapLoss):
         class_weights = spread_class_weights(self.layout.class_weights, true)
         absent = ops.logical_or(true <= 0, class_weights <= 0)
         most = ops.max(ops.where(absent, 0, true), axis=-1, keepdims=True, initial=0)  # PyTorch, of no image
-        rarest = -ops.max(-ops.where(absent, most, true), axis=-1, keepdims=True, initial=-math.inf)
+        rarest = ops.min(ops.where(absent, most, true), axis=-1, keepdims=True, initial=math.inf)
         weights = ops.square(divide(rarest * ops.ones_like(true), true, 0.0)) * class_weights
         sums = [ops.sum(weights * x, axis=-1) for x in (intersection, predicted, true)]
         scale = ops.square(rarest[..., 0])

@@ -161,8 +161,14 @@ def _reader_name(reader: Callable) -> list[str]:
 
 def _content(code: CodeType) -> tuple:
     """What a function does, whatever line it stands on; functions that it calls are not looked at."""
-    constants = [_content(constant) if isinstance(constant, CodeType) else constant for constant in code.co_consts]
-    return code.co_code, code.co_names, constants
+    return code.co_code, code.co_names, [_constant(constant) for constant in code.co_consts]
+
+
+def _constant(value: object) -> object:
+    """A constant of a function as text that is the same in every process: the order of a set is not."""
+    if isinstance(value, CodeType):
+        return _content(value)
+    return sorted(map(repr, value)) if isinstance(value, frozenset) else value
 
 
 _OWN_NAMES: WeakKeyDictionary[Callable, str] = WeakKeyDictionary()

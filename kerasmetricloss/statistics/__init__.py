@@ -8,7 +8,7 @@ plain tables of numbers go out; nothing here needs Keras.
 from kerasmetricloss.statistics.comparison import GUESSED as GUESSED
 from kerasmetricloss.statistics.comparison import Comparison as Comparison
 from kerasmetricloss.statistics.comparison import compare as compare
-from kerasmetricloss.statistics.marking import lower_is_better as lower_is_better
+from kerasmetricloss.statistics.marking import direction as direction
 from kerasmetricloss.statistics.marking import mark as mark
 from kerasmetricloss.statistics.notes import FEW_UNITS as FEW_UNITS
 from kerasmetricloss.statistics.simulation import SIMULATED_RATES as SIMULATED_RATES

@@ -172,7 +172,7 @@ def compare(  # noqa: PLR0913  (one entry to every choice; all but the table are
         alpha: one-sided significance level of the marks; intervals cover 1 - alpha.
         correction: None as in the paper, or "holm": step-down over all one-sided comparisons of this table, and over
             all pairs for the two-sided p-values.
-        lower: True where a smaller value is better; None takes it from the metric's name (`lower_is_better`), and a
+        lower: True where a smaller value is better; None takes it from the metric's name (`direction`), and a
             name that tells nothing counts as higher is better, with a note.
 
     Raises:

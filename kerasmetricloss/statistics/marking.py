@@ -39,16 +39,6 @@ def direction(metric: str) -> str | None:
     return "higher" if _HIGHER.search(words) else "lower" if _LOWER.search(words) else None
 
 
-def lower_is_better(metric: str) -> bool:
-    """Tell whether a smaller value of the metric is better: distances in mm and volume differences in ml.
-
-    Example:
-        >>> lower_is_better("hausdorff_mm"), lower_is_better("dice")
-        (True, False)
-    """
-    return direction(metric) == "lower"
-
-
 def supported(
     superior: pd.DataFrame, units: pd.DataFrame, signs: pd.DataFrame, *, alpha: float, correct: bool
 ) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kerasmetricloss.statistics import marking
-from kerasmetricloss.statistics.marking import direction, lower_is_better, mark
+from kerasmetricloss.statistics.marking import direction, mark
 
 
 def marks(means, p, **settings):
@@ -89,7 +89,7 @@ def test_best_follows_the_direction():
     ],
 )
 def test_distances_and_volume_differences_are_better_low(metric):
-    assert lower_is_better(metric)
+    assert direction(metric) == "lower"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_distances_and_volume_differences_are_better_low(metric):
     ["dice", "jaccard", "accuracy", "F0.5", "F2.0", "nsd_2mm", "surface_dice_1_mm", "normalised_surface_distance"],
 )
 def test_similarities_are_better_high(metric):
-    assert not lower_is_better(metric)
+    assert direction(metric) == "higher"
 
 
 @pytest.mark.parametrize("metric", ["FN", "FP", "FNR", "FPR", "RVD", "RAVD", "MSD", "MAE", "BCE", "ECE", "VolumeError"])

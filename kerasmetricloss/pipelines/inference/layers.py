@@ -131,8 +131,9 @@ def looks_at_all(model: keras.Model) -> bool:
         >>> [looks_at_all(keras.Model(image, image * mean)) for mean in means]
         [True, False]
     """
-    layers = any(isinstance(layer, _GLOBAL) or _normalises_space(layer) for layer in _flat(model))
-    return layers or any(_shrinks_space_to_one(operation) for operation in _operations(model))
+    return any(
+        isinstance(one, _GLOBAL) or _normalises_space(one) or _shrinks_space_to_one(one) for one in _operations(model)
+    )
 
 
 def values_a_voxel(model: keras.Model, size: Sequence[int], output: Sequence[int]) -> float:
@@ -168,7 +169,7 @@ def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield layer
 
 
-def _normalises_space(layer: keras.layers.Layer) -> bool:
+def _normalises_space(layer: keras.Operation) -> bool:
     """Whether it is a layer normalisation over more than the channels."""
     if not isinstance(layer, keras.layers.LayerNormalization):
         return False
